@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * kube.h - the Kubernetes client: one struct sw_kube per API server
+ *
+ * Requests. Paths are given whole ("/apis/batch/v1/namespaces/ns/jobs/x"; build them with
+ * sw_kube_path, which escapes), bodies as bytes. Every request names its class: under
+ * pressure FENCE goes before STATUS before CREATE before LIST. At most `window` requests are
+ * in flight per server; the window halves on 429 or 503 and grows by one per window of
+ * successes (additive increase, multiplicative decrease), and Retry-After is obeyed for
+ * everybody on that server. There is no other rate limit.
+ *
+ * A reply's HTTP status and Status object become an sw_err (sw_err_http). A call is not
+ * retried here, except once after 401 with fresh credentials and after 429 (Retry-After, at most
+ * 3 times, within timeout_ms): level-triggered callers come again by themselves.
+ * An error does not say that nothing happened: NET and TIMEOUT mean "unknown outcome".
+ *
+ * The async contract is http.h's.
+ */
+#ifndef SPILLWAY_KUBE_H
+#define SPILLWAY_KUBE_H
+
+#include "spillway/http.h"
+#include "spillway/json.h"
+#include "spillway/kubeconfig.h"
+#include "spillway/metrics.h"
+
+struct sw_kube;
+struct sw_kube_call;
+
+enum sw_kube_class { SW_KUBE_FENCE, SW_KUBE_STATUS, SW_KUBE_CREATE, SW_KUBE_LIST, SW_KUBE__CLASSES };
+
+struct sw_kube_options {
+	const char *name;          /* of the cluster, for logs and metrics. Copied */
+	unsigned window;           /* 0: 32 */
+	const char *user_agent;    /* NULL: "spillway/VERSION" */
+	struct sw_metrics *metrics; /* may be NULL */
+};
+
+/* kc is taken. */
+__attribute__((warn_unused_result))
+struct sw_err sw_kube_new(struct sw_loop *loop, struct sw_http *http, struct sw_kubeconfig *kc_taken,
+                          const struct sw_kube_options *opt, struct sw_kube **out);
+void sw_kube_free(struct sw_kube *k); /* cancels calls and reflectors' requests; NULL is fine */
+const char *sw_kube_name(const struct sw_kube *k);
+/* New credentials or server for the same cluster, without losing caches. kc is taken. */
+void sw_kube_rekey(struct sw_kube *k, struct sw_kubeconfig *kc_taken);
+
+struct sw_kube_reply {
+	long status;
+	const char *body; size_t len;  /* lent until done returns */
+	json_t *object;                /* parsed when the body is a JSON object; lent; NULL otherwise */
+	const char *reason;            /* of a Status object ("AlreadyExists"), "" if none */
+	const char *warning;           /* or NULL */
+};
+/* err is SW_OK only for 2xx. reply is never NULL, but empty when there was none. */
+typedef void sw_kube_fn(void *owner, struct sw_err err, const struct sw_kube_reply *reply);
+
+struct sw_kube_req {
+	enum sw_kube_class cls;
+	const char *method;        /* GET POST PUT PATCH DELETE */
+	const char *path;          /* with query, already escaped */
+	const char *content_type;  /* NULL: application/json */
+	const char *body; size_t body_len;
+	long timeout_ms;           /* 0: 30 s */
+	size_t max_reply;          /* 0: 8 MiB */
+};
+/* Everything is copied. */
+__attribute__((warn_unused_result))
+struct sw_err sw_kube_start(struct sw_kube *k, const struct sw_kube_req *req, sw_kube_fn *done, void *owner,
+                            struct sw_kube_call **out);
+void sw_kube_cancel(struct sw_kube_call *c);
+
+#define SW_MERGE_PATCH     "application/merge-patch+json"
+#define SW_STRATEGIC_PATCH "application/strategic-merge-patch+json"
+#define SW_JSON_PATCH      "application/json-patch+json"
+#define SW_APPLY_PATCH     "application/apply-patch+yaml"
+
+/* "/api/v1/namespaces/NS/pods/NAME/SUB" or "/apis/GROUP/VERSION/...". group "" is core; ns, name, sub
+ * may be NULL. Appended to b; add a query with sw_kube_query(b, key, value). */
+void sw_kube_path(struct sw_buf *b, const char *group, const char *version, const char *plural, const char *ns,
+                  const char *name, const char *sub);
+void sw_kube_query(struct sw_buf *b, const char *key, const char *value);
+/* {"kind":"DeleteOptions",...,"propagationPolicy":P,"preconditions":{"uid":U}} ; uid may be NULL. */
+void sw_kube_delete_options(struct sw_buf *b, const char *propagation, const char *uid);
+
+/* ---- a stream: logs with follow ------------------------------------------ */
+/* on_chunk gets 2xx bytes; done ends it (SW_OK at a clean end). */
+__attribute__((warn_unused_result))
+struct sw_err sw_kube_stream(struct sw_kube *k, const char *path, sw_chunk_fn *on_chunk, sw_kube_fn *done, void *owner,
+                             struct sw_kube_call **out);
+
+/* ---- list + watch caches -------------------------------------------------- */
+
+/*
+ * A reflector lists (limit/continue) and then watches one collection for ever. It keeps
+ * only {key, uid, resourceVersion} per object, enough to tell after a relist what was added,
+ * changed and deleted, so that no event is lost or doubled. What to keep of an object is the
+ * subscriber's business: on_object gets it parsed, lent.
+ *
+ *  on_object(o, SW_OBJ_PUT, key, object)    first seen or changed (never twice for one resourceVersion)
+ *  on_object(o, SW_OBJ_GONE, key, object)   object is the last state, or NULL after a relist
+ *  on_state(o, synced, since_ms, why)       synced: the first complete list was delivered and the watch
+ *                                           runs. Not synced: since when (first loss, kept through failed
+ *                                           retries) and why. "Unreachable" is never "absent": between a
+ *                                           loss and the next sync nothing is reported as gone.
+ *
+ * 410 relists; 429/5xx back off (with Retry-After); a watch silent for longer than
+ * silence_ms (default 90 s; bookmarks come each minute) is dropped and resumed; a truncated
+ * or malformed line ends the watch and resumes from the last good resourceVersion; backoff
+ * 0.2 s doubling to 30 s with jitter. A large list is delivered in slices over turns.
+ */
+enum sw_obj_event { SW_OBJ_PUT, SW_OBJ_GONE };
+
+struct sw_reflector_cfg {
+	const char *path;            /* collection, e.g. "/apis/batch/v1/jobs". Copied */
+	const char *label_selector;  /* or NULL. Copied */
+	const char *field_selector;
+	unsigned page;               /* 0: 500 */
+	long silence_ms;             /* 0: 90 s */
+	void (*on_object)(void *owner, enum sw_obj_event ev, const char *key, json_t *object); /* key: "ns/name" or "name" */
+	void (*on_state)(void *owner, bool synced, uint64_t since_ms, const char *why);
+	void *owner;
+};
+struct sw_reflector;
+
+__attribute__((warn_unused_result))
+struct sw_err sw_reflector_new(struct sw_kube *k, const struct sw_reflector_cfg *cfg, struct sw_reflector **out);
+void sw_reflector_free(struct sw_reflector *r); /* silent: no more callbacks */
+bool sw_reflector_synced(const struct sw_reflector *r);
+size_t sw_reflector_len(const struct sw_reflector *r);
+
+#endif
