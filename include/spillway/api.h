@@ -15,11 +15,11 @@
 #include "spillway/json.h"
 #include "spillway/loop.h"
 #include "spillway/metrics.h"
+#include "spillway/resource.h"
 #include "spillway/store.h"
 
 struct sw_api;
 
-enum sw_serve { SW_SERVE_MANAGER = 1, SW_SERVE_WORKER = 2 };
 
 /* A hook on writes of one resource, after defaulting and schema checks: may change `object` or refuse it
  * (INVALID with a JSON path in the text; the reply is 422). old is NULL on create. warn: text for a
