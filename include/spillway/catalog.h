@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * catalog.h - what GPUs can do, what machines hold and cost, and what clouds call them
+ *
+ * Data: config/catalog/gpus.csv and machines.csv (carried in the binary), each row with its
+ * source and date. Unknown stays unknown: prices are NAN, never 0, and NAN never wins.
+ * Immutable after loading. Pure.
+ */
+#ifndef SPILLWAY_CATALOG_H
+#define SPILLWAY_CATALOG_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include "spillway/err.h"
+#include "spillway/json.h"
+
+/* What a GPU supports at useful speed (full rate in hardware, not emulated). */
+#define SW_PRECISION_MAP(X) X(FP64, "fp64") X(FP32, "fp32") X(TF32, "tf32") X(BF16, "bf16") X(FP16, "fp16") X(INT8, "int8") X(FP8, "fp8")
+enum sw_precision {
+#define X(id, name) SW_##id,
+	SW_PRECISION_MAP(X)
+#undef X
+	SW_PRECISION__COUNT
+};
+
+struct sw_gpu {
+	const char *model;      /* "H100", "A100-80GB", "V100", "T4", "L4" */
+	const char *vendor;     /* "nvidia" */
+	const char *resource;   /* "nvidia.com/gpu" */
+	int64_t memory_bytes;
+	double tflops[SW_PRECISION__COUNT]; /* dense peak; NAN: not supported */
+};
+
+struct sw_machine {
+	const char *provider, *type, *model; /* "gcp", "a3-highgpu-8g", "H100" ("" without GPU) */
+	const char *region;
+	int gpus;
+	int64_t cpu_milli, memory_bytes;
+	double price_hour, spot_hour; /* USD, NAN: unknown */
+	int64_t priced_at_ms;         /* Unix ms of the price's date */
+};
+
+struct sw_catalog;
+__attribute__((warn_unused_result)) struct sw_err sw_catalog_load(struct sw_catalog **out); /* from the carried files */
+void sw_catalog_free(struct sw_catalog *c);
+
+/* Case-insensitive, aliases too ("H100-80GB", "Tesla-T4", "NVIDIA-A100-SXM4-40GB"). NULL if unknown. */
+const struct sw_gpu *sw_catalog_gpu(const struct sw_catalog *c, const char *name);
+const char *sw_catalog_nearest_gpu(const struct sw_catalog *c, const char *name); /* for "did you mean"; may be NULL */
+const struct sw_machine *sw_catalog_machine(const struct sw_catalog *c, const char *provider, const char *type, const char *region);
+/* The GPU of a node by its labels (nvidia.com/gpu.product, cloud.google.com/gke-accelerator, accelerator,
+ * kubernetes.azure.com/accelerator, node.kubernetes.io/instance-type, spillway.dev/gpu), or NULL. */
+const struct sw_gpu *sw_catalog_node_gpu(const struct sw_catalog *c, json_t *node);
+bool sw_gpu_can(const struct sw_gpu *g, enum sw_precision p);
+__attribute__((warn_unused_result)) struct sw_err sw_precision_parse(const char *s, enum sw_precision *out);
+
+#endif

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * kinds.h - one row per job kind, and what a job asks for
+ *
+ * Everything dispatch and the managers know about a kind is in its row. To add a kind: one
+ * file in gateway/kinds/ and one line in SW_KIND_MAP; gateway/kinds/README.md shows how.
+ * All functions are pure over untyped JSON and keep fields they do not know.
+ */
+#ifndef SPILLWAY_KINDS_H
+#define SPILLWAY_KINDS_H
+
+#include "spillway/catalog.h"
+#include "spillway/err.h"
+#include "spillway/json.h"
+
+enum { SW_PODSETS_MAX = 18 /* Workload.spec.podSets, Kueue v1beta2 */, SW_MODELS_MAX = 8 };
+
+/* labels and annotations: names used on manager and workers */
+#define SW_LABEL_QUEUE        "kueue.x-k8s.io/queue-name"
+#define SW_LABEL_PRIORITY     "kueue.x-k8s.io/priority-class"
+#define SW_LABEL_JOB_UID      "kueue.x-k8s.io/job-uid"
+#define SW_LABEL_ORIGIN       "spillway.dev/origin"        /* installation id, on every remote object and pod */
+#define SW_LABEL_WORKLOAD     "spillway.dev/workload"      /* Workload's name when it is a label value, else its hash; on copies and pods */
+#define SW_ANN_WORKLOAD       "spillway.dev/workload-key"  /* "ns/name" of the manager's Workload */
+#define SW_ANN_OWNER_UID      "spillway.dev/owner-uid"     /* UID of the manager's job */
+#define SW_ANN_ATTEMPT        "spillway.dev/attempt"
+#define SW_ANN_POOL           "spillway.dev/pool"
+#define SW_ANN_GPU            "spillway.dev/gpu"
+#define SW_ANN_GPU_MEMORY     "spillway.dev/gpu-memory"
+#define SW_ANN_PRECISION      "spillway.dev/precision"
+#define SW_ANN_SPOT           "spillway.dev/spot"
+#define SW_ANN_MAX_PRICE      "spillway.dev/max-price"
+#define SW_ANN_DEADLINE       "spillway.dev/deadline"
+#define SW_ANN_DATA           "spillway.dev/data"
+#define SW_TAINT_BURST        "spillway.dev/burst"         /* on burst pools; only translated jobs tolerate it */
+
+enum sw_outcome { SW_UNFINISHED, SW_SUCCEEDED, SW_JOB_FAILED };
+
+struct sw_podset {
+	char name[64];           /* "main"; "master", "worker" */
+	int32_t count;           /* pods that must run together */
+	json_t *template;        /* the PodTemplateSpec inside the object it was read from: lent */
+	int64_t cpu_milli, memory_bytes; /* per pod: effective requests (max of init containers and sum of containers, plus overhead) */
+	int64_t gpus;            /* per pod */
+	const char *gpu_resource; /* "nvidia.com/gpu", or NULL without GPU: static or lent from the template */
+};
+
+struct sw_kind {
+	const char *group, *version, *kind, *plural;
+	const char *resource;                 /* "jobs.batch" */
+	const char *job_name_label;           /* on its pods: "batch.kubernetes.io/job-name" */
+	const char *suspend_path;             /* "spec.suspend", "spec.runPolicy.suspend" */
+	size_t (*podsets)(json_t *job, struct sw_podset out[SW_PODSETS_MAX]);
+	enum sw_outcome (*outcome)(json_t *job, const char **why /* lent reason or "" */);
+	int64_t (*active)(json_t *job);       /* pods that run or may run; 0 is needed before another attempt */
+	/* Removes from a private deep copy what belongs to the other cluster (selector, controller-uid labels, ...). */
+	void (*prepare)(json_t *copy);
+	/* local status := remote status, made legal for the manager: counters monotone over attempts. base: local status
+	 * as it was when this attempt began, or NULL. gives the new status. */
+	json_t *(*status_home)(json_t *local_status, json_t *remote_status, json_t *base);
+};
+
+#define SW_KIND_MAP(X) X(job) X(pytorch) X(tf) X(paddle) X(xgboost) X(jax) X(mpi)
+#define X(id) extern const struct sw_kind sw_kind_##id;
+SW_KIND_MAP(X)
+#undef X
+
+const struct sw_kind *sw_kind_of(json_t *object);               /* by apiVersion and kind; NULL if none */
+const struct sw_kind *sw_kind_find(const char *resource);       /* "jobs.batch" */
+const struct sw_kind *sw_kind_named(const char *word);          /* what a user types: "job", "jobs", "PyTorchJob", "pytorchjobs" */
+const struct sw_kind *sw_kind_at(size_t i);                     /* NULL past the end */
+
+bool sw_kind_suspended(const struct sw_kind *k, json_t *job);
+void sw_kind_suspend(const struct sw_kind *k, json_t *job, bool on);
+
+/* ---- what a job asks for --------------------------------------------------- */
+
+enum sw_spot { SW_SPOT_ALLOW, SW_SPOT_NEVER, SW_SPOT_REQUIRE };
+
+struct sw_demand {
+	struct sw_podset sets[SW_PODSETS_MAX];
+	size_t n_sets;
+	int64_t gpus;                              /* in all */
+	const struct sw_gpu *models[SW_MODELS_MAX]; /* acceptable, best first; n_models 0: any that fits */
+	size_t n_models;
+	int64_t gpu_memory_bytes;                  /* 0: no wish */
+	bool has_precision; enum sw_precision precision;
+	enum sw_spot spot;                         /* default NEVER: spot only where somebody said it may be */
+	double max_price;                          /* USD per hour for the whole job; INFINITY: none */
+	int64_t deadline_ms;                       /* 0: none */
+	const char *data;                          /* lent from the job, or NULL */
+};
+/* Reads pod sets and spillway.dev annotations, strictly: the error names the JSON path, what was found and the
+ * nearest valid value. A wish for GPUs without a GPU request is refused. */
+__attribute__((warn_unused_result))
+struct sw_err sw_demand_read(const struct sw_kind *k, json_t *job, const struct sw_catalog *cat, struct sw_demand *out);
+/* May this GPU serve it? NULL: yes; otherwise why not, in words ("T4 has no fp64"), in buf. */
+const char *sw_demand_refuses(const struct sw_demand *d, const struct sw_gpu *gpu, char *buf, size_t size);
+
+/* ---- the copy that goes to a worker ----------------------------------------- */
+
+struct sw_copy_spec {
+	const char *origin;         /* installation id */
+	const char *workload_key;   /* "ns/name" */
+	const char *owner_uid;
+	unsigned attempt;
+	const char *pool;
+	json_t *node_selector;      /* object of strings, or NULL */
+	const char *burst_taint;    /* value of SW_TAINT_BURST to tolerate, or NULL */
+};
+/* gives a suspended copy: deep copy, foreign fields dropped, identity added to the job and to every pod template,
+ * selectors and tolerations added, ttlSecondsAfterFinished stripped, generateName dropped. */
+json_t *sw_kind_copy(const struct sw_kind *k, json_t *job, const struct sw_copy_spec *spec);
+
+#endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * queue.h - the embedded manager's quota: who may run next, as a pure decision
+ *
+ * One level: ClusterQueues with resource groups of flavors and a nominal quota per flavor and
+ * resource; no borrowing, no preemption. Priority first, then creation time. StrictFIFO: the
+ * head blocks its queue; BestEffortFIFO: those behind it that fit may pass. stopPolicy
+ * Hold (no more admissions) and HoldAndDrain (and those admitted are evicted).
+ * Semantics and names: Kueue v1beta2 ClusterQueue, LocalQueue, ResourceFlavor.
+ *
+ * No I/O, no clock: time is a parameter. Items are compact (tens of bytes + key): 50,000 wait in a few MiB.
+ */
+#ifndef SPILLWAY_QUEUE_H
+#define SPILLWAY_QUEUE_H
+
+#include "spillway/err.h"
+#include "spillway/json.h"
+
+struct sw_queue;
+__attribute__((warn_unused_result)) struct sw_err sw_queue_new(struct sw_queue **out);
+void sw_queue_free(struct sw_queue *q);
+
+/* Definitions as JSON objects, lent; NULL object: deleted. INVALID with a JSON path when it cannot be honoured
+ * (cohortName, borrowingLimit, preemption, fair sharing: refused by name, never ignored). */
+__attribute__((warn_unused_result)) struct sw_err sw_queue_cluster_queue(struct sw_queue *q, const char *name, json_t *object);
+__attribute__((warn_unused_result)) struct sw_err sw_queue_local_queue(struct sw_queue *q, const char *ns, const char *name, json_t *object);
+__attribute__((warn_unused_result)) struct sw_err sw_queue_flavor(struct sw_queue *q, const char *name, json_t *object);
+
+struct sw_queue_amount { const char *resource; int64_t milli; };
+struct sw_queue_item {
+	const char *key;              /* "ns/name" of the Workload */
+	const char *local_queue;      /* in the same namespace */
+	int32_t priority;
+	int64_t created_ms, not_before_ms;
+	const struct sw_queue_amount *amounts; size_t n_amounts; /* sums over all pods; names are interned */
+};
+/* Waiting. Replaces an earlier item of this key. */
+void sw_queue_put(struct sw_queue *q, const struct sw_queue_item *item);
+/* Holds quota already (after a restart): flavors as sw_queue_pick.flavor, one per amount. */
+void sw_queue_put_admitted(struct sw_queue *q, const struct sw_queue_item *item, const char *cluster_queue, const char *const *flavors);
+void sw_queue_remove(struct sw_queue *q, const char *key); /* waiting or admitted: quota returns */
+
+struct sw_queue_pick { const char *key, *cluster_queue; const char *flavor[16]; /* per amount of the item */ };
+/* The next workload that may run now, already counted as admitted; false: none. Call until false. Lent until the next call. */
+bool sw_queue_next(struct sw_queue *q, int64_t now_ms, struct sw_queue_pick *out);
+int64_t sw_queue_next_due_ms(const struct sw_queue *q); /* earliest not_before_ms worth another look; INT64_MAX: none */
+/* Admitted, but its queue says HoldAndDrain: evict. false: none. */
+bool sw_queue_drain(struct sw_queue *q, const char **key);
+/* Why a waiting item does not run, for people ("ClusterQueue team: 12 of 8 nvidia.com/gpu in flavor any"). Lent. */
+const char *sw_queue_why(struct sw_queue *q, const char *key, int64_t now_ms);
+int64_t sw_queue_position(struct sw_queue *q, const char *key); /* 1 = next in its ClusterQueue; 0: not waiting */
+struct sw_queue_counts { uint64_t pending, admitted; };
+struct sw_queue_counts sw_queue_count(const struct sw_queue *q, const char *cluster_queue);
+struct sw_queue_counts sw_queue_count_local(const struct sw_queue *q, const char *ns, const char *local_queue);
+int64_t sw_queue_used(const struct sw_queue *q, const char *cluster_queue, const char *flavor, const char *resource);
+
+#endif
