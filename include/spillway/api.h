@@ -39,6 +39,11 @@ struct sw_log_source {
 	void (*stop)(void *owner, struct sw_log_reply *r);
 };
 
+/* GET-only JSON pages of spillway's own under /spillway/v1/ (clusters, pools, queue, explain): for its command line and dashboard.
+ * query: object of strings, lent ("path" holds what follows the name). Any authenticated user may read; a submitter's namespaces
+ * are in query "namespaces". *out gives. */
+struct sw_api_view { const char *name; /* "clusters" */ struct sw_err (*get)(void *owner, json_t *query, json_t **out); };
+
 struct sw_api_options {
 	enum sw_serve serve;
 	const char *name;            /* of the cluster: in certificates, kubeconfig contexts, /version */
@@ -48,6 +53,7 @@ struct sw_api_options {
 	bool ephemeral;
 	const struct sw_admit *admit; size_t n_admit;
 	const struct sw_log_source *logs;
+	const struct sw_api_view *views; size_t n_views;
 	void *owner;                 /* passed to the hooks */
 	struct sw_metrics *metrics;  /* served on /metrics */
 	bool (*ready)(void *owner, char why[128]); /* for /readyz, or NULL */

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * burst.h - node pools: grow for the demand of a step, remember stockouts, release what is idle
+ *
+ * Demand is registered per workload and pool; the sum decides how much to grow. What will be grown is
+ * written as an intent (manager note) with its token before the provider is called; after a crash
+ * the intent is repeated with the same token. Growth stops at the pool's max, the cloud's quota, and the
+ * hard limit on dollars per hour (config max_price_hour): a pool whose price is unknown or stale is never grown.
+ *
+ * Idle: a burst node that was empty for idle_release_ms, whose pool is above min, and that no reservation or
+ * pending demand could use, is cordoned, checked empty with a fresh read, and released by instance id.
+ */
+#ifndef SPILLWAY_BURST_H
+#define SPILLWAY_BURST_H
+
+#include "spillway/workers.h"
+
+struct sw_burst;
+struct sw_burst_options {
+	struct sw_loop *loop; struct sw_metrics *metrics; const struct sw_config *config;
+	struct sw_manager *manager; struct sw_workers *workers;
+	/* Growth failed or finished, memory of a stockout ended: workloads that want this pool should look again. */
+	void (*on_change)(void *owner, const char *cluster, const char *pool);
+	/* For events: what was done and why, in words. key: of the workload that asked first, or NULL. */
+	void (*on_event)(void *owner, const char *key, bool warning, const char *reason, const char *message);
+	void *owner;
+};
+__attribute__((warn_unused_result)) struct sw_err sw_burst_new(const struct sw_burst_options *opt, struct sw_burst **out);
+void sw_burst_free(struct sw_burst *b);
+
+/* This workload waits for `nodes` more nodes of the pool. Idempotent; replaces its earlier demand anywhere. */
+void sw_burst_want(struct sw_burst *b, const char *key, const char *cluster, const char *pool, int nodes);
+void sw_burst_unwant(struct sw_burst *b, const char *key);
+
+struct sw_burst_view {
+	int growing;                 /* nodes asked for that are not Ready yet */
+	int64_t stockout_until_ms;   /* Unix; 0: none */
+	const char *refused;         /* why it would not grow now (limit, price unknown, max), or NULL; lent until the loop turns */
+	double committed_hour;       /* USD per hour of all burst nodes that exist or are asked for */
+};
+/* Would n more nodes be bought? Changes nothing. */
+struct sw_burst_view sw_burst_look(struct sw_burst *b, const char *cluster, const char *pool, int nodes);
+/* Looks at every pool now (a node or pool changed). Cheap. */
+void sw_burst_kick(struct sw_burst *b);
+
+#endif

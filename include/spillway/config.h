@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * config.h - spillway.yaml: a table of settings, and the list of clusters
+ *
+ * Every scalar setting is one row of SW_SETTINGS in config/settings.c {path, type, bounds, default,
+ * help}; the loader, `config print`, the example file and the reference text come from it.
+ * Errors name file:line:column, what was found, what was expected, and the nearest known name.
+ * Unknown settings are errors. The result is immutable.
+ */
+#ifndef SPILLWAY_CONFIG_H
+#define SPILLWAY_CONFIG_H
+
+#include <stdio.h>
+#include "spillway/err.h"
+#include "spillway/json.h"
+#include "spillway/log.h"
+
+enum sw_lost { SW_LOST_HOLD, SW_LOST_DUPLICATE }; /* what happens to jobs of a lost worker; see dispatch/README.md */
+
+struct sw_cluster_cfg {
+	const char *name;         /* DNS label */
+	const char *provider;     /* "static", "sim" */
+	const char *worker;       /* "plain" (later: "kueue") */
+	const char *kubeconfig, *context; /* path; context NULL: current */
+	const char *region;       /* "" unknown */
+	bool burst;               /* pools may grow: costs money */
+	json_t *options;          /* the provider's own settings (its `options:` map), lent; may be NULL */
+	const char *where;        /* "file:line:column" of the entry, for later messages */
+};
+
+struct sw_config {
+	const char *path;         /* the file */
+	const char *data_dir, *listen, *hosts;
+	int log_level; bool log_json;
+	const char *policy;       /* path of a Lua file; "" = the shipped policies/burst.lua */
+	int64_t policy_instructions, policy_memory_bytes;
+	const char *origin;       /* "" = made at first start and kept in data_dir */
+	int64_t resync_ms;        /* every workload is looked at again this often */
+	int64_t lost_after_ms;    /* a worker unreachable for longer than this is lost */
+	enum sw_lost lost;
+	int64_t hold_placed_ms;   /* a placed gang whose pods are not all scheduled within this is moved */
+	int64_t idle_release_ms;  /* a burst node idle for longer than this is released */
+	int64_t stockout_ms;      /* how long a stocked-out pool is avoided (doubles up to 8x) */
+	double max_price_hour;    /* hard limit on all burst nodes together; 0: none may be bought */
+	int64_t price_max_age_ms; /* older prices count as unknown */
+	int64_t window;           /* requests in flight per cluster */
+	int64_t log_tail_bytes;   /* kept per container at the end of a job */
+	const struct sw_cluster_cfg *clusters; size_t n_clusters;
+	json_t *bootstrap;        /* array of objects created at start if absent (queues, flavors), or NULL */
+};
+
+/* gives. */
+__attribute__((warn_unused_result)) struct sw_err sw_config_load(const char *path, struct sw_config **out);
+__attribute__((warn_unused_result)) struct sw_err sw_config_parse(const char *name, const char *text, size_t len, struct sw_config **out);
+void sw_config_free(struct sw_config *c);
+/* Every setting with its value and origin ("default", "file.yaml:12"). */
+void sw_config_print(const struct sw_config *c, FILE *to, bool json);
+/* The commented example file with defaults. */
+void sw_config_example(FILE *to);
+
+#endif

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * workers.h - worker clusters: what they hold, and how a copy is offered, started, stopped and swept
+ *
+ * A worker is a small state machine per (workload, cluster): offer -> ready? -> start -> sweep. Its two
+ * kinds share one vtable. plain (here): offer = a reservation in our own view of the cluster's
+ * capacity, for the whole gang; ready = the gang packs on free allocatable; start = POST the job
+ * suspended, then unsuspend. One plain candidate at a time (dispatch sees to that), because a
+ * plain copy that is started runs pods. kueue (its own later room file): offer = a mirror Workload.
+ *
+ * Everything is level-triggered: start() and sweep() take one next step and are called again
+ * until copy() shows the wish fulfilled. They never act on a cluster whose claim is not ours.
+ *
+ * "Unreachable" is never "absent": copy() returns SW_COPY_UNKNOWN whenever the caches are not synced.
+ */
+#ifndef SPILLWAY_WORKERS_H
+#define SPILLWAY_WORKERS_H
+
+#include "spillway/config.h"
+#include "spillway/kinds.h"
+#include "spillway/kube.h"
+#include "spillway/manager.h"
+#include "spillway/provider.h"
+
+struct sw_workers;  /* the registry: every cluster of the configuration */
+struct sw_worker;   /* one cluster */
+
+struct sw_workers_options {
+	struct sw_loop *loop; struct sw_http *http; struct sw_metrics *metrics;
+	const struct sw_config *config;     /* lent, outlives */
+	const struct sw_catalog *catalog;
+	struct sw_manager *manager;         /* notes: claims and tombstones */
+	const char *origin;                 /* installation id */
+	uint64_t epoch;                     /* of the store: raised by dispatch/identity at each restore it notices */
+	/* Something about this workload's copy, or about the cluster (key NULL), changed. */
+	void (*on_change)(void *owner, const char *key, struct sw_worker *w);
+	/* A pod of ours changed (object) or is gone (object NULL). */
+	void (*on_pod)(void *owner, const char *key, struct sw_worker *w, const char *pod_name, json_t *pod);
+	void *owner;
+};
+__attribute__((warn_unused_result)) struct sw_err sw_workers_new(const struct sw_workers_options *opt, struct sw_workers **out);
+void sw_workers_free(struct sw_workers *ws);
+size_t sw_workers_count(const struct sw_workers *ws);
+struct sw_worker *sw_workers_at(struct sw_workers *ws, size_t i);
+struct sw_worker *sw_workers_find(struct sw_workers *ws, const char *name);
+
+const char *sw_worker_name(const struct sw_worker *w);
+const struct sw_cluster_cfg *sw_worker_cfg(const struct sw_worker *w);
+struct sw_kube *sw_worker_kube(struct sw_worker *w);
+struct sw_provider *sw_worker_provider(struct sw_worker *w);
+
+/* ---- reachability and identity ------------------------------------------------ */
+
+enum sw_claim { SW_CLAIM_UNKNOWN, SW_CLAIM_OURS, SW_CLAIM_FOREIGN /* another installation's */, SW_CLAIM_NEWER /* our store is older than the worker's epoch: adoption mode, delete nothing */ };
+struct sw_worker_state {
+	bool ready;              /* caches synced and claim ours: copies may be created */
+	bool reachable;
+	enum sw_claim claim;
+	uint64_t lost_since_ms;  /* loop time of the first loss; 0 while reachable */
+	const char *why;         /* if not ready, in words; lent */
+	bool gc_paused;          /* the brake on mass deletion has tripped; why says it */
+};
+struct sw_worker_state sw_worker_state(const struct sw_worker *w);
+
+/* ---- capacity -------------------------------------------------------------------- */
+
+/* One node as packing needs it. free = allocatable - requests of all pods on it - our reservations. */
+struct sw_node {
+	const char *name, *pool, *model; /* model "": no GPU */
+	const char *taint;               /* value of SW_TAINT_BURST, or NULL */
+	int64_t cpu_free, memory_free, gpu_free; /* milli, bytes, whole */
+	int64_t cpu_total, memory_total, gpu_total;
+	bool usable;                     /* Ready, not cordoned, no other NoSchedule taint */
+	bool empty;                      /* no pod but daemons', no reservation */
+	uint64_t empty_since_ms;         /* loop time; 0 if not empty */
+};
+size_t sw_worker_nodes(struct sw_worker *w, const struct sw_node **out); /* lent until the loop turns */
+
+/* Pools: the provider's, and one made up for each model of nodes that belong to none. Lent likewise. */
+size_t sw_worker_pools(struct sw_worker *w, const struct sw_pool **out);
+uint64_t sw_worker_generation(const struct sw_worker *w); /* grows with each change of nodes, pools or reservations */
+
+/*
+ * Packs a gang on nodes: every pod of every set, or nothing. Best fit decreasing. Pure.
+ * assigned: per pod in set order, the index of its node (room for all pods), or NULL.
+ * Returns 0 if it fits; otherwise the number of fresh nodes of `fresh` that are needed besides
+ * (fresh NULL: -1), or -1 if a pod fits on no empty node at all.
+ */
+int sw_pack(struct sw_node *nodes /* changed: free amounts taken */, size_t n, const struct sw_podset *sets, size_t n_sets,
+            const struct sw_node *fresh, int *assigned);
+
+/* ---- copies ------------------------------------------------------------------------ */
+
+enum sw_seen {
+	SW_COPY_UNKNOWN,   /* caches not synced: says nothing */
+	SW_COPY_ABSENT,
+	SW_COPY_OURS,      /* our origin, this owner UID, some attempt */
+	SW_COPY_STALE,     /* our origin, another owner UID (job re-created under the same name) */
+	SW_COPY_FOREIGN,   /* not ours: never touched */
+};
+struct sw_copy {
+	enum sw_seen seen;
+	unsigned attempt;
+	bool suspended, deleting;
+	enum sw_outcome outcome;
+	int64_t active;              /* pods that run or may run */
+	int64_t scheduled, pods;     /* pods of ours seen with a node; seen in all */
+	uint64_t status_hash;        /* of the raw status: changes when it changes */
+	int64_t created_ms;
+	const char *pool, *uid;      /* lent */
+};
+/* What is known of the copy of this workload's job. owner_uid: of the manager's job. */
+struct sw_copy sw_worker_copy(struct sw_worker *w, const struct sw_kind *kind, const char *ns, const char *name, const char *owner_uid);
+/* Calls each with every copy of our origin (GC, adoption): key of the manager's Workload, from its annotation. */
+typedef void sw_copy_fn(void *owner, struct sw_worker *w, const char *key, const struct sw_kind *kind, const char *ns, const char *name,
+                        const char *owner_uid, const struct sw_copy *copy);
+void sw_worker_each_copy(struct sw_worker *w, sw_copy_fn *each, void *owner);
+/* status of the copy, parsed from what the cache keeps. gives; NULL if unknown. */
+json_t *sw_worker_copy_status(struct sw_worker *w, const struct sw_kind *kind, const char *ns, const char *name);
+
+struct sw_offer {                    /* lent for the call */
+	const char *key;             /* of the Workload */
+	const struct sw_kind *kind;
+	const char *ns, *name, *owner_uid;
+	unsigned attempt;
+	const char *pool;
+	const struct sw_demand *demand;
+};
+/* Reserves room for the whole gang on this pool, replacing an earlier reservation of the key on this cluster. Idempotent.
+ * *missing: 0 = reserved on present nodes; n > 0: n more nodes of the pool are needed (what there is is
+ * reserved, the rest follows as nodes come); -1: can never fit there. Reservations live in memory; pods that
+ * appear replace them; a restart makes them again. */
+__attribute__((warn_unused_result)) struct sw_err sw_worker_reserve(struct sw_worker *w, const struct sw_offer *offer, int *missing);
+void sw_worker_unreserve(struct sw_worker *w, const char *key);
+
+typedef void sw_worker_fn(void *owner, struct sw_err err);
+/* One next step toward a running copy: POST suspended (adopts one of ours that is already there), or unsuspend. job: the user's
+ * job, lent. EXISTS: a foreign object has the name: this cluster is out. done may come with an unknown outcome. */
+__attribute__((warn_unused_result))
+struct sw_err sw_worker_start(struct sw_worker *w, const struct sw_offer *offer, json_t *job, sw_worker_fn *done, void *owner);
+/* Suspends the copy with this uid: its pods go, it stays to be counted. */
+__attribute__((warn_unused_result))
+struct sw_err sw_worker_stop(struct sw_worker *w, const struct sw_kind *kind, const char *ns, const char *name, const char *uid, sw_worker_fn *done, void *owner);
+/* Deletes the copy with this uid (precondition), in the background. MISSING counts as done. */
+__attribute__((warn_unused_result))
+struct sw_err sw_worker_sweep(struct sw_worker *w, const struct sw_kind *kind, const char *ns, const char *name, const char *uid, sw_worker_fn *done, void *owner);
+
+/* Cordons or uncordons a node; checks with a fresh list that no pod but daemons' is on it (CONFLICT if one is). For burst. */
+__attribute__((warn_unused_result)) struct sw_err sw_worker_cordon(struct sw_worker *w, const char *node, bool on, sw_worker_fn *done, void *owner);
+__attribute__((warn_unused_result)) struct sw_err sw_worker_node_empty(struct sw_worker *w, const char *node, sw_worker_fn *done, void *owner);
+
+/* Bounded tail of a pod's log (max bytes); and a live stream for the manager's pods/log. */
+typedef void sw_log_tail_fn(void *owner, struct sw_err err, const char *bytes, size_t n, bool cut);
+__attribute__((warn_unused_result))
+struct sw_err sw_worker_log_tail(struct sw_worker *w, const char *ns, const char *pod, const char *container, size_t max, sw_log_tail_fn *done, void *owner);
+
+#endif
