@@ -43,11 +43,13 @@ size_t sw_keyq_len(const struct sw_keyq *q);
  * reconcile() reads the whole state of `key`, does one thing, and then calls
  * exactly one of done() and fail() on its queue: at once, or later from an
  * asynchronous completion (the key is not handed out again before that).
- * At most `slice_ms` are spent per turn, so a long queue never blocks the loop.
+ * A turn's slice ends after 2 ms, so a long queue never blocks the loop.
+ * sw_reconciler_free() is safe inside reconcile().
  */
 typedef void sw_reconcile_fn(void *owner, const char *key);
 struct sw_reconciler;
 
+/* name: the room in log lines and slow-turn reports; a string literal. */
 __attribute__((warn_unused_result))
 struct sw_err sw_reconciler_new(struct sw_loop *loop, const char *name, sw_reconcile_fn *fn, void *owner,
                                 struct sw_reconciler **out);
