@@ -4,6 +4,8 @@
 
 #include "spillway/yaml.h"
 
+#include <stdio.h>
+
 static struct sw_yaml *good(const char *text)
 {
 	struct sw_yaml *y;
