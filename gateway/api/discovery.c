@@ -7,26 +7,6 @@
 #include "spillway/discovery.h"
 #include <string.h>
 
-enum sw_discovery_form sw_discovery_form(const char *accept)
-{
-	const char *v2, *beta, *plain;
-
-	if (!accept)
-		return SW_DISCOVERY_PLAIN;
-	plain = strstr(accept, "application/json,");
-	v2 = strstr(accept, "v=v2;as=APIGroupDiscoveryList");
-	if (!v2)
-		v2 = strstr(accept, "as=APIGroupDiscoveryList;v=v2;");
-	if (!v2)
-		v2 = strstr(accept, "g=apidiscovery.k8s.io;as=APIGroupDiscoveryList;v=v2,");
-	beta = strstr(accept, "v=v2beta1;as=APIGroupDiscoveryList");
-	if (v2 && (!plain || v2 < plain))
-		return SW_DISCOVERY_V2;
-	if (beta && (!plain || beta < plain))
-		return SW_DISCOVERY_V2BETA1;
-	return SW_DISCOVERY_PLAIN;
-}
-
 const char *sw_discovery_content_type(enum sw_discovery_form form)
 {
 	switch (form) {
