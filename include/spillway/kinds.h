@@ -45,6 +45,19 @@ struct sw_podset {
 	const char *gpu_resource; /* "nvidia.com/gpu", or NULL without GPU: static or lent from the template */
 };
 
+/*
+ * What one pod asks a node for, as the scheduler counts it: the larger of (containers + sidecars) and each init
+ * container with the sidecars before it, plus overhead; a limit without a request counts as the request; requests of the
+ * whole pod (spec.resources) win. Source: k8s.io/component-helpers/resource/helpers.go, PodRequests.
+ */
+struct sw_requests {
+	int64_t cpu_milli, memory_bytes, gpus;
+	const char *gpu_resource; /* the resource that ends in "/gpu": lent from the object; NULL without GPU */
+};
+/* spec: of a pod or template, lent, may be NULL. path: of spec, for messages ("spec.template.spec"). INVALID names the
+ * path of a quantity that is malformed, negative or too large, and of a second kind of GPU. */
+__attribute__((warn_unused_result)) struct sw_err sw_pod_requests(json_t *spec, const char *path, struct sw_requests *out);
+
 struct sw_kind {
 	const char *group, *version, *kind, *plural;
 	const char *resource;                 /* "jobs.batch" */

@@ -11,7 +11,8 @@
  * Everything is level-triggered: start() and sweep() take one next step and are called again
  * until copy() shows the wish fulfilled. They never act on a cluster whose claim is not ours.
  *
- * "Unreachable" is never "absent": copy() returns SW_COPY_UNKNOWN whenever the caches are not synced.
+ * "Unreachable" is never "absent": copy() returns SW_COPY_UNKNOWN whenever the caches are not synced. A copy
+ * whose job is gone while pods of it still run is not absent either: it is OURS and deleting until they went.
  */
 #ifndef SPILLWAY_WORKERS_H
 #define SPILLWAY_WORKERS_H
@@ -57,19 +58,34 @@ struct sw_worker_state {
 	bool reachable;
 	enum sw_claim claim;
 	uint64_t lost_since_ms;  /* loop time of the first loss; 0 while reachable */
+	bool lost;               /* unreachable for longer than config lost_after_ms; on_change (key NULL) came when it turned true */
 	const char *why;         /* if not ready, in words; lent */
-	bool gc_paused;          /* the brake on mass deletion has tripped; why says it */
+	uint64_t claim_epoch;    /* what the worker's claim says; 0 if not read yet */
+	bool gc_paused;          /* the brake on mass deletion has tripped */
+	const char *gc_why;      /* then the alarm in words; "" otherwise; lent */
 };
 struct sw_worker_state sw_worker_state(const struct sw_worker *w);
+/* Does the worker's API serve this kind (is its CRD installed)? false also while that is not known. */
+bool sw_worker_serves(const struct sw_worker *w, const struct sw_kind *kind);
+
+/* The store's epoch was raised: claims are written anew with it. Never lower than before. */
+void sw_workers_set_epoch(struct sw_workers *ws, uint64_t epoch);
+/* Garbage collection runs only while the manager is synced: pass on what its on_state says. */
+void sw_workers_manager_synced(struct sw_workers *ws, bool synced);
+/* An operator read the alarm: the next collection on this cluster may delete all it found, once. */
+void sw_worker_gc_confirm(struct sw_worker *w);
 
 /* ---- capacity -------------------------------------------------------------------- */
 
 /* One node as packing needs it. free = allocatable - requests of all pods on it - our reservations. */
 struct sw_node {
 	const char *name, *pool, *model; /* model "": no GPU */
+	const char *gpu_resource;        /* "nvidia.com/gpu"; NULL: no GPU */
 	const char *taint;               /* value of SW_TAINT_BURST, or NULL */
 	int64_t cpu_free, memory_free, gpu_free; /* milli, bytes, whole */
 	int64_t cpu_total, memory_total, gpu_total;
+	int64_t pods_free, pods_total;   /* how many pods, by the kubelet's own limit */
+	bool cordoned;                   /* unschedulable because we said so (annotation); another's cordon only makes it unusable */
 	bool usable;                     /* Ready, not cordoned, no other NoSchedule taint */
 	bool empty;                      /* no pod but daemons', no reservation */
 	uint64_t empty_since_ms;         /* loop time; 0 if not empty */
@@ -78,6 +94,7 @@ size_t sw_worker_nodes(struct sw_worker *w, const struct sw_node **out); /* lent
 
 /* Pools: the provider's, and one made up for each model of nodes that belong to none. Lent likewise. */
 size_t sw_worker_pools(struct sw_worker *w, const struct sw_pool **out);
+const struct sw_pool *sw_worker_pool(struct sw_worker *w, const char *name); /* NULL if there is none */
 uint64_t sw_worker_generation(const struct sw_worker *w); /* grows with each change of nodes, pools or reservations */
 
 /*
@@ -88,6 +105,14 @@ uint64_t sw_worker_generation(const struct sw_worker *w); /* grows with each cha
  */
 int sw_pack(struct sw_node *nodes /* changed: free amounts taken */, size_t n, const struct sw_podset *sets, size_t n_sets,
             const struct sw_node *fresh, int *assigned);
+
+/*
+ * What the provider said last (pools with their errors and instances): kept through failures of its API. NULL until it
+ * answered once. It is asked every 10 s; burst asks oftener while something grows. Lent until the loop turns.
+ */
+const struct sw_provider_state *sw_worker_provider_state(const struct sw_worker *w, int64_t *asked_at_ms /* loop time of that answer; may be NULL */);
+void sw_worker_provider_every(struct sw_worker *w, uint64_t ms);
+void sw_worker_provider_poll(struct sw_worker *w); /* now */
 
 /* ---- copies ------------------------------------------------------------------------ */
 
@@ -132,6 +157,8 @@ struct sw_offer {                    /* lent for the call */
  * appear replace them; a restart makes them again. */
 __attribute__((warn_unused_result)) struct sw_err sw_worker_reserve(struct sw_worker *w, const struct sw_offer *offer, int *missing);
 void sw_worker_unreserve(struct sw_worker *w, const char *key);
+/* What reserve would answer, changing nothing; an own reservation of the key counts as free. For views. */
+int sw_worker_fits(struct sw_worker *w, const char *key, const char *pool, const struct sw_demand *demand);
 
 typedef void sw_worker_fn(void *owner, struct sw_err err);
 /* One next step toward a running copy: POST suspended (adopts one of ours that is already there), or unsuspend. job: the user's
@@ -144,6 +171,15 @@ struct sw_err sw_worker_stop(struct sw_worker *w, const struct sw_kind *kind, co
 /* Deletes the copy with this uid (precondition), in the background. MISSING counts as done. */
 __attribute__((warn_unused_result))
 struct sw_err sw_worker_sweep(struct sw_worker *w, const struct sw_kind *kind, const char *ns, const char *name, const char *uid, sw_worker_fn *done, void *owner);
+
+/*
+ * A job was deleted while this cluster could not be asked: remembers (a manager's note, so it survives us) that every copy
+ * of this owner must go there. Carried out when the cluster is back, and kept until nothing of it can appear any more.
+ * Call it before the manager forgets the workload; done says when it is durable.
+ */
+__attribute__((warn_unused_result))
+struct sw_err sw_worker_tombstone(struct sw_worker *w, const struct sw_kind *kind, const char *ns, const char *name, const char *owner_uid,
+                                  sw_worker_fn *done, void *owner);
 
 /* Cordons or uncordons a node; checks with a fresh list that no pod but daemons' is on it (CONFLICT if one is). For burst. */
 __attribute__((warn_unused_result)) struct sw_err sw_worker_cordon(struct sw_worker *w, const char *node, bool on, sw_worker_fn *done, void *owner);
