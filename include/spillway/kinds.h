@@ -40,6 +40,7 @@ struct sw_podset {
 	char name[64];           /* "main"; "master", "worker" */
 	int32_t count;           /* pods that must run together */
 	json_t *template;        /* the PodTemplateSpec inside the object it was read from: lent */
+	char path[80];           /* where that is: "spec.template" */
 	int64_t cpu_milli, memory_bytes; /* per pod: effective requests (max of init containers and sum of containers, plus overhead) */
 	int64_t gpus;            /* per pod */
 	const char *gpu_resource; /* "nvidia.com/gpu", or NULL without GPU: static or lent from the template */
@@ -63,9 +64,14 @@ struct sw_kind {
 	const char *resource;                 /* "jobs.batch" */
 	const char *job_name_label;           /* on its pods: "batch.kubernetes.io/job-name" */
 	const char *suspend_path;             /* "spec.suspend", "spec.runPolicy.suspend" */
+	/* Name, count, template and path of each set; what they ask for is sw_demand_read()'s. Lenient. */
 	size_t (*podsets)(json_t *job, struct sw_podset out[SW_PODSETS_MAX]);
+	/* What podsets() would pass over (an unknown replica type, a bad count) is refused here, with its path. */
+	struct sw_err (*check)(json_t *job);
 	enum sw_outcome (*outcome)(json_t *job, const char **why /* lent reason or "" */);
-	int64_t (*active)(json_t *job);       /* pods that run or may run; 0 is needed before another attempt */
+	/* Pods that run or may run; 0 is needed before another attempt. 0 only if the job is finished, or suspended and its
+	 * controller says so (condition Suspended), and no pod is counted any more. */
+	int64_t (*active)(json_t *job);
 	/* Removes from a private deep copy what belongs to the other cluster (selector, controller-uid labels, ...). */
 	void (*prepare)(json_t *copy);
 	/* local status := remote status, made legal for the manager: counters monotone over attempts. base: local status
@@ -85,6 +91,30 @@ const struct sw_kind *sw_kind_at(size_t i);                     /* NULL past the
 
 bool sw_kind_suspended(const struct sw_kind *k, json_t *job);
 void sw_kind_suspend(const struct sw_kind *k, json_t *job, bool on);
+const char *sw_kind_managed_by(const struct sw_kind *k, json_t *job); /* NULL if unset */
+int64_t sw_kind_ttl_s(const struct sw_kind *k, json_t *job);          /* ttlSecondsAfterFinished; -1: none */
+/* A label value for a Workload's name: the name itself if it may be one, else a hash of it. buf at least 64 bytes. */
+const char *sw_workload_label(const char *workload_name, char buf[64]);
+
+/* ---- what one pod asks for ------------------------------------------------- */
+
+enum { SW_AMOUNTS_MAX = 16 };
+struct sw_amount { const char *resource; int64_t milli; }; /* resource: lent from the object */
+struct sw_amounts { struct sw_amount at[SW_AMOUNTS_MAX]; size_t n; };
+
+/*
+ * Effective requests of a pod as the scheduler counts them: requests default to limits; the largest of the init containers (sidecars
+ * that started before each added) and of the sum of containers and sidecars; pod-level resources win; overhead is added.
+ * owner is a PodTemplateSpec or a Pod at `path` (for errors; "" for a Pod). INVALID: a quantity that does not parse, is
+ * negative or zero, is a fraction of a device, or does not fit in 63 bits of thousandths; more than SW_AMOUNTS_MAX resources.
+ */
+__attribute__((warn_unused_result))
+struct sw_err sw_pod_requests(json_t *owner, const char *path, struct sw_amounts *out);
+int64_t sw_amounts_get(const struct sw_amounts *a, const char *resource); /* 0 if absent */
+/* into += times * from. INVALID when it overflows or has no room. */
+__attribute__((warn_unused_result))
+struct sw_err sw_amounts_add(struct sw_amounts *into, const struct sw_amounts *from, int64_t times);
+bool sw_is_gpu_resource(const char *resource); /* "nvidia.com/gpu", ... */
 
 /* ---- what a job asks for --------------------------------------------------- */
 
@@ -93,6 +123,7 @@ enum sw_spot { SW_SPOT_ALLOW, SW_SPOT_NEVER, SW_SPOT_REQUIRE };
 struct sw_demand {
 	struct sw_podset sets[SW_PODSETS_MAX];
 	size_t n_sets;
+	struct sw_amounts total;                   /* over all pods, "pods" included (in thousandths, like the rest) */
 	int64_t gpus;                              /* in all */
 	const struct sw_gpu *models[SW_MODELS_MAX]; /* acceptable, best first; n_models 0: any that fits */
 	size_t n_models;
@@ -118,7 +149,7 @@ struct sw_copy_spec {
 	const char *owner_uid;
 	unsigned attempt;
 	const char *pool;
-	json_t *node_selector;      /* object of strings, or NULL */
+	json_t *node_selector;      /* object of strings, or NULL; wins over the job's own values */
 	const char *burst_taint;    /* value of SW_TAINT_BURST to tolerate, or NULL */
 };
 /* gives a suspended copy: deep copy, foreign fields dropped, identity added to the job and to every pod template,

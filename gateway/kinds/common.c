@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * common.c - small readers that several kinds share
+ */
+#include <stdio.h>
+#include <string.h>
+#include "kinds_priv.h"
+
+struct sw_err kinds_count(json_t *job, const char *path, int64_t least, int64_t otherwise, int64_t *out)
+{
+	json_t *v = sw_json_at(job, path);
+
+	*out = otherwise;
+	if (!v)
+		return SW_OK;
+	*out = json_object_is_type(v, json_type_int) ? json_object_get_int64(v) : INT64_MIN;
+	if (*out >= least && *out <= INT32_MAX)
+		return SW_OK;
+	return sw_err(SW_E_INVALID, "%s: found %.40s, expected a whole number from %lld to %d", path, json_object_get_string(v),
+	              (long long)least, INT32_MAX);
+}
+
+int32_t kinds_count_lax(json_t *job, const char *path, int32_t otherwise)
+{
+	int64_t n = sw_json_int(job, path, otherwise);
+
+	return n < 0 ? 0 : n > INT32_MAX ? INT32_MAX : (int32_t)n;
+}
+
+void kinds_podset(struct sw_podset *set, const char *name, int32_t count, json_t *template, const char *path)
+{
+	*set = (struct sw_podset){ .count = count, .template = template };
+	snprintf(set->name, sizeof(set->name), "%s", name);
+	snprintf(set->path, sizeof(set->path), "%s", path);
+}
+
+json_t *kinds_status_condition(json_t *status, const char *type)
+{
+	json_t *list = sw_json_key(status, "conditions");
+
+	for (size_t i = 0; i < sw_json_len(list); i++) {
+		json_t *c = sw_json_idx(list, i);
+		const char *t = sw_json_str(c, "type"), *on = sw_json_str(c, "status");
+
+		if (t && on && strcmp(t, type) == 0)
+			return strcmp(on, "True") == 0 ? c : NULL;
+	}
+	return NULL;
+}
+
+json_t *kinds_true_condition(json_t *object, const char *const *types)
+{
+	json_t *status = sw_json_key(object, "status"), *c = NULL;
+
+	for (; !c && *types; types++)
+		c = kinds_status_condition(status, *types);
+	return c;
+}
+
+int64_t kinds_active(const struct sw_kind *k, json_t *job, int64_t counted)
+{
+	const char *why;
+
+	if (counted > 0)
+		return counted;
+	if (k->outcome(job, &why) != SW_UNFINISHED)
+		return 0;
+	/* No pods counted, but its controller may not have looked since the job was unsuspended or suspended. */
+	return sw_kind_suspended(k, job) && kinds_status_condition(sw_json_key(job, "status"), "Suspended") ? 0 : 1;
+}
+
+void kinds_drop_labels(json_t *template, const char *const *labels)
+{
+	json_t *have = sw_json_at(template, "metadata.labels");
+
+	for (; have && *labels; labels++)
+		json_object_object_del(have, *labels);
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * jax.c - kubeflow.org/v1 JAXJob
+ */
+#include "kubeflow.h"
+
+static const struct kubeflow_names names = {
+	.specs = "jaxReplicaSpecs", .container = "jax", .single = NULL,
+	.types = { "Worker", NULL },
+};
+
+KUBEFLOW_KIND(jax, "JAXJob", "jaxjobs");

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * kubeflow.c - see kubeflow.h
+ */
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+#include "kubeflow.h"
+
+static json_t *replica(const struct kubeflow_names *names, json_t *job, const char *type)
+{
+	return sw_json_key(sw_json_key(sw_json_key(job, "spec"), names->specs), type);
+}
+
+/* Kueue's names of pod sets are the types in small letters (NewPodSetReference). */
+static void lower(const char *type, char buf[64])
+{
+	size_t i;
+
+	for (i = 0; type[i] && i < 63; i++)
+		buf[i] = (char)tolower((unsigned char)type[i]);
+	buf[i] = '\0';
+}
+
+size_t kubeflow_podsets(const struct kubeflow_names *names, json_t *job, struct sw_podset out[SW_PODSETS_MAX])
+{
+	size_t n = 0;
+
+	for (const char *const *type = names->types; *type; type++) {
+		json_t *r = replica(names, job, *type);
+		char name[64], path[80];
+
+		if (!r)
+			continue;
+		lower(*type, name);
+		snprintf(path, sizeof(path), "spec.%s.%s.template", names->specs, *type);
+		kinds_podset(&out[n++], name, kinds_count_lax(r, "replicas", 1), sw_json_key(r, "template"), path);
+	}
+	return n;
+}
+
+static size_t n_types(const struct kubeflow_names *names)
+{
+	size_t n = 0;
+
+	while (names->types[n])
+		n++;
+	return n;
+}
+
+static bool has_container(json_t *replica_spec, const char *name)
+{
+	json_t *list = sw_json_at(replica_spec, "template.spec.containers");
+
+	for (size_t i = 0; i < sw_json_len(list); i++) {
+		const char *found = sw_json_str(sw_json_idx(list, i), "name");
+
+		if (found && strcmp(found, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static struct sw_err check_replica(const struct kubeflow_names *names, const char *type, json_t *r)
+{
+	int64_t n, least = names->single && strcmp(type, names->single) == 0 ? 1 : 0;
+	struct sw_err e = kinds_count(r, "replicas", least, 1, &n);
+
+	if (!sw_failed(e) && least && n > 1)
+		e = sw_err(SW_E_INVALID, "replicas: found %lld, expected 1: there is one %s", (long long)n, type);
+	if (!sw_failed(e) && names->container && !has_container(r, names->container))
+		e = sw_err(SW_E_INVALID, "template.spec.containers: expected a container named \"%s\"", names->container);
+	return sw_err_wrap(e, "spec.%s.%s", names->specs, type);
+}
+
+struct sw_err kubeflow_check(const struct kubeflow_names *names, json_t *job)
+{
+	json_t *specs = sw_json_key(sw_json_key(job, "spec"), names->specs);
+	struct sw_err e = SW_OK;
+	int64_t pods = 0;
+
+	if (!json_object_is_type(specs, json_type_object))
+		return sw_err(SW_E_INVALID, "spec.%s: found nothing, expected at least %s", names->specs, names->types[0]);
+	json_object_object_foreach(specs, type, r) {
+		size_t i = 0, n = n_types(names);
+
+		while (i < n && strcmp(names->types[i], type) != 0)
+			i++;
+		if (i == n) {
+			const char *near = sw_nearest(type, names->types, (int)n);
+
+			return sw_err(SW_E_INVALID, "spec.%s.%.60s: no such replica type%s%s; expected %s%s", names->specs, type,
+			              near ? ", did you mean " : "", near ? near : "", names->types[0], n > 1 ? ", ..." : "");
+		}
+		e = check_replica(names, type, r);
+		if (sw_failed(e))
+			return e;
+		pods += kinds_count_lax(r, "replicas", 1);
+	}
+	return pods > 0 ? SW_OK : sw_err(SW_E_INVALID, "spec.%s: found no replicas, expected at least 1 pod in all", names->specs);
+}
+
+enum sw_outcome kubeflow_outcome(json_t *job, const char **why)
+{
+	static const char *const done[] = { "Succeeded", NULL }, *const failed[] = { "Failed", NULL };
+	json_t *c = kinds_true_condition(job, failed);
+	enum sw_outcome o = c ? SW_JOB_FAILED : SW_UNFINISHED;
+
+	if (!c && (c = kinds_true_condition(job, done)))
+		o = SW_SUCCEEDED;
+	*why = sw_json_str(c, "reason");
+	*why = *why ? *why : "";
+	return o;
+}
+
+int64_t kubeflow_active(json_t *job)
+{
+	json_t *types = sw_json_at(job, "status.replicaStatuses");
+	const struct sw_kind *k = sw_kind_of(job);
+	int64_t n = 0;
+
+	if (json_object_is_type(types, json_type_object))
+		json_object_object_foreach(types, type, s) {
+			(void)type;
+			n += sw_json_int(s, "active", 0);
+		}
+	return k ? kinds_active(k, job, n) : n;
+}
+
+void kubeflow_prepare(json_t *copy)
+{
+	sw_json_del(copy, "spec.runPolicy.managedBy");
+}
+
+/* The attempts before this one failed too: what they counted stays counted. */
+static void add_base(json_t *status, json_t *local, json_t *base)
+{
+	json_t *types = sw_json_key(status, "replicaStatuses");
+
+	if (!json_object_is_type(types, json_type_object))
+		return;
+	json_object_object_foreach(types, type, s) {
+		json_t *was = sw_json_key(sw_json_key(base, "replicaStatuses"), type);
+		json_t *now = sw_json_key(sw_json_key(local, "replicaStatuses"), type);
+		int64_t failed = sw_json_int(was, "failed", 0) + sw_json_int(s, "failed", 0), seen = sw_json_int(now, "failed", 0);
+
+		if (json_object_is_type(s, json_type_object) && (failed || seen))
+			sw_json_set_int(s, "failed", failed > seen ? failed : seen);
+	}
+}
+
+json_t *kubeflow_status_home(json_t *local, json_t *remote, json_t *base)
+{
+	if (kinds_status_condition(local, "Succeeded") || kinds_status_condition(local, "Failed"))
+		return sw_json_copy(local);
+	json_t *status = remote ? sw_json_copy(remote) : json_object_new_object();
+
+	add_base(status, local, base);
+	return status;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * kubeflow.h - the six training kinds of kubeflow.org/v1 differ in names only
+ *
+ * Each has a map of replica types to {replicas, template}, a spec.runPolicy, and a status of conditions and replicaStatuses.
+ * A kind's own file states the names and takes everything else from here.
+ * Source: training-operator v1.9.3, pkg/apis/kubeflow.org/v1/{common,pytorch,tensorflow,...}_types.go, pkg/webhooks.
+ */
+#ifndef SPILLWAY_KUBEFLOW_H
+#define SPILLWAY_KUBEFLOW_H
+
+#include "kinds_priv.h"
+
+struct kubeflow_names {
+	const char *specs;     /* "pytorchReplicaSpecs" */
+	const char *container; /* the operator refuses a template without a container of this name; NULL: any */
+	const char *single;    /* a replica type of exactly one pod, or NULL */
+	const char *types[6];  /* in the order of Kueue's pod sets, NULL-terminated */
+};
+
+size_t kubeflow_podsets(const struct kubeflow_names *names, json_t *job, struct sw_podset out[SW_PODSETS_MAX]);
+struct sw_err kubeflow_check(const struct kubeflow_names *names, json_t *job);
+enum sw_outcome kubeflow_outcome(json_t *job, const char **why);
+int64_t kubeflow_active(json_t *job);
+void kubeflow_prepare(json_t *copy);
+json_t *kubeflow_status_home(json_t *local, json_t *remote, json_t *base);
+
+/* One row. The file defines `static const struct kubeflow_names names` before it. */
+#define KUBEFLOW_KIND(id, Kind, plural_)                                                                             \
+	static size_t podsets(json_t *job, struct sw_podset out[SW_PODSETS_MAX]) { return kubeflow_podsets(&names, job, out); } \
+	static struct sw_err check(json_t *job) { return kubeflow_check(&names, job); }                              \
+	const struct sw_kind sw_kind_##id = {                                                                        \
+		.group = "kubeflow.org", .version = "v1", .kind = Kind, .plural = plural_, .resource = plural_ ".kubeflow.org", \
+		.job_name_label = "training.kubeflow.org/job-name", .suspend_path = "spec.runPolicy.suspend",        \
+		.podsets = podsets, .check = check, .outcome = kubeflow_outcome, .active = kubeflow_active,          \
+		.prepare = kubeflow_prepare, .status_home = kubeflow_status_home,                                    \
+	}
+
+#endif

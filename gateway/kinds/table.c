@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * table.c - the list of job kinds, and what every row can answer
+ *
+ * suspend, managedBy and ttlSecondsAfterFinished are siblings in all kinds ("spec" of a Job, "spec.runPolicy" of the
+ * training kinds), so the path of one tells the others.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include "spillway/kinds.h"
+#include "spillway/text.h"
+
+static const struct sw_kind *const kinds[] = {
+#define X(id) &sw_kind_##id,
+	SW_KIND_MAP(X)
+#undef X
+};
+enum { N_KINDS = sizeof(kinds) / sizeof(*kinds) };
+
+const struct sw_kind *sw_kind_at(size_t i)
+{
+	return i < N_KINDS ? kinds[i] : NULL;
+}
+
+/* "batch/v1" is the group and version of k? */
+static bool same_api(const struct sw_kind *k, const char *api_version)
+{
+	size_t n = strlen(k->group);
+
+	return strncmp(api_version, k->group, n) == 0 && api_version[n] == '/' && strcmp(api_version + n + 1, k->version) == 0;
+}
+
+const struct sw_kind *sw_kind_of(json_t *object)
+{
+	const char *api = sw_json_str(object, "apiVersion"), *kind = sw_json_str(object, "kind");
+
+	for (size_t i = 0; api && kind && i < N_KINDS; i++)
+		if (strcmp(kinds[i]->kind, kind) == 0 && same_api(kinds[i], api))
+			return kinds[i];
+	return NULL;
+}
+
+const struct sw_kind *sw_kind_find(const char *resource)
+{
+	for (size_t i = 0; i < N_KINDS; i++)
+		if (strcmp(kinds[i]->resource, resource) == 0)
+			return kinds[i];
+	return NULL;
+}
+
+const struct sw_kind *sw_kind_named(const char *word)
+{
+	for (size_t i = 0; i < N_KINDS; i++) {
+		const struct sw_kind *k = kinds[i];
+
+		if (strcasecmp(k->kind, word) == 0 || strcasecmp(k->plural, word) == 0 || strcasecmp(k->resource, word) == 0)
+			return k;
+	}
+	return NULL;
+}
+
+/* The path of a sibling of spec.suspend. */
+static const char *run_path(const struct sw_kind *k, const char *field, char buf[96])
+{
+	const char *dot = strrchr(k->suspend_path, '.');
+
+	snprintf(buf, 96, "%.*s.%s", (int)(dot - k->suspend_path), k->suspend_path, field);
+	return buf;
+}
+
+bool sw_kind_suspended(const struct sw_kind *k, json_t *job)
+{
+	return sw_json_bool(job, k->suspend_path);
+}
+
+void sw_kind_suspend(const struct sw_kind *k, json_t *job, bool on)
+{
+	sw_json_set_bool(job, k->suspend_path, on);
+}
+
+const char *sw_kind_managed_by(const struct sw_kind *k, json_t *job)
+{
+	char buf[96];
+
+	return sw_json_str(job, run_path(k, "managedBy", buf));
+}
+
+int64_t sw_kind_ttl_s(const struct sw_kind *k, json_t *job)
+{
+	char buf[96];
+
+	return sw_json_int(job, run_path(k, "ttlSecondsAfterFinished", buf), -1);
+}
+
+const char *sw_workload_label(const char *workload_name, char buf[64])
+{
+	char hex[65];
+
+	if (sw_is_label_value(workload_name) && *workload_name) {
+		snprintf(buf, 64, "%s", workload_name);
+		return buf;
+	}
+	sw_sha256_hex(workload_name, strlen(workload_name), hex);
+	snprintf(buf, 64, "sha256-%.48s", hex);
+	return buf;
+}
