@@ -119,11 +119,12 @@ int64_t kubeflow_active(json_t *job)
 	const struct sw_kind *k = sw_kind_of(job);
 	int64_t n = 0;
 
-	if (json_object_is_type(types, json_type_object))
+	if (json_object_is_type(types, json_type_object)) {
 		json_object_object_foreach(types, type, s) {
 			(void)type;
 			n += sw_json_int(s, "active", 0);
 		}
+	}
 	return k ? kinds_active(k, job, n) : n;
 }
 

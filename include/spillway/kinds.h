@@ -32,6 +32,7 @@ enum { SW_PODSETS_MAX = 18 /* Workload.spec.podSets, Kueue v1beta2 */, SW_MODELS
 #define SW_ANN_MAX_PRICE      "spillway.dev/max-price"
 #define SW_ANN_DEADLINE       "spillway.dev/deadline"
 #define SW_ANN_DATA           "spillway.dev/data"
+#define SW_ANN_STOPPED        "spillway.dev/stopped"       /* "true" on the manager's job: its user suspended it */
 #define SW_TAINT_BURST        "spillway.dev/burst"         /* on burst pools; only translated jobs tolerate it */
 
 enum sw_outcome { SW_UNFINISHED, SW_SUCCEEDED, SW_JOB_FAILED };
@@ -53,7 +54,7 @@ struct sw_podset {
  */
 struct sw_requests {
 	int64_t cpu_milli, memory_bytes, gpus;
-	const char *gpu_resource; /* the resource that ends in "/gpu": lent from the object; NULL without GPU */
+	const char *gpu_resource; /* sw_is_gpu_resource(): lent from the object; NULL without GPU */
 };
 /* spec: of a pod or template, lent, may be NULL. path: of spec, for messages ("spec.template.spec"). INVALID names the
  * path of a quantity that is malformed, negative or too large, and of a second kind of GPU. */
@@ -103,13 +104,14 @@ struct sw_amount { const char *resource; int64_t milli; }; /* resource: lent fro
 struct sw_amounts { struct sw_amount at[SW_AMOUNTS_MAX]; size_t n; };
 
 /*
- * Effective requests of a pod as the scheduler counts them: requests default to limits; the largest of the init containers (sidecars
- * that started before each added) and of the sum of containers and sidecars; pod-level resources win; overhead is added.
- * owner is a PodTemplateSpec or a Pod at `path` (for errors; "" for a Pod). INVALID: a quantity that does not parse, is
- * negative or zero, is a fraction of a device, or does not fit in 63 bits of thousandths; more than SW_AMOUNTS_MAX resources.
+ * As sw_pod_requests(), for every resource by name. strict, as a user may ask: zero and fractions of a device are refused
+ * too. INVALID also for more than SW_AMOUNTS_MAX resources, and sums over 2^53.
  */
 __attribute__((warn_unused_result))
-struct sw_err sw_pod_requests(json_t *owner, const char *path, struct sw_amounts *out);
+struct sw_err sw_pod_amounts(json_t *spec, const char *path, bool strict, struct sw_amounts *out);
+/* The one GPU resource among them; NULL and 0 if none; INVALID if there are two. */
+__attribute__((warn_unused_result))
+struct sw_err sw_gpu_amount(const struct sw_amounts *a, const char *path, const char **resource, int64_t *gpus);
 int64_t sw_amounts_get(const struct sw_amounts *a, const char *resource); /* 0 if absent */
 /* into += times * from. INVALID when it overflows or has no room. */
 __attribute__((warn_unused_result))

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * copy.c - the copy of a job that goes to a worker
+ *
+ * It is made from the whole untyped object, so that fields nobody here knows travel too. What belongs to the manager's object is taken
+ * out, what says whose copy it is is put in: on the job, to find it; on its pods, to tell attempts apart.
+ */
+#include <stdio.h>
+#include <string.h>
+#include "kinds_priv.h"
+
+static void drop_foreign(const struct sw_kind *k, json_t *copy)
+{
+	static const char *const meta[] = { "uid", "resourceVersion", "creationTimestamp", "generation", "managedFields",
+		                            "ownerReferences", "finalizers", "generateName", "selfLink", "deletionTimestamp",
+		                            "deletionGracePeriodSeconds" };
+	json_t *m = sw_json_key(copy, "metadata"), *notes = sw_json_at(copy, "metadata.annotations");
+	char ttl[96];
+
+	for (size_t i = 0; m && i < sizeof(meta) / sizeof(*meta); i++)
+		json_object_object_del(m, meta[i]);
+	if (notes) { /* a copy of the whole object, meant for the manager's kubectl users */
+		json_object_object_del(notes, "kubectl.kubernetes.io/last-applied-configuration");
+		json_object_object_del(notes, SW_ANN_STOPPED);
+	}
+	json_object_object_del(copy, "status");
+	snprintf(ttl, sizeof(ttl), "%.*s.ttlSecondsAfterFinished", (int)(strrchr(k->suspend_path, '.') - k->suspend_path), k->suspend_path);
+	sw_json_del(copy, ttl); /* honoured where the user looks; the copy goes when its result is home */
+}
+
+/* owner has metadata: the job or a pod template. */
+static void add_identity(json_t *owner, const struct sw_copy_spec *spec)
+{
+	const char *slash = strchr(spec->workload_key, '/');
+	char attempt[16], label[64];
+
+	snprintf(attempt, sizeof(attempt), "%u", spec->attempt);
+	sw_json_set_label(owner, SW_LABEL_ORIGIN, spec->origin);
+	sw_json_set_label(owner, SW_LABEL_WORKLOAD, sw_workload_label(slash ? slash + 1 : spec->workload_key, label));
+	sw_json_set_annotation(owner, SW_ANN_WORKLOAD, spec->workload_key);
+	sw_json_set_annotation(owner, SW_ANN_OWNER_UID, spec->owner_uid);
+	sw_json_set_annotation(owner, SW_ANN_ATTEMPT, attempt);
+	if (spec->pool)
+		sw_json_set_annotation(owner, SW_ANN_POOL, spec->pool);
+}
+
+static json_t *child(json_t *o, const char *key, json_t *empty_taken)
+{
+	json_t *have = sw_json_key(o, key);
+
+	if (have && json_object_get_type(have) == json_object_get_type(empty_taken)) {
+		json_object_put(empty_taken);
+		return have;
+	}
+	json_object_object_add(o, key, empty_taken);
+	return empty_taken;
+}
+
+static void add_placement(json_t *template, const struct sw_copy_spec *spec)
+{
+	json_t *pod = child(template, "spec", json_object_new_object());
+
+	if (spec->node_selector && json_object_object_length(spec->node_selector)) {
+		json_t *to = child(pod, "nodeSelector", json_object_new_object());
+
+		json_object_object_foreach(spec->node_selector, key, value)
+			json_object_object_add(to, key, sw_json_copy(value));
+	}
+	if (spec->burst_taint) {
+		json_t *one = json_object_new_object();
+
+		sw_json_set_str(one, "key", SW_TAINT_BURST);
+		sw_json_set_str(one, "operator", "Equal");
+		sw_json_set_str(one, "value", spec->burst_taint);
+		json_object_array_add(child(pod, "tolerations", json_object_new_array()), one);
+	}
+}
+
+json_t *sw_kind_copy(const struct sw_kind *k, json_t *job, const struct sw_copy_spec *spec)
+{
+	json_t *copy = sw_json_copy(job);
+	struct sw_podset sets[SW_PODSETS_MAX];
+
+	drop_foreign(k, copy);
+	k->prepare(copy);
+	add_identity(copy, spec);
+	for (size_t i = 0, n = k->podsets(copy, sets); i < n; i++) {
+		if (!json_object_is_type(sets[i].template, json_type_object))
+			continue;
+		add_identity(sets[i].template, spec);
+		add_placement(sets[i].template, spec);
+	}
+	sw_kind_suspend(k, copy, true);
+	return copy;
+}
