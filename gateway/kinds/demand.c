@@ -16,16 +16,8 @@
 
 typedef struct sw_err wish_fn(const char *text, const struct sw_catalog *cat, struct sw_demand *out);
 
-static struct sw_err model_add(const char *name, const struct sw_catalog *cat, struct sw_demand *out)
+static struct sw_err model_add(const struct sw_gpu *gpu, struct sw_demand *out)
 {
-	const struct sw_gpu *gpu = sw_catalog_gpu(cat, name);
-
-	if (!gpu) {
-		const char *near = sw_catalog_nearest_gpu(cat, name);
-
-		return sw_err(SW_E_INVALID, "unknown GPU \"%.40s\"%s%s%s", name, near ? ", did you mean \"" : "", near ? near : "",
-		              near ? "\"?" : "; expected models such as \"H100\", \"A100\", \"T4\"");
-	}
 	for (size_t i = 0; i < out->n_models; i++)
 		if (out->models[i] == gpu)
 			return SW_OK;
@@ -33,6 +25,24 @@ static struct sw_err model_add(const char *name, const struct sw_catalog *cat, s
 		return sw_err(SW_E_INVALID, "found more than %d GPU models", SW_MODELS_MAX);
 	out->models[out->n_models++] = gpu;
 	return SW_OK;
+}
+
+/* A family's name stands for all of its models. */
+static struct sw_err models_add(const char *name, const struct sw_catalog *cat, struct sw_demand *out)
+{
+	const struct sw_gpu *family[SW_MODELS_MAX];
+	size_t n = sw_catalog_family(cat, name, family, SW_MODELS_MAX);
+	struct sw_err e = SW_OK;
+
+	if (!n) {
+		const char *near = sw_catalog_nearest_gpu(cat, name);
+
+		return sw_err(SW_E_INVALID, "unknown GPU \"%.40s\"%s%s%s", name, near ? ", did you mean \"" : "", near ? near : "",
+		              near ? "\"?" : "; expected models such as \"H100\", \"A100\", \"T4\"");
+	}
+	for (size_t i = 0; !sw_failed(e) && i < n && i < SW_MODELS_MAX; i++)
+		e = model_add(family[i], out);
+	return e;
 }
 
 static struct sw_err wish_gpu(const char *text, const struct sw_catalog *cat, struct sw_demand *out)
@@ -48,7 +58,7 @@ static struct sw_err wish_gpu(const char *text, const struct sw_catalog *cat, st
 		if (!keep)
 			return sw_err(SW_E_INVALID, "found an empty name, expected GPU models separated by commas");
 		snprintf(name, sizeof(name), "%.*s", (int)(keep > 63 ? 63 : keep), text + skip);
-		e = model_add(name, cat, out);
+		e = models_add(name, cat, out);
 		text += skip + len;
 		if (*text++ != ',')
 			break;

@@ -13,7 +13,7 @@
 #include "spillway/err.h"
 #include "spillway/json.h"
 
-enum { SW_PODSETS_MAX = 18 /* Workload.spec.podSets, Kueue v1beta2 */, SW_MODELS_MAX = 8 };
+enum { SW_PODSETS_MAX = 18 /* Workload.spec.podSets, Kueue v1beta2 */, SW_MODELS_MAX = 16 };
 
 /* labels and annotations: names used on manager and workers */
 #define SW_LABEL_QUEUE        "kueue.x-k8s.io/queue-name"
