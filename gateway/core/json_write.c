@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* json_write.c - json-c objects as compact text, straight into a buffer */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,6 +26,50 @@ static void put_number(struct sw_buf *b, json_t *o)
 		put_int(b, json_object_get_uint64(o), false);
 	else
 		put_int(b, v < 0 ? 0 - (uint64_t)v : (uint64_t)v, v < 0);
+}
+
+static const char *digits_skip(const char *s)
+{
+	return s + strspn(s, "0123456789");
+}
+
+/* json-c keeps the text a number was read from. It need not be JSON (YAML's ".5", json-c's own "NaN"). */
+static bool is_json_number(const char *s)
+{
+	const char *from;
+
+	s += *s == '-';
+	from = s;
+	s = digits_skip(s);
+	if (s == from || (*from == '0' && s - from > 1))
+		return false;
+	if (*s == '.') {
+		from = ++s;
+		s = digits_skip(s);
+		if (s == from)
+			return false;
+	}
+	if (*s == 'e' || *s == 'E') {
+		s += 1 + (s[1] == '+' || s[1] == '-');
+		from = s;
+		s = digits_skip(s);
+		if (s == from)
+			return false;
+	}
+	return *s == 0;
+}
+
+static void put_double(struct sw_buf *b, json_t *o)
+{
+	const char *text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN);
+	double v = json_object_get_double(o);
+
+	if (text && is_json_number(text))
+		sw_buf_puts(b, text);
+	else if (isfinite(v))
+		sw_buf_printf(b, "%.17g", v);
+	else
+		sw_buf_put(b, "null", 4); /* JSON has no other word for it */
 }
 
 static void put_object(struct sw_buf *b, json_t *o)
@@ -68,8 +113,8 @@ void sw_buf_json(struct sw_buf *b, json_t *o)
 	case json_type_int:
 		put_number(b, o);
 		break;
-	case json_type_double: /* json-c keeps the text a number was read from */
-		sw_buf_puts(b, json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN));
+	case json_type_double:
+		put_double(b, o);
 		break;
 	case json_type_string:
 		sw_buf_json_strn(b, json_object_get_string(o), (size_t)json_object_get_string_len(o));

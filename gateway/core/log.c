@@ -22,7 +22,7 @@
 #include "spillway/text.h"
 #include "utf8.h"
 
-enum { LINE_MAX_BYTES = 4096, FMT_MAX = 640, NUMBER_MAX = 32, MARK_TEXT = 0x1e, MARK_NUMBER = 0x1f };
+enum { LINE_MAX_BYTES = 4096, FMT_MAX = 640, NUMBER_MAX = 32, END_MAX = 24, MARK_TEXT = 0x1e, MARK_NUMBER = 0x1f };
 
 static struct {
 	enum sw_log_level least;
@@ -121,7 +121,7 @@ static void put_escaped(struct line *l, const char *s, size_t n)
 	}
 }
 
-/* The reserve behind max holds these four bytes and the end of the line. */
+/* The reserve of END_MAX bytes holds this, a quote and the end of the line. */
 static void put_dots(struct line *l)
 {
 	if (l->cut) {
@@ -314,6 +314,17 @@ static void put_head(struct line *l, enum sw_log_level level, const char *room, 
 	put_escaped(l, msg, strlen(msg));
 }
 
+/* Says so if anything was left out. */
+static void put_end(struct line *l)
+{
+	const char *end = l->cut ? " ...\n" : "\n";
+
+	if (sink.json)
+		end = l->cut ? ",\"cut\":true}\n" : "}\n";
+	memcpy(l->at + l->len, end, strlen(end));
+	l->len += strlen(end);
+}
+
 static void write_line(const struct line *l)
 {
 	ssize_t n;
@@ -337,7 +348,7 @@ static int format_fields(char *out, size_t size, const char *fmt, va_list ap)
 
 void sw_log_line(enum sw_log_level level, const char *room, const char *msg, const char *fmt, ...)
 {
-	struct line l = { .max = LINE_MAX_BYTES - 16 };
+	struct line l = { .max = LINE_MAX_BYTES - END_MAX };
 	char text[LINE_MAX_BYTES];
 	va_list ap;
 	int marks;
@@ -352,8 +363,7 @@ void sw_log_line(enum sw_log_level level, const char *room, const char *msg, con
 		put_fields(&l, text);
 	else if (*text)
 		put_field(&l, "fields", 6, text, strlen(text), false);
-	memcpy(l.at + l.len, sink.json ? "}\n" : "\n", sink.json ? 2 : 1);
-	l.len += sink.json ? 2 : 1;
+	put_end(&l);
 	write_line(&l);
 }
 

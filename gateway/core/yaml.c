@@ -342,6 +342,7 @@ struct sw_err sw_yaml_parse(const char *name, const char *text, size_t len, stru
 		free(l.y);
 		return sw_err(SW_E_NOMEM, "%s: no memory for a YAML parser", name);
 	}
+	yaml_parser_set_encoding(&l.parser, YAML_UTF8_ENCODING); /* else two bytes at the start make it UTF-16 */
 	yaml_parser_set_input_string(&l.parser, (const unsigned char *)text, len);
 	l.y->name = sw_strdup(name);
 	l.y->docs = json_object_new_array();
