@@ -130,7 +130,7 @@ static void on_check(uv_check_t *h)
 Test(reconciler, a_long_queue_lets_the_loop_poll_between_slices)
 {
 	uv_check_t check;
-	char key[8];
+	char key[16];
 
 	uv_check_init(sw_loop_uv(loop), &check);
 	uv_check_start(&check, on_check);
