@@ -10,7 +10,8 @@
 
 void sw_buf_init(struct sw_buf *b, size_t max_bytes)
 {
-	*b = (struct sw_buf){ .max = max_bytes };
+	/* No object is larger than half the address space: sizes below cannot overflow. */
+	*b = (struct sw_buf){ .max = max_bytes < SIZE_MAX / 4 ? max_bytes : SIZE_MAX / 4 };
 }
 
 void sw_buf_fini(struct sw_buf *b)
@@ -44,8 +45,8 @@ static bool reserve(struct sw_buf *b, size_t n)
 		return true;
 	cap = b->cap ? b->cap : 64;
 	while (cap < need)
-		cap = cap > SIZE_MAX / 2 ? need : cap * 2;
-	if (cap > b->max && b->max + 1 >= need)
+		cap *= 2;
+	if (cap > b->max + 1)
 		cap = b->max + 1;
 	at = realloc(b->at, cap);
 	if (!at) {

@@ -354,14 +354,24 @@ static bool take(struct parser *p, char c)
 	return true;
 }
 
-static bool word_read(struct parser *p, const char *word)
+static bool word_take(struct parser *p, const char *word)
 {
 	size_t n = strlen(word);
 
 	if ((size_t)(p->end - p->at) < n || memcmp(p->at, word, n))
-		return fail(p, "a JSON value");
+		return false;
 	p->at += n;
 	return true;
+}
+
+static json_t *boolean_read(struct parser *p)
+{
+	if (word_take(p, "true"))
+		return json_object_new_boolean(true);
+	if (word_take(p, "false"))
+		return json_object_new_boolean(false);
+	fail(p, "a JSON value");
+	return NULL;
 }
 
 static json_t *string_value(struct parser *p)
@@ -521,14 +531,10 @@ static json_t *value_read(struct parser *p, const struct step *up, bool *ok)
 		o = string_value(p);
 	else if (c == '-' || (c >= '0' && c <= '9'))
 		o = number_read(p);
-	else if (c == 't' && word_read(p, "true"))
-		o = json_object_new_boolean(true);
-	else if (c == 'f' && word_read(p, "false"))
-		o = json_object_new_boolean(false);
-	else if (c == 'n' && word_read(p, "null"))
+	else if (word_take(p, "null"))
 		return *ok = true, NULL;
 	else
-		fail(p, "a JSON value");
+		o = boolean_read(p);
 	if (!o && !sw_failed(p->err))
 		no_memory(p);
 	*ok = o != NULL;

@@ -28,35 +28,15 @@ static void put_number(struct sw_buf *b, json_t *o)
 		put_int(b, v < 0 ? 0 - (uint64_t)v : (uint64_t)v, v < 0);
 }
 
-static const char *digits_skip(const char *s)
-{
-	return s + strspn(s, "0123456789");
-}
-
 /* json-c keeps the text a number was read from. It need not be JSON (YAML's ".5", json-c's own "NaN"). */
-static bool is_json_number(const char *s)
+static bool is_json_number(const char *text)
 {
-	const char *from;
+	json_t *o;
+	bool is = !sw_failed(sw_json_parse(text, strlen(text), &o)) &&
+	          (json_object_is_type(o, json_type_double) || json_object_is_type(o, json_type_int));
 
-	s += *s == '-';
-	from = s;
-	s = digits_skip(s);
-	if (s == from || (*from == '0' && s - from > 1))
-		return false;
-	if (*s == '.') {
-		from = ++s;
-		s = digits_skip(s);
-		if (s == from)
-			return false;
-	}
-	if (*s == 'e' || *s == 'E') {
-		s += 1 + (s[1] == '+' || s[1] == '-');
-		from = s;
-		s = digits_skip(s);
-		if (s == from)
-			return false;
-	}
-	return *s == 0;
+	json_object_put(o);
+	return is;
 }
 
 static void put_double(struct sw_buf *b, json_t *o)

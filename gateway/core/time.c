@@ -131,9 +131,14 @@ struct sw_err sw_time_parse(const char *s, int64_t *unix_ms)
 
 static int time_text(int64_t unix_ms, char buf[32])
 {
-	int64_t days = unix_ms / DAY_MS - (unix_ms % DAY_MS < 0), y;
-	int s = (int)((unix_ms - days * DAY_MS) / 1000), m, d;
+	int64_t days = unix_ms / DAY_MS, rest = unix_ms % DAY_MS, y;
+	int s, m, d;
 
+	if (rest < 0) {
+		days--;
+		rest += DAY_MS;
+	}
+	s = (int)(rest / 1000);
 	date_of(days, &y, &m, &d);
 	return snprintf(buf, 32, "%04" PRId64 "-%02d-%02dT%02d:%02d:%02d", y, m, d, s / 3600, s / 60 % 60, s % 60);
 }

@@ -29,7 +29,7 @@ void sw_keyq_forget(struct sw_keyq *q, const char *key); /* unless it is being w
 
 /* The most overdue key that is not being worked on, or NULL. Lent until done. */
 const char *sw_keyq_take(struct sw_keyq *q, uint64_t now_ms);
-/* again_ms: 0 = settled, else the absolute time of the next look. Resets failures. */
+/* again_ms: 0 = settled, else the absolute time of the next look. Resets failures. The lent key is gone afterwards. */
 void sw_keyq_done(struct sw_keyq *q, const char *key, uint64_t again_ms);
 /* Comes back after the key's backoff. Returns that delay in ms. */
 uint64_t sw_keyq_fail(struct sw_keyq *q, const char *key, uint64_t now_ms, uint64_t cap_ms);
@@ -42,7 +42,8 @@ size_t sw_keyq_len(const struct sw_keyq *q);
 /*
  * reconcile() reads the whole state of `key`, does one thing, and then calls
  * exactly one of done() and fail() on its queue: at once, or later from an
- * asynchronous completion (the key is not handed out again before that).
+ * asynchronous completion (the key is not handed out again before that). After
+ * done() the key is gone: a completion that comes later keeps its own copy.
  * A turn's slice ends after 2 ms, so a long queue never blocks the loop.
  * sw_reconciler_free() is safe inside reconcile().
  */

@@ -156,8 +156,8 @@ static void add_more(void *owner, const char *key)
 	} else if (*key == 'a') {
 		sw_reconciler_add(r, "c");
 	}
-	sw_reconciler_done(r, key, 0);
 	finished = *key == 'c';
+	sw_reconciler_done(r, key, 0); /* the key is gone from here on */
 }
 
 Test(reconciler, keys_added_while_one_runs_are_not_lost)
