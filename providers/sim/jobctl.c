@@ -70,7 +70,11 @@ static void read_spec(struct job_ctx *c)
 	c->suspended = sw_json_bool(spec, "suspend");
 	c->deleting = sim_pod_deleting(c->job);
 	c->parallelism = (int32_t)sw_json_int(spec, "parallelism", 1);
+	if (c->parallelism < 0)
+		c->parallelism = 0;
 	c->completions = (int32_t)sw_json_int(spec, "completions", -1);
+	if (c->completions < -1 || (c->indexed && c->completions < 0))
+		c->completions = 0;
 	c->per_index = c->indexed && sw_json_at(spec, "backoffLimitPerIndex");
 	c->backoff_limit = sw_json_int(spec, "backoffLimit", c->per_index ? INT32_MAX : 6);
 	c->per_index_limit = sw_json_int(spec, "backoffLimitPerIndex", 0);
@@ -120,12 +124,13 @@ static void finish(struct job_ctx *c, const char *type, const char *reason, cons
 static bool resume_finish(struct job_ctx *c, const char *type)
 {
 	json_t *cond = sw_json_condition(c->job, type);
-	const char *message;
+	const char *message, *reason = sw_json_str(cond, "reason");
 
 	if (!sw_json_condition_true(c->job, type))
 		return false;
+	c->decided = true;
 	message = sw_json_str(cond, "message");
-	finish(c, type, sw_json_str(cond, "reason"), "%s", message ? message : "");
+	finish(c, type, reason ? reason : "", "%s", message ? message : "");
 	return true;
 }
 
@@ -189,7 +194,7 @@ static void read_indexes(struct job_ctx *c)
 			c->done[p->index] = 1;
 			c->succeeded++;
 		}
-		if (c->per_index && index_failed(c, p) && !c->lost[p->index]) {
+		if (c->per_index && !c->decided && index_failed(c, p) && !c->lost[p->index]) {
 			c->lost[p->index] = 1;
 			c->n_lost++;
 		}

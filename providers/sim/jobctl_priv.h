@@ -38,6 +38,7 @@ struct job_ctx {
 	unsigned char *was_done, *done, *lost; /* a byte per index; NULL if not indexed */
 	int32_t n_lost;
 	const char *finish, *reason;     /* interim condition, or NULL */
+	bool decided;                    /* in an earlier round: what is being deleted since fails no index */
 	char message[300];
 };
 
