@@ -88,7 +88,12 @@ void sw_buf_puts(struct sw_buf *b, const char *s)
 
 void sw_buf_putc(struct sw_buf *b, char c)
 {
-	sw_buf_put(b, &c, 1);
+	if (b->len + 1 >= b->cap && !reserve(b, 1)) /* cap is 0 or holds the NUL */
+		return;
+	if (b->failed)
+		return;
+	b->at[b->len++] = c;
+	b->at[b->len] = 0;
 }
 
 void sw_buf_printf(struct sw_buf *b, const char *fmt, ...)
@@ -164,11 +169,6 @@ void sw_buf_json_str(struct sw_buf *b, const char *s)
 		sw_buf_put(b, "null", 4);
 }
 
-static bool is_plain(unsigned char c)
-{
-	return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
-}
-
 static void put_escaped(struct sw_buf *b, unsigned char c)
 {
 	static const char hex[] = "0123456789abcdef";
@@ -184,33 +184,47 @@ static void put_escaped(struct sw_buf *b, unsigned char c)
 	}
 }
 
-void sw_buf_json_strn(struct sw_buf *b, const char *s, size_t n)
+/* The rest of a string from its first byte that does not stand as it is. */
+static void put_special(struct sw_buf *b, const char *s, size_t n)
 {
 	size_t i = 0, from = 0;
 
-	sw_buf_putc(b, '"');
 	while (i < n) {
-		unsigned char c = (unsigned char)s[i];
 		size_t step;
 
-		if (is_plain(c)) {
-			i++;
-			continue;
-		}
+		i += sw_plain_len(s + i, n - i);
+		if (i == n)
+			break;
 		step = sw_utf8_len(s + i, n - i);
-		if (c >= 0x80 && step) {
+		if (step > 1) {
 			i += step;
 			continue;
 		}
 		sw_buf_put(b, s + from, i - from);
-		if (c < 0x80)
-			put_escaped(b, c);
+		if (step)
+			put_escaped(b, (unsigned char)s[i]);
 		else
 			sw_buf_put(b, "\xEF\xBF\xBD", 3);
 		from = ++i;
 	}
 	sw_buf_put(b, s + from, n - from);
-	sw_buf_putc(b, '"');
+}
+
+void sw_buf_json_strn(struct sw_buf *b, const char *s, size_t n)
+{
+	size_t plain = sw_plain_len(s, n);
+	char *at;
+
+	if (plain < n || !(at = sw_buf_room(b, n + 2))) {
+		sw_buf_putc(b, '"');
+		put_special(b, s, n);
+		sw_buf_putc(b, '"');
+		return;
+	}
+	at[0] = '"'; /* most strings: one piece, one look at the limit */
+	memcpy(at + 1, s, n);
+	at[n + 1] = '"';
+	sw_buf_grew(b, n + 2);
 }
 
 void sw_buf_url(struct sw_buf *b, const char *s)

@@ -199,7 +199,7 @@ static bool escape_read(struct parser *p)
 /* Up to the quote, the next backslash or something that may not stand in a string. */
 static bool plain_read(struct parser *p)
 {
-	while (p->at < p->end) {
+	while ((p->at += sw_plain_len(p->at, (size_t)(p->end - p->at))) < p->end) {
 		unsigned char c = (unsigned char)*p->at;
 		size_t n;
 
@@ -207,7 +207,7 @@ static bool plain_read(struct parser *p)
 			return true;
 		if (c < 0x20)
 			return fail(p, "control characters in strings written as \\n, \\t or \\u00XX");
-		n = c < 0x80 ? 1 : sw_utf8_len(p->at, (size_t)(p->end - p->at));
+		n = sw_utf8_len(p->at, (size_t)(p->end - p->at));
 		if (!n)
 			return fail(p, "valid UTF-8");
 		p->at += n;

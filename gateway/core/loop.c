@@ -37,10 +37,8 @@ void sw_loop_doing(struct sw_loop *loop, const char *what)
 
 static void turn_slow(struct sw_loop *loop, uint64_t us)
 {
-	const char *what = loop->longest ? loop->longest : "unnamed";
-
 	loop->stats.slow++;
-	sw_log(DEBUG, "loop", "slow turn", "us=%" PRIu64 " doing=\"%s\"", us, what);
+	sw_log(DEBUG, "loop", "slow turn", "us=%" PRIu64 " doing=\"%s\"", us, loop->longest ? loop->longest : "unnamed");
 }
 
 /* The first prepare of a run only starts the account: what was before was not a turn. */
@@ -57,7 +55,7 @@ static void on_prepare(uv_prepare_t *p)
 		loop->stats.turns++;
 		if (us > loop->stats.worst_us) {
 			loop->stats.worst_us = us;
-			loop->stats.worst_doing = loop->longest;
+			loop->stats.worst_doing = loop->longest ? loop->longest : "unnamed";
 		}
 		if (us > SW_TURN_LIMIT_MS * 1000)
 			turn_slow(loop, us);
@@ -75,7 +73,7 @@ struct sw_turn_stats sw_loop_turns(const struct sw_loop *loop)
 
 void sw_loop_turns_reset(struct sw_loop *loop)
 {
-	loop->stats = (struct sw_turn_stats){ 0 };
+	loop->stats = (struct sw_turn_stats){ .worst_doing = "" };
 }
 
 /* ---- life ----------------------------------------------------------------- */
@@ -94,6 +92,7 @@ struct sw_err sw_loop_new(struct sw_loop **out)
 		return sw_err(SW_E_IO, "event loop: cannot start: %s", uv_strerror(rc));
 	}
 	loop->uv.data = loop;
+	sw_loop_turns_reset(loop);
 	uv_loop_configure(&loop->uv, UV_METRICS_IDLE_TIME);
 	uv_timer_init(&loop->uv, &loop->limit);
 	uv_prepare_init(&loop->uv, &loop->prepare);

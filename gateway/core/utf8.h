@@ -1,11 +1,40 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* utf8.h - how long the UTF-8 sequence at p is (RFC 3629: no overlong forms, surrogates or values over U+10FFFF) */
+/* utf8.h - scanning text: UTF-8 sequences, and runs of bytes that JSON strings hold as they are */
 #ifndef SPILLWAY_CORE_UTF8_H
 #define SPILLWAY_CORE_UTF8_H
 
 #include <stddef.h>
+#include <stdint.h>
+#include <string.h>
 
-/* 1..4, or 0 if the bytes at p are not UTF-8. n is at least 1. */
+/* Marks (in the top bit of each byte) the bytes of v that are below 0x20, a quote, a backslash or not ASCII. A byte
+ * may be marked wrongly by a borrow, but only beside one that is marked rightly: no mark means no such byte. */
+static inline uint64_t sw_special_bytes(uint64_t v)
+{
+	const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
+	uint64_t quote = v ^ (ones * '"'), slash = v ^ (ones * '\\');
+
+	return (v | (v - ones * 0x20) | (quote - ones) | (slash - ones)) & tops;
+}
+
+/* How many bytes from s stand in a JSON string as they are: printable ASCII but quote and backslash. */
+static inline size_t sw_plain_len(const char *s, size_t n)
+{
+	size_t i = 0;
+
+	for (; i + 8 <= n; i += 8) {
+		uint64_t v;
+
+		memcpy(&v, s + i, 8);
+		if (sw_special_bytes(v))
+			break;
+	}
+	while (i < n && (unsigned char)s[i] >= 0x20 && (unsigned char)s[i] < 0x80 && s[i] != '"' && s[i] != '\\')
+		i++;
+	return i;
+}
+
+/* RFC 3629: no overlong forms, surrogates or values over U+10FFFF. 1..4, or 0 if the bytes at p are not UTF-8. n is at least 1. */
 static inline size_t sw_utf8_len(const char *bytes, size_t n)
 {
 	const unsigned char *p = (const unsigned char *)bytes;
