@@ -146,3 +146,25 @@ Test(buf, url_components_keep_only_unreserved_bytes)
 	cr_assert_str_eq(b.at, "aZ9-._~%20%2F%3F%26%3D%25%2B%C3%A9");
 	sw_buf_fini(&b);
 }
+
+Test(buf, a_byte_is_escaped_wherever_it_stands_among_plain_ones)
+{
+	struct sw_buf b;
+
+	sw_buf_init(&b, 1000);
+	for (int c = 0; c < 256; c++) {
+		bool plain = c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+
+		for (size_t at = 0; at < 24; at++) {
+			char s[24];
+
+			memset(s, 'a', sizeof(s));
+			s[at] = (char)c;
+			sw_buf_reset(&b);
+			sw_buf_json_strn(&b, s, sizeof(s));
+			cr_assert(plain ? b.len == 26 : b.len > 26, "byte 0x%02x at %zu", c, at);
+			cr_assert(b.at[at + 1] == (plain ? c : c >= 0x80 ? '\xEF' : '\\'), "byte 0x%02x at %zu", c, at);
+		}
+	}
+	sw_buf_fini(&b);
+}
