@@ -20,8 +20,11 @@ struct sw_queue;
 __attribute__((warn_unused_result)) struct sw_err sw_queue_new(struct sw_queue **out);
 void sw_queue_free(struct sw_queue *q);
 
-/* Definitions as JSON objects, lent; NULL object: deleted. INVALID with a JSON path when it cannot be honoured
- * (cohortName, borrowingLimit, preemption, fair sharing: refused by name, never ignored). */
+/*
+ * Definitions as JSON objects, lent; NULL object: deleted. INVALID with a JSON path when it cannot be honoured (cohortName,
+ * borrowingLimit, preemption, fair sharing, node labels of flavors, namespace selectors by other labels than
+ * kubernetes.io/metadata.name: refused by name, never ignored); the definition before then stays. q NULL: only checks.
+ */
 __attribute__((warn_unused_result)) struct sw_err sw_queue_cluster_queue(struct sw_queue *q, const char *name, json_t *object);
 __attribute__((warn_unused_result)) struct sw_err sw_queue_local_queue(struct sw_queue *q, const char *ns, const char *name, json_t *object);
 __attribute__((warn_unused_result)) struct sw_err sw_queue_flavor(struct sw_queue *q, const char *name, json_t *object);
@@ -49,6 +52,17 @@ bool sw_queue_drain(struct sw_queue *q, const char **key);
 /* Why a waiting item does not run, for people ("ClusterQueue team: 12 of 8 nvidia.com/gpu in flavor any"). Lent. */
 const char *sw_queue_why(struct sw_queue *q, const char *key, int64_t now_ms);
 int64_t sw_queue_position(struct sw_queue *q, const char *key); /* 1 = next in its ClusterQueue; 0: not waiting */
+/* May it admit? false: reason is Kueue's for the condition Active ("Stopped", "FlavorNotFound", "NotFound"), why is for people. */
+bool sw_queue_active(const struct sw_queue *q, const char *cluster_queue, const char **reason, char why[160]);
+bool sw_queue_local_active(const struct sw_queue *q, const char *ns, const char *local_queue, const char **reason, char why[160]);
+const char *sw_queue_of(const struct sw_queue *q, const char *ns, const char *local_queue); /* its ClusterQueue's name, or NULL */
+/* stopPolicy of the LocalQueue or its ClusterQueue, whichever is stricter. */
+enum sw_queue_stop { SW_QUEUE_RUNS, SW_QUEUE_HOLD, SW_QUEUE_DRAIN };
+enum sw_queue_stop sw_queue_stopped(const struct sw_queue *q, const char *ns, const char *local_queue);
+struct sw_queue_usage { const char *flavor, *resource; int64_t nominal_milli, used_milli; };
+/* Every flavor and resource of a ClusterQueue in its order; local "ns/name" or NULL: used by that LocalQueue only. Writes
+ * at most max; returns how many there are. */
+size_t sw_queue_usage(const struct sw_queue *q, const char *cluster_queue, const char *local, struct sw_queue_usage *out, size_t max);
 struct sw_queue_counts { uint64_t pending, admitted; };
 struct sw_queue_counts sw_queue_count(const struct sw_queue *q, const char *cluster_queue);
 struct sw_queue_counts sw_queue_count_local(const struct sw_queue *q, const char *ns, const char *local_queue);
