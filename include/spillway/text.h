@@ -52,6 +52,19 @@ char *sw_strdup(const char *s); /* NULL stays NULL */
 void *sw_calloc(size_t n, size_t size);
 __attribute__((format(printf, 1, 2))) char *sw_asprintf(const char *fmt, ...);
 
+/* Copies text into a fixed field, cut to fit (never inside a UTF-8 character). size > 0. */
+static inline void sw_cut(char *to, size_t size, const char *from)
+{
+	size_t n = 0;
+	while (n + 1 < size && from[n])
+		n++;
+	while (from[n] && n && ((unsigned char)from[n] & 0xc0) == 0x80)
+		n--;
+	for (size_t i = 0; i < n; i++)
+		to[i] = from[i];
+	to[n] = '\0';
+}
+
 /* Whole file, at most max bytes. gives, NUL-terminated. */
 __attribute__((warn_unused_result)) struct sw_err sw_file_read(const char *path, size_t max, char **out, size_t *len);
 /* Writes a new file beside, fsyncs, renames over. mode as for open(2). */

@@ -1,0 +1,111 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- burst.lua - the default policy: our own hardware while it can start soon, then the cheapest cloud pool
+--
+--   1. On-prem that fits now, or is expected to start within WAIT_FOR_ON_PREM.
+--   2. Cloud pools whose price is known: the preferred GPU first, then the cheapest, one step each, so that a pool
+--      which does not deliver is left for the next. Spot pools are cheaper and come first where the job allows spot.
+--   3. Pools that are stocked out, when nothing else is left.
+--   4. Everything on-prem, for as long as it takes.
+--
+-- Nobody buys at an unknown price or above the job's max-price: those pools are not candidates here.
+
+local WAIT_FOR_ON_PREM = 600  -- seconds that a job may wait for hardware we own before money is spent
+local FITS_NOW = 120          -- patience where the whole job fits at this moment
+local PER_POOL = 900          -- patience with one growing pool: nodes with GPUs take minutes
+local LAST = 3600             -- patience of the last step; then everything is looked at again
+local POOLS = 6               -- cloud pools tried one after the other
+
+local function by_start(a, b)
+  if a.rank ~= b.rank then return a.rank < b.rank end
+  if a.fits ~= b.fits then return a.fits end
+  if a.queue_depth ~= b.queue_depth then return a.queue_depth < b.queue_depth end
+  return (a.expected_start or math.huge) < (b.expected_start or math.huge)
+end
+
+local function by_price(a, b)
+  if a.rank ~= b.rank then return a.rank < b.rank end
+  if a.price ~= b.price then return a.price < b.price end
+  if a.fits ~= b.fits then return a.fits end
+  return a.nodes_needed < b.nodes_needed
+end
+
+local function affordable(w, c)
+  if not c.price then return false end
+  return not w.max_price or c.price <= w.max_price
+end
+
+local function spot_allowed(w, c)
+  if w.spot == "never" then return not c.spot end
+  if w.spot == "require" then return c.spot end
+  return true
+end
+
+-- Is there room for the nodes that a pool would have to buy?
+local function can_grow(c)
+  return c.fits or not c.quota_left or c.quota_left >= c.nodes_needed
+end
+
+local function first(list, n)
+  local out = {}
+  for i = 1, math.min(#list, n) do out[i] = list[i] end
+  return out
+end
+
+local function sort_out(w, candidates)
+  local soon, owned, cloud, sold_out = {}, {}, {}, {}
+  for _, c in ipairs(candidates) do
+    if not c.growable then
+      if not w.max_price or not c.price or c.price <= w.max_price then
+        owned[#owned + 1] = c
+        if c.fits or (c.expected_start and c.expected_start <= WAIT_FOR_ON_PREM) then soon[#soon + 1] = c end
+      end
+    elseif affordable(w, c) and spot_allowed(w, c) and can_grow(c) then
+      local list = (c.stockout > 0 and not c.fits) and sold_out or cloud
+      list[#list + 1] = c
+    end
+  end
+  table.sort(soon, by_start)
+  table.sort(owned, by_start)
+  table.sort(cloud, by_price)
+  table.sort(sold_out, function(a, b) return a.stockout < b.stockout end)
+  return soon, owned, cloud, sold_out
+end
+
+local function on_prem_patience(soon)
+  local wait = FITS_NOW
+  for _, c in ipairs(soon) do
+    if c.fits then return FITS_NOW end
+    wait = math.max(wait, c.expected_start * 1.5)
+  end
+  return math.min(wait, WAIT_FOR_ON_PREM)
+end
+
+local function place_name(c) return c.cluster .. "/" .. c.pool end
+
+function place(w, candidates, ctx)
+  local soon, owned, cloud, sold_out = sort_out(w, candidates)
+  local plan = {}
+
+  if #soon > 0 then
+    plan[1] = { candidates = first(soon, 16), patience = on_prem_patience(soon) }
+    plan.reason = "our own hardware can start it soon"
+  end
+  for i = 1, math.min(#cloud, POOLS) do
+    plan[#plan + 1] = { candidates = { cloud[i] }, patience = PER_POOL }
+  end
+  if #soon == 0 and #cloud > 0 then
+    plan.reason = "cheapest pool with the GPU asked for: " .. place_name(cloud[1]) .. ", $" .. tostring(cloud[1].price) .. " per hour"
+  end
+  if #cloud == 0 and #sold_out > 0 then
+    local wait = math.max(PER_POOL, sold_out[1].stockout + PER_POOL)
+    plan[#plan + 1] = { candidates = first(sold_out, 16), patience = math.min(wait, 24 * 3600) }
+    if #soon == 0 then plan.reason = "every cloud pool is sold out; the first to have nodes again takes it" end
+  end
+  if #owned > #soon or #plan == 0 then
+    if #owned > 0 then
+      plan[#plan + 1] = { candidates = first(owned, 16), patience = LAST }
+      plan.reason = plan.reason or "waits for our own hardware"
+    end
+  end
+  return plan
+end

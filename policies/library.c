@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * library.c - what a policy may call
+ *
+ * Lua's own functions where they are harmless, and our own where Lua's are not deterministic
+ * (pairs, table.sort, tostring, math.random) or could work long inside one call. Every function here is
+ * C without state of its own; the tables that hold them are made anew for each call.
+ */
+#include "sandbox_priv.h"
+
+#include <lauxlib.h>
+#include <lualib.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- merge sort over Lua values: stable, and the same on every machine ----------- */
+
+/* The two values at the top of the stack: is the first smaller? Pops neither. */
+typedef bool less_fn(lua_State *L, int cmp);
+
+static bool less_by_call(lua_State *L, int cmp)
+{
+	lua_pushvalue(L, cmp);
+	lua_pushvalue(L, -3);
+	lua_pushvalue(L, -3);
+	lua_call(L, 2, 1);
+	bool less = lua_toboolean(L, -1);
+	lua_pop(L, 1);
+	return less;
+}
+
+static bool less_by_value(lua_State *L, int cmp)
+{
+	(void)cmp;
+	int a = lua_type(L, -2), b = lua_type(L, -1);
+	if (a != b || (a != LUA_TNUMBER && a != LUA_TSTRING))
+		luaL_error(L, "table.sort: cannot compare %s with %s; give a function(a, b) as second argument", lua_typename(L, a), lua_typename(L, b));
+	return lua_compare(L, -2, -1, LUA_OPLT);
+}
+
+static int key_rank(lua_State *L, int i)
+{
+	switch (lua_type(L, i)) {
+	case LUA_TNUMBER: return 0;
+	case LUA_TSTRING: return 1;
+	default: return 2;
+	}
+}
+
+static bool less_by_key(lua_State *L, int cmp)
+{
+	(void)cmp;
+	int a = key_rank(L, -2), b = key_rank(L, -1);
+	if (a != b)
+		return a < b;
+	if (a == 0)
+		return lua_compare(L, -2, -1, LUA_OPLT);
+	if (a == 2)
+		return !lua_toboolean(L, -2) && lua_toboolean(L, -1);
+	size_t n, m;
+	const char *s = lua_tolstring(L, -2, &n), *t = lua_tolstring(L, -1, &m);
+	int c = memcmp(s, t, n < m ? n : m);
+	return c < 0 || (c == 0 && n < m);
+}
+
+/* from[lo..mid) and from[mid..hi) -> to[lo..hi); positions count from 1. */
+static void merge(lua_State *L, int from, int to, lua_Integer lo, lua_Integer mid, lua_Integer hi, less_fn *less, int cmp)
+{
+	lua_Integer a = lo, b = mid;
+	for (lua_Integer at = lo; at < hi; at++) {
+		bool take_b = a == mid;
+		if (!take_b && b < hi) {
+			lua_rawgeti(L, from, b);
+			lua_rawgeti(L, from, a);
+			take_b = less(L, cmp);
+			lua_pop(L, 2);
+		}
+		lua_rawgeti(L, from, take_b ? b++ : a++);
+		lua_rawseti(L, to, at);
+	}
+}
+
+/* Sorts the n values of the table at index a, with a spare table at index b. Returns the index that holds the result. */
+static int merge_sort(lua_State *L, int a, int b, lua_Integer n, less_fn *less, int cmp)
+{
+	for (lua_Integer width = 1; width < n; width *= 2) {
+		for (lua_Integer lo = 1; lo <= n; lo += 2 * width) {
+			lua_Integer mid = lo + width, hi = lo + 2 * width;
+			merge(L, a, b, lo, mid > n + 1 ? n + 1 : mid, hi > n + 1 ? n + 1 : hi, less, cmp);
+		}
+		box_charge(L, n);
+		int swap = a;
+		a = b;
+		b = swap;
+	}
+	return a;
+}
+
+static int lib_sort(lua_State *L)
+{
+	luaL_checktype(L, 1, LUA_TTABLE);
+	if (!lua_isnoneornil(L, 2))
+		luaL_checktype(L, 2, LUA_TFUNCTION);
+	lua_settop(L, 2);
+	lua_Integer n = (lua_Integer)lua_rawlen(L, 1);
+	box_charge(L, n);
+	lua_createtable(L, (int)n, 0);
+	lua_createtable(L, (int)n, 0);
+	for (lua_Integer i = 1; i <= n; i++) {
+		lua_rawgeti(L, 1, i);
+		lua_rawseti(L, 3, i);
+	}
+	int sorted = merge_sort(L, 3, 4, n, lua_isnil(L, 2) ? less_by_value : less_by_call, 2);
+	for (lua_Integer i = 1; i <= n; i++) {
+		lua_rawgeti(L, sorted, i);
+		lua_rawseti(L, 1, i);
+	}
+	return 0;
+}
+
+/* ---- pairs in the order of keys: numbers, strings, booleans ------------------------- */
+
+static int pairs_next(lua_State *L)
+{
+	lua_Integer at = lua_tointeger(L, lua_upvalueindex(2));
+	luaL_checktype(L, 1, LUA_TTABLE);
+	for (;;) {
+		box_charge(L, 1);
+		at++;
+		if (lua_rawgeti(L, lua_upvalueindex(1), at) == LUA_TNIL)
+			return 1;
+		lua_pushvalue(L, -1);
+		if (lua_rawget(L, 1) != LUA_TNIL)
+			break;
+		lua_pop(L, 2); /* removed meanwhile */
+	}
+	lua_pushinteger(L, at);
+	lua_replace(L, lua_upvalueindex(2));
+	return 2;
+}
+
+static int lib_pairs(lua_State *L)
+{
+	lua_Integer n = 0;
+	luaL_checktype(L, 1, LUA_TTABLE);
+	lua_settop(L, 1);
+	lua_newtable(L);
+	lua_newtable(L);
+	for (lua_pushnil(L); lua_next(L, 1); lua_pop(L, 1)) {
+		int type = lua_type(L, -2);
+		if (type != LUA_TNUMBER && type != LUA_TSTRING && type != LUA_TBOOLEAN)
+			return luaL_error(L, "pairs: a key is a %s; only numbers, strings and booleans have an order", lua_typename(L, type));
+		lua_pushvalue(L, -2);
+		lua_rawseti(L, 2, ++n);
+	}
+	box_charge(L, n);
+	lua_pushvalue(L, merge_sort(L, 2, 3, n, less_by_key, 0));
+	lua_pushinteger(L, 0);
+	lua_pushcclosure(L, pairs_next, 2);
+	lua_pushvalue(L, 1);
+	lua_pushnil(L);
+	return 3;
+}
+
+/* ---- the rest of our own -------------------------------------------------------------- */
+
+/* Lua's prints addresses of tables, which differ from run to run. */
+static int lib_tostring(lua_State *L)
+{
+	luaL_checkany(L, 1);
+	switch (lua_type(L, 1)) {
+	case LUA_TNIL: case LUA_TBOOLEAN: case LUA_TNUMBER: case LUA_TSTRING:
+		luaL_tolstring(L, 1, NULL);
+		break;
+	default:
+		lua_pushstring(L, luaL_typename(L, 1));
+	}
+	return 1;
+}
+
+/* splitmix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", 2014) */
+static uint64_t random_next(struct box *box)
+{
+	uint64_t z = box->random += 0x9e3779b97f4a7c15u;
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+	return z ^ (z >> 31);
+}
+
+static int lib_random(lua_State *L)
+{
+	uint64_t r = random_next(box_of(L));
+	lua_Integer lo = 1, hi;
+	int n = lua_gettop(L);
+	if (n == 0) {
+		lua_pushnumber(L, (double)(r >> 11) * 0x1p-53);
+		return 1;
+	}
+	luaL_argcheck(L, n <= 2, 3, "at most two numbers");
+	hi = luaL_checkinteger(L, n);
+	if (n == 2)
+		lo = luaL_checkinteger(L, 1);
+	luaL_argcheck(L, lo <= hi, n, "interval is empty");
+	uint64_t span = (uint64_t)hi - (uint64_t)lo + 1;
+	lua_pushinteger(L, (lua_Integer)((uint64_t)lo + (span ? r % span : r)));
+	return 1;
+}
+
+/* ---- Lua's own, paid by the size of the table they walk --------------------------------- */
+
+static int lib_paid(lua_State *L)
+{
+	if (lua_type(L, 1) == LUA_TTABLE)
+		box_charge(L, (int64_t)lua_rawlen(L, 1) / 4 + 1);
+	/* Called directly, so that an error names the policy's line. */
+	return lua_tocfunction(L, lua_upvalueindex(1))(L);
+}
+
+static int lib_unpack(lua_State *L)
+{
+	luaL_checktype(L, 1, LUA_TTABLE);
+	lua_Integer i = luaL_optinteger(L, 2, 1), j = lua_isnoneornil(L, 3) ? (lua_Integer)lua_rawlen(L, 1) : luaL_checkinteger(L, 3);
+	if (i > j)
+		return 0;
+	if ((lua_Unsigned)j - (lua_Unsigned)i >= 4096)
+		return luaL_error(L, "table.unpack: more than 4096 values");
+	int n = (int)(j - i) + 1;
+	box_charge(L, n);
+	luaL_checkstack(L, n, "too many values to unpack");
+	for (int k = 0; k < n; k++)
+		lua_rawgeti(L, 1, i + k);
+	return n;
+}
+
+enum source { OURS, LUAS, PAID };
+static const struct { const char *lib, *name; enum source source; lua_CFunction fn; } allowed[] = {
+	{ "_G", "assert", LUAS, NULL },       { "_G", "error", LUAS, NULL },        { "_G", "ipairs", LUAS, NULL },
+	{ "_G", "pcall", LUAS, NULL },        { "_G", "select", LUAS, NULL },       { "_G", "tonumber", LUAS, NULL },
+	{ "_G", "type", LUAS, NULL },         { "_G", "pairs", OURS, lib_pairs },   { "_G", "tostring", OURS, lib_tostring },
+	{ "string", "byte", LUAS, NULL },     { "string", "char", LUAS, NULL },     { "string", "len", LUAS, NULL },
+	{ "string", "lower", LUAS, NULL },    { "string", "sub", LUAS, NULL },      { "string", "upper", LUAS, NULL },
+	{ "table", "concat", PAID, NULL },    { "table", "insert", PAID, NULL },    { "table", "remove", PAID, NULL },
+	{ "table", "sort", OURS, lib_sort },  { "table", "unpack", OURS, lib_unpack },
+	{ "math", "abs", LUAS, NULL },        { "math", "ceil", LUAS, NULL },       { "math", "floor", LUAS, NULL },
+	{ "math", "fmod", LUAS, NULL },       { "math", "huge", LUAS, NULL },       { "math", "max", LUAS, NULL },
+	{ "math", "min", LUAS, NULL },        { "math", "pi", LUAS, NULL },         { "math", "random", OURS, lib_random },
+	{ "math", "sqrt", LUAS, NULL },       { "math", "tointeger", LUAS, NULL },  { "math", "type", LUAS, NULL },
+};
+static const struct { const char *lib; lua_CFunction open; } libraries[] = {
+	{ "_G", luaopen_base }, { "string", luaopen_string }, { "table", luaopen_table }, { "math", luaopen_math },
+};
+enum { N_LIBRARIES = sizeof libraries / sizeof *libraries };
+static const char allowed_key = 0; /* its address names the registry's {lib = {name = value}} */
+
+/* Pushes the value of row i, with its library's full table on top of the stack. */
+static void push_value(lua_State *L, size_t i)
+{
+	if (allowed[i].source == OURS) {
+		lua_pushcfunction(L, allowed[i].fn);
+		return;
+	}
+	lua_getfield(L, -1, allowed[i].name);
+	if (allowed[i].source == PAID)
+		lua_pushcclosure(L, lib_paid, 1);
+}
+
+/* Pushes a table of one library's allowed values. */
+static void push_library(lua_State *L, const char *lib, lua_CFunction open)
+{
+	lua_newtable(L);
+	luaL_requiref(L, lib, open, 0);
+	for (size_t i = 0; i < sizeof allowed / sizeof *allowed; i++)
+		if (strcmp(allowed[i].lib, lib) == 0) {
+			push_value(L, i);
+			lua_setfield(L, -3, allowed[i].name);
+		}
+	lua_pop(L, 1);
+}
+
+void box_library_open(lua_State *L)
+{
+	lua_newtable(L);
+	for (size_t i = 0; i < N_LIBRARIES; i++) {
+		push_library(L, libraries[i].lib, libraries[i].open);
+		lua_setfield(L, -2, libraries[i].lib);
+	}
+	/* ("x"):find must not exist either: methods of strings come from our table, which no script can reach to change. */
+	lua_pushliteral(L, "");
+	lua_getmetatable(L, -1);
+	lua_getfield(L, -3, "string");
+	lua_setfield(L, -2, "__index");
+	lua_pop(L, 2);
+	lua_rawsetp(L, LUA_REGISTRYINDEX, &allowed_key);
+	/* Nothing else stays reachable: neither Lua's own globals nor its table of loaded libraries. */
+	lua_pushnil(L);
+	lua_setfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+	lua_newtable(L);
+	lua_rawseti(L, LUA_REGISTRYINDEX, LUA_RIDX_GLOBALS);
+}
+
+/* Copies the pairs of the table at the top into the table at index to. */
+static void copy_into(lua_State *L, int to)
+{
+	for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
+		lua_pushvalue(L, -2);
+		lua_pushvalue(L, -2);
+		lua_rawset(L, to);
+	}
+}
+
+void box_globals(lua_State *L)
+{
+	lua_newtable(L);
+	int globals = lua_gettop(L);
+	lua_rawgetp(L, LUA_REGISTRYINDEX, &allowed_key);
+	for (size_t i = 0; i < N_LIBRARIES; i++) {
+		bool base = i == 0;
+		if (!base)
+			lua_newtable(L);
+		lua_getfield(L, globals + 1, libraries[i].lib);
+		copy_into(L, base ? globals : lua_gettop(L) - 1);
+		lua_pop(L, 1);
+		if (!base)
+			lua_setfield(L, globals, libraries[i].lib);
+	}
+	lua_settop(L, globals);
+}

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sandbox.c - the limits: allocator, instruction hook, protected calls, errors for people
+ */
+#include "sandbox_priv.h"
+
+#include <lauxlib.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include "spillway/text.h"
+
+enum { HOOK_EVERY = 100, LOOK_AT_CLOCK_EVERY = 16 };
+
+static uint64_t cpu_ns(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+struct box *box_of(lua_State *L) { return *(struct box **)lua_getextraspace(L); }
+
+/* ---- memory ------------------------------------------------------------------ */
+
+/* Notes where the script was: after the error has unwound, nobody can tell. Reads call frames only. */
+static void over_note(struct box *box, const char *what)
+{
+	lua_Debug ar;
+	box->over = true;
+	box->over_what = what;
+	box->over_line = 0;
+	box->fuel -= BOX_DENIAL_FUEL;
+	for (int level = 0; box->running && lua_getstack(box->L, level, &ar); level++) {
+		lua_getinfo(box->L, "Sl", &ar);
+		if (ar.currentline > 0) {
+			box->over_line = ar.currentline;
+			memcpy(box->over_src, ar.short_src, sizeof box->over_src);
+			return;
+		}
+	}
+}
+
+/* Why not, or NULL. */
+static const char *alloc_refuses(const struct box *box, size_t kind, size_t nsize)
+{
+	if (nsize > box->lim.memory_bytes - box->bytes) /* as if realloc kept both for a moment, which it may */
+		return "more memory than a policy may use";
+	if (box->running && kind == LUA_TSTRING && nsize > BOX_STRING_MAX)
+		return "a string longer than 8 KiB";
+	if (box->running && nsize > BOX_BLOCK_MAX)
+		return "a table or call stack larger than 512 KiB";
+	return NULL;
+}
+
+static void *box_alloc(void *ud, void *p, size_t osize, size_t nsize)
+{
+	struct box *box = ud;
+	size_t kind = p ? 0 : osize; /* for new blocks Lua passes what kind of object it is */
+	size_t old = p ? osize : 0;
+	if (nsize == 0) {
+		free(p);
+		box->bytes -= old;
+		return NULL;
+	}
+	const char *why = nsize > old ? alloc_refuses(box, kind, nsize) : NULL;
+	if (why) {
+		over_note(box, why);
+		return NULL; /* Lua collects once and tries again, then raises */
+	}
+	void *q = realloc(p, nsize);
+	if (!q)
+		return nsize <= old ? p : NULL; /* Lua relies on shrinking never failing */
+	if (nsize > old)
+		box->fuel -= (int64_t)(nsize / BOX_BYTES_PER_FUEL);
+	box->bytes = box->bytes - old + nsize;
+	return q;
+}
+
+/* ---- instructions --------------------------------------------------------------- */
+
+static void box_hook(lua_State *L, lua_Debug *ar)
+{
+	struct box *box = box_of(L);
+	box->fuel -= HOOK_EVERY;
+	bool late = box->ticks++ % LOOK_AT_CLOCK_EVERY == 0 && cpu_ns() > box->cpu_end_ns;
+	if (late)
+		box->fuel = 0;
+	if (box->fuel > 0)
+		return;
+	lua_sethook(L, box_hook, LUA_MASKCOUNT, 1); /* from now on every instruction fails */
+	lua_getinfo(L, "Sl", ar);
+	lua_pushfstring(L, "%s:%d: %s", ar->short_src, ar->currentline,
+	                late ? "the policy took too long" : "the policy used up its instructions");
+	lua_error(L);
+}
+
+void box_charge(lua_State *L, int64_t fuel)
+{
+	struct box *box = box_of(L);
+	box->fuel -= fuel;
+	if (box->fuel > 0 || !box->running)
+		return;
+	lua_sethook(L, box_hook, LUA_MASKCOUNT, 1);
+	luaL_error(L, "the policy used up its instructions");
+}
+
+void box_refuel(lua_State *L)
+{
+	struct box *box = box_of(L);
+	box->fuel = box->lim.instructions;
+	box->cpu_end_ns = cpu_ns() + (uint64_t)BOX_CPU_MAX_MS * 1000000u;
+	lua_sethook(L, box_hook, LUA_MASKCOUNT, HOOK_EVERY);
+}
+
+/* ---- calls ------------------------------------------------------------------------ */
+
+/* Only a string is shown: a table could carry anything. The script's own limit is the script's fault. */
+static struct sw_err box_error(struct box *box, int rc)
+{
+	char limit[32];
+	struct sw_err e;
+	if (rc == LUA_ERRMEM && !box->over)
+		e = sw_err(SW_E_NOMEM, "out of memory while a policy ran");
+	else if (rc == LUA_ERRMEM)
+		e = sw_err(SW_E_POLICY, "%s:%d: needs %s (limit %s in all)", box->over_line ? box->over_src : "policy", box->over_line, box->over_what,
+		           sw_bytes_text((int64_t)box->lim.memory_bytes, limit));
+	else
+		e = sw_err(SW_E_POLICY, "%s", lua_type(box->L, -1) == LUA_TSTRING ? lua_tostring(box->L, -1) : "the policy raised an error that is not a string");
+	lua_settop(box->L, 0);
+	return e;
+}
+
+static struct sw_err box_run(struct box *box, lua_CFunction fn, void *arg, bool limited)
+{
+	box->over = false;
+	box->running = limited;
+	lua_pushcfunction(box->L, fn); /* these two pushes cannot raise */
+	lua_pushlightuserdata(box->L, arg);
+	if (limited)
+		box_refuel(box->L);
+	int rc = lua_pcall(box->L, 1, 0, 0);
+	lua_sethook(box->L, NULL, 0, 0);
+	box->running = false;
+	return rc == LUA_OK ? SW_OK : box_error(box, rc);
+}
+
+static int open_protected(lua_State *L)
+{
+	box_library_open(L);
+	return 0;
+}
+
+struct sw_err box_new(struct sw_policy_limits limits, struct box **out)
+{
+	*out = NULL;
+	struct box *box = calloc(1, sizeof *box);
+	if (!box)
+		return sw_err(SW_E_NOMEM, "no memory for a policy");
+	box->lim.instructions = limits.instructions > 0 ? limits.instructions : 2000000;
+	box->lim.memory_bytes = limits.memory_bytes ? limits.memory_bytes : 8u << 20;
+	box->L = lua_newstate(box_alloc, box);
+	struct sw_err e = box->L ? SW_OK : sw_err(box->over ? SW_E_POLICY : SW_E_NOMEM, "no memory for a Lua state");
+	if (!sw_failed(e)) {
+		*(struct box **)lua_getextraspace(box->L) = box;
+		e = box_run(box, open_protected, NULL, false);
+	}
+	if (sw_failed(e)) {
+		box_free(box);
+		return e;
+	}
+	*out = box;
+	return SW_OK;
+}
+
+void box_free(struct box *box)
+{
+	if (!box)
+		return;
+	if (box->L)
+		lua_close(box->L);
+	free(box);
+}
+
+struct source { const char *name, *src; size_t len; };
+
+static int load_protected(lua_State *L)
+{
+	const struct source *s = lua_touserdata(L, 1);
+	struct box *box = box_of(L);
+	lua_pushfstring(L, "@%s", s->name);
+	if (luaL_loadbufferx(L, s->src, s->len, lua_tostring(L, -1), "t") != LUA_OK)
+		return lua_error(L);
+	box->chunk[box->n_chunks] = luaL_ref(L, LUA_REGISTRYINDEX);
+	box->n_chunks++;
+	return 0;
+}
+
+struct sw_err box_load(struct box *box, const char *name, const char *src, size_t len)
+{
+	SW_REQUIRE(box->n_chunks < BOX_CHUNKS);
+	if (len > BOX_SOURCE_MAX)
+		return sw_err(SW_E_POLICY, "%s: %zu bytes, but a policy may have at most %d", name, len, BOX_SOURCE_MAX);
+	return box_run(box, load_protected, &(struct source){ name, src, len }, false);
+}
+
+struct call { lua_CFunction fn; void *arg; };
+
+static void chunks_forget(lua_State *L, const struct box *box)
+{
+	for (size_t i = 0; i < box->n_chunks; i++) {
+		lua_rawgeti(L, LUA_REGISTRYINDEX, box->chunk[i]);
+		lua_pushnil(L);
+		lua_setupvalue(L, -2, 1);
+		lua_pop(L, 1);
+	}
+}
+
+static int call_protected(lua_State *L)
+{
+	const struct call *call = lua_touserdata(L, 1);
+	struct box *box = box_of(L);
+	lua_settop(L, 0);
+	box_globals(L);
+	for (size_t i = 0; i < box->n_chunks; i++) {
+		lua_rawgeti(L, LUA_REGISTRYINDEX, box->chunk[i]);
+		lua_pushvalue(L, 1);
+		lua_setupvalue(L, -2, 1); /* its _ENV */
+		lua_call(L, 0, 0);
+	}
+	lua_pushlightuserdata(L, call->arg);
+	call->fn(L);
+	return 0;
+}
+
+static int forget_protected(lua_State *L)
+{
+	chunks_forget(L, box_of(L));
+	return 0;
+}
+
+struct sw_err box_call(struct box *box, uint64_t seed, lua_CFunction fn, void *arg)
+{
+	box->random = seed;
+	struct sw_err e = box_run(box, call_protected, &(struct call){ fn, arg }, true);
+	/* Every call starts from the same heap. Forgetting allocates nothing, so it cannot fail. */
+	struct sw_err f = box_run(box, forget_protected, NULL, false);
+	SW_REQUIRE(!sw_failed(f));
+	lua_gc(box->L, LUA_GCCOLLECT);
+	return e;
+}
