@@ -81,10 +81,11 @@ def read_protos(dirs):
     return out
 
 
-def read_enums(dirs):
-    """{(package dir, Go struct, json name): [values]}"""
+def read_types(dirs):
+    """{(package dir, Go struct, json name): {"enum": [values], "pointer": bool}}; under the name "<" the embedded structs"""
     out = {}
-    for f in glob.glob(dirs["k8s.io/api"] + "/*/*/types.go"):
+    files = glob.glob(dirs["k8s.io/api"] + "/*/*/types.go") + glob.glob(dirs["k8s.io/apimachinery"] + "/pkg/apis/meta/v1/types.go")
+    for f in files:
         package = ".".join(os.path.dirname(f).split("/")[-2:])
         text = open(f).read()
         enums = set(re.findall(r"// \+enum\n(?://[^\n]*\n)*type (\w+) string", text))
@@ -97,9 +98,9 @@ def read_enums(dirs):
             m = re.match(r"type (\w+) struct", line)
             if m:
                 struct = m.group(1)
-            m = re.match(r"\s+\w+\s+(?:\[\])?\*?(\w+)\s+`json:\"(\w+)", line)
-            if m and struct and m.group(1) in values:
-                out[(package, struct, m.group(2))] = values[m.group(1)]
+            m = re.match(r"\s+\w+\s+(\[\])?(\*?)([\w.]+)\s+`json:\"(\w+)", line)
+            if m and struct:
+                out[(package, struct, m.group(4))] = {"enum": values.get(m.group(3)), "pointer": m.group(2) == "*"}
             # an embedded struct's fields are hoisted: remembered by the struct that embeds it
             m = re.match(r"\s+(\w+)\s+`json:\",inline\"", line)
             if m and struct:
@@ -113,7 +114,7 @@ class Builtin:
         for f in glob.glob(dirs["k8s.io/kubernetes"] + "/api/openapi-spec/v3/*.json"):
             d = json.load(open(f))
             self.schemas.update(d.get("components", {}).get("schemas", {}))
-        self.protos, self.enums = read_protos(dirs), read_enums(dirs)
+        self.protos, self.types = read_protos(dirs), read_types(dirs)
         self.done, self.lines = {}, []
 
     def type_of(self, p, todo):
@@ -156,12 +157,13 @@ class Builtin:
                 return self.schemas[full].get("properties", {})
         return {}
 
-    def enum(self, message, field):
+    def go(self, message, field):
         group, version, kind = message.split(".", 2)
-        v = self.enums.get((group + "." + version, kind, field))
-        for embedded in self.enums.get((group + "." + version, kind, "<"), []):
-            v = v or self.enums.get((group + "." + version, embedded, field))
-        return v
+        package = group + "." + version
+        for struct in [kind] + self.types.get((package, kind, "<"), []):
+            if (package, struct, field) in self.types:
+                return self.types[(package, struct, field)]
+        return {"enum": None, "pointer": False}
 
     def flags(self, name, field, p, required):
         f = []
@@ -179,9 +181,11 @@ class Builtin:
             f.append("S")
         if p.get("x-kubernetes-map-type") == "atomic":
             f.append("A")
-        values = self.enum(name, field)
-        if values:
-            f.append("E=" + "|".join(values))
+        go = self.go(name, field)
+        if go["pointer"] and p.get("type") in ("integer", "string", "boolean"):
+            f.append("*")
+        if go["enum"]:
+            f.append("E=" + "|".join(go["enum"]))
         d = p.get("default")
         if d not in (None, "", {}, 0, False):
             f.append("=" + json.dumps(d, separators=(",", ":")))

@@ -333,15 +333,25 @@ void sw_cause_forbidden(struct sw_causes *c, const char *path, const char *fmt, 
 	va_end(ap);
 }
 
-void sw_cause_duplicate(struct sw_causes *c, const char *path, json_t *value)
+static void causes_value(struct sw_causes *c, const char *reason, const char *path, const char *lead, json_t *value)
 {
 	struct sw_buf b;
 
 	sw_buf_init(&b, MESSAGE_MAX);
-	sw_buf_puts(&b, "Duplicate value: ");
+	sw_buf_puts(&b, lead);
 	put_value(&b, value);
-	causes_add(c, "FieldValueDuplicate", path, b.at ? b.at : "Duplicate value");
+	causes_add(c, reason, path, b.at ? b.at : lead);
 	sw_buf_fini(&b);
+}
+
+void sw_cause_duplicate(struct sw_causes *c, const char *path, json_t *value)
+{
+	causes_value(c, "FieldValueDuplicate", path, "Duplicate value: ", value);
+}
+
+void sw_cause_not_found(struct sw_causes *c, const char *path, json_t *value)
+{
+	causes_value(c, "FieldValueNotFound", path, "Not found: ", value);
 }
 
 void sw_cause_not_supported(struct sw_causes *c, const char *path, json_t *value, const char *const *supported, size_t n)

@@ -75,7 +75,7 @@ static inline bool sw_causes_any(const struct sw_causes *c) { return c->n > 0; }
 void sw_causes_fini(struct sw_causes *c);
 
 /* reason: FieldValueRequired, FieldValueInvalid, FieldValueNotSupported, FieldValueDuplicate, FieldValueForbidden,
- * FieldValueTooLong, FieldValueTooMany. The message is built in the real server's form: "Invalid value: \"x\": must be ..." */
+ * FieldValueTooLong, FieldValueNotFound. The message is built in the real server's form: "Invalid value: \"x\": must be ..." */
 void sw_cause_required(struct sw_causes *c, const char *path, const char *detail);
 /* value is shown as JSON (a string quoted); lent, may be NULL */
 __attribute__((format(printf, 4, 5)))
@@ -84,6 +84,7 @@ __attribute__((format(printf, 4, 5)))
 void sw_cause_too_long(struct sw_causes *c, const char *path, json_t *value, const char *fmt, ...);
 void sw_cause_not_supported(struct sw_causes *c, const char *path, json_t *value, const char *const *supported, size_t n);
 void sw_cause_duplicate(struct sw_causes *c, const char *path, json_t *value);
+void sw_cause_not_found(struct sw_causes *c, const char *path, json_t *value);
 __attribute__((format(printf, 3, 4))) void sw_cause_forbidden(struct sw_causes *c, const char *path, const char *fmt, ...);
 
 /* gives: Job.batch "j" is invalid: [...], with causes. Empties c. NULL if c has none. */
