@@ -9,8 +9,11 @@
  *   4. the reply is lent: it is gone when done returns.
  * The call frees itself after done. Set your pointer to it to NULL in done.
  *
- * Errors are about transport only (NET, TIMEOUT, TOOBIG, NOMEM): any HTTP status
- * is an SW_OK reply here; kube.h maps statuses.
+ * Errors are about transport only (NET, TIMEOUT, TOOBIG, NOMEM; INVALID from start for a bad URL): any
+ * HTTP status is an SW_OK reply here; kube.h maps statuses. Redirects are not followed.
+ *
+ * TLS is verified always (1.2 or newer), unless sw_tls.insecure. HTTP/2 is used where the server offers it.
+ * Idle connections are kept and reused; a peer that stops acknowledging is given up after 30 s.
  */
 #ifndef SPILLWAY_HTTP_H
 #define SPILLWAY_HTTP_H
@@ -43,20 +46,23 @@ typedef void sw_done_fn(void *owner, struct sw_err err, const struct sw_reply *r
 
 /* For streams: bytes as they come, from the loop with curl off the stack. Cancelling inside is fine. */
 typedef void sw_chunk_fn(void *owner, const char *bytes, size_t n);
+/* For streams: the headers of the final answer are in, before the first chunk (which may come much later). */
+typedef void sw_headers_fn(void *owner, long status);
 
 struct sw_request {
 	const char *method, *url;
 	const char *body;               /* NULL: none. Copied. */
 	size_t body_len;
 	const char *const *headers;     /* "Name: value", NULL-terminated array, or NULL. Copied. */
-	const struct sw_tls *tls;       /* NULL for http: URLs */
+	const struct sw_tls *tls;       /* NULL: the system's CAs for https: URLs */
 	const char *proxy_url;          /* NULL: none (environment is not read) */
 	long connect_timeout_ms;        /* 0: 10 s */
 	long timeout_ms;                /* whole call; 0: none (streams) */
-	long silence_ms;                /* streams: TIMEOUT after this long without a byte; 0: never */
-	size_t max_reply;               /* bytes of body kept; over it: TOOBIG */
+	long silence_ms;                /* streams: TIMEOUT after this long without a byte, by the loop's clock; 0: never */
+	size_t max_reply;               /* bytes of body kept; over it: TOOBIG; 0: 1 MiB */
 	sw_chunk_fn *on_chunk;          /* a stream: 2xx bodies go here, others are collected */
-	bool own_connection;            /* a watch: do not share, so that a slow reader starves nobody */
+	sw_headers_fn *on_headers;      /* streams only; may be NULL */
+	bool own_connection;            /* a watch: do not share, so that a slow reader starves nobody (and HTTP/1.1) */
 };
 
 __attribute__((warn_unused_result)) struct sw_err sw_http_new(struct sw_loop *loop, struct sw_http **out);
@@ -66,7 +72,11 @@ __attribute__((warn_unused_result))
 struct sw_err sw_http_start(struct sw_http *http, const struct sw_request *req, sw_done_fn *done, void *owner,
                             struct sw_call **out);
 void sw_http_cancel(struct sw_call *call); /* NULL is fine */
-/* Drops idle connections, so that new credentials or addresses are used from now on. */
+/* A stream with its own connection whose reader is behind: no more chunks until resumed. Silence is not
+ * counted meanwhile. A chunk already buffered may still come. */
+void sw_http_pause(struct sw_call *call, bool pause);
+/* Requests started from now on use new connections, so that new credentials or addresses are used;
+ * calls under way end on the old ones. */
 void sw_http_forget_connections(struct sw_http *http);
 
 #endif
