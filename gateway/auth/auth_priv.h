@@ -7,6 +7,7 @@
 
 #include "spillway/json.h"
 #include "spillway/kubeconfig.h"
+#include "spillway/yaml.h"
 
 /* PEM text given inside (data) or in a file (path, absolute or relative to the process). data wins. */
 struct pem_source {
@@ -33,10 +34,8 @@ struct sw_kubeconfig {
 enum { AUTH_FILE_MAX = 1 << 20 };
 
 /* exec_spec.c: users[].user.exec */
-struct yaml_doc;
-struct yaml_node_s;
 __attribute__((warn_unused_result))
-struct sw_err exec_spec_read(struct yaml_doc *y, struct yaml_node_s *exec, struct sw_kubeconfig *kc);
+struct sw_err exec_spec_read(const struct sw_yaml *y, json_t *exec, struct sw_kubeconfig *kc);
 void exec_spec_free(struct exec_spec *x);
 /* gives the value of KUBERNETES_EXEC_INFO; ca is PEM or NULL */
 char *exec_spec_info(const struct sw_kubeconfig *kc, const char *ca);

@@ -8,14 +8,14 @@
 #include <string.h>
 #include "auth_priv.h"
 #include "spillway/text.h"
-#include "yaml_doc.h"
+#include "yaml_read.h"
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof(a)[0]))
 #define GROUP "client.authentication.k8s.io/"
 
-static struct sw_err version_check(struct yaml_doc *y, yaml_node_t *map, const struct exec_spec *x)
+static struct sw_err version_check(const struct sw_yaml *y, json_t *map, const struct exec_spec *x)
 {
-	yaml_node_t *at = yaml_get(y, map, "apiVersion");
+	json_t *at = sw_json_key(map, "apiVersion");
 	const char *v = x->api_version;
 
 	if (!v)
@@ -26,10 +26,10 @@ static struct sw_err version_check(struct yaml_doc *y, yaml_node_t *map, const s
 }
 
 /* There is never a terminal for the plugin here. */
-static struct sw_err interactive_check(struct yaml_doc *y, yaml_node_t *map, const struct exec_spec *x)
+static struct sw_err interactive_check(const struct sw_yaml *y, json_t *map, const struct exec_spec *x)
 {
 	static const char *const modes[] = { "Never", "IfAvailable", "Always" };
-	yaml_node_t *at = yaml_get(y, map, "interactiveMode");
+	json_t *at = sw_json_key(map, "interactiveMode");
 	const char *mode = yaml_text(at);
 
 	if (!mode && strcmp(x->api_version, GROUP "v1") == 0)
@@ -45,37 +45,37 @@ static struct sw_err interactive_check(struct yaml_doc *y, yaml_node_t *map, con
 	return yaml_err(y, at, "user.exec.interactiveMode: found \"%.40s\", expected Never or IfAvailable", mode);
 }
 
-static struct sw_err args_read(struct yaml_doc *y, yaml_node_t *map, struct exec_spec *x)
+static struct sw_err args_read(const struct sw_yaml *y, json_t *map, struct exec_spec *x)
 {
-	yaml_node_t *list = yaml_get(y, map, "args");
+	json_t *list = sw_json_key(map, "args");
 
 	if (list && !yaml_is_list(list))
 		return yaml_err(y, list, "user.exec.args: expected a list of strings");
-	x->argv = sw_calloc(yaml_len(list) + 2, sizeof *x->argv);
+	x->argv = sw_calloc(sw_json_len(list) + 2, sizeof *x->argv);
 	x->argv[0] = sw_strdup(x->command);
-	for (size_t i = 0; i < yaml_len(list); i++) {
-		yaml_node_t *n = yaml_idx(y, list, i);
+	for (size_t i = 0; i < sw_json_len(list); i++) {
+		json_t *n = sw_json_idx(list, i);
 		if (!yaml_text(n))
-			return yaml_err(y, n, "user.exec.args[%zu]: expected a string", i);
+			return yaml_err(y, n ? n : list, "user.exec.args[%zu]: expected a string (put numbers in quotes)", i);
 		x->argv[i + 1] = sw_strdup(yaml_text(n));
 	}
 	return SW_OK;
 }
 
-static struct sw_err env_read(struct yaml_doc *y, yaml_node_t *map, struct exec_spec *x)
+static struct sw_err env_read(const struct sw_yaml *y, json_t *map, struct exec_spec *x)
 {
 	static const char *const known[] = { "name", "value" };
-	yaml_node_t *list = yaml_get(y, map, "env");
+	json_t *list = sw_json_key(map, "env");
 	struct sw_err e = SW_OK;
 
 	if (list && !yaml_is_list(list))
 		return yaml_err(y, list, "user.exec.env: expected a list of {name, value}");
-	x->env = sw_calloc(yaml_len(list) + 1, sizeof *x->env);
-	for (size_t i = 0; i < yaml_len(list) && !sw_failed(e); i++) {
-		yaml_node_t *n = yaml_idx(y, list, i);
-		const char *name = yaml_text(yaml_get(y, n, "name")), *value = yaml_text(yaml_get(y, n, "value"));
-		if (!name || !*name || strchr(name, '='))
-			return yaml_err(y, n, "user.exec.env[%zu]: expected {name, value}", i);
+	x->env = sw_calloc(sw_json_len(list) + 1, sizeof *x->env);
+	for (size_t i = 0; i < sw_json_len(list) && !sw_failed(e); i++) {
+		json_t *n = sw_json_idx(list, i);
+		const char *name = yaml_text(sw_json_key(n, "name")), *value = yaml_text(sw_json_key(n, "value"));
+		if (!name || !*name || strchr(name, '=') || (sw_json_key(n, "value") && !value))
+			return yaml_err(y, n ? n : list, "user.exec.env[%zu]: expected {name, value}, both strings", i);
 		e = yaml_only(y, n, "user.exec.env[]", known, COUNT(known));
 		x->env[i] = sw_asprintf("%s=%s", name, value ? value : "");
 	}
@@ -83,7 +83,7 @@ static struct sw_err env_read(struct yaml_doc *y, yaml_node_t *map, struct exec_
 }
 
 /* "./plugin" and "bin/plugin" are relative to the kubeconfig; a bare name is looked up in PATH. */
-static struct sw_err command_resolve(struct yaml_doc *y, yaml_node_t *map, struct exec_spec *x, const char *dir)
+static struct sw_err command_resolve(const struct sw_yaml *y, json_t *map, struct exec_spec *x, const char *dir)
 {
 	char *whole;
 
@@ -99,7 +99,7 @@ static struct sw_err command_resolve(struct yaml_doc *y, yaml_node_t *map, struc
 	return SW_OK;
 }
 
-struct sw_err exec_spec_read(struct yaml_doc *y, yaml_node_t *map, struct sw_kubeconfig *kc)
+struct sw_err exec_spec_read(const struct sw_yaml *y, json_t *map, struct sw_kubeconfig *kc)
 {
 	static const char *const known[] = { "command", "args", "env", "apiVersion", "installHint", "provideClusterInfo",
 	                                     "interactiveMode" };

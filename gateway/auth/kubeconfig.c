@@ -11,7 +11,7 @@
 #include "auth_priv.h"
 #include "pem.h"
 #include "spillway/text.h"
-#include "yaml_doc.h"
+#include "yaml_read.h"
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof(a)[0]))
 
@@ -22,15 +22,15 @@ struct listing {
 	const char *entry; /* "cluster" */
 };
 
-static struct sw_err not_found(struct yaml_doc *y, yaml_node_t *at, const struct listing *l, const char *name)
+static struct sw_err not_found(const struct sw_yaml *y, json_t *at, const struct listing *l, const char *name)
 {
-	yaml_node_t *list = yaml_get(y, yaml_doc_root(y), l->list);
+	json_t *list = sw_json_key(sw_yaml_doc(y, 0), l->list);
 	const char *names[64];
 	const char *near;
 	int n = 0;
 
-	for (size_t i = 0; i < yaml_len(list) && n < COUNT(names); i++) {
-		const char *s = yaml_text(yaml_get(y, yaml_idx(y, list, i), "name"));
+	for (size_t i = 0; i < sw_json_len(list) && n < COUNT(names); i++) {
+		const char *s = yaml_text(sw_json_key(sw_json_idx(list, i), "name"));
 		if (s)
 			names[n++] = s;
 	}
@@ -42,16 +42,16 @@ static struct sw_err not_found(struct yaml_doc *y, yaml_node_t *at, const struct
 }
 
 /* clusters[name].cluster and the like. `at` is where the name was used. */
-static struct sw_err entry_find(struct yaml_doc *y, yaml_node_t *at, const struct listing *l, const char *name, yaml_node_t **out)
+static struct sw_err entry_find(const struct sw_yaml *y, json_t *at, const struct listing *l, const char *name, json_t **out)
 {
-	yaml_node_t *list = yaml_get(y, yaml_doc_root(y), l->list), *item, *found = NULL;
+	json_t *list = sw_json_key(sw_yaml_doc(y, 0), l->list), *item, *found = NULL;
 
 	*out = NULL;
 	if (list && !yaml_is_list(list))
 		return yaml_err(y, list, "%s: expected a list", l->list);
-	for (size_t i = 0; i < yaml_len(list); i++) {
-		item = yaml_idx(y, list, i);
-		const char *s = yaml_text(yaml_get(y, item, "name"));
+	for (size_t i = 0; i < sw_json_len(list); i++) {
+		item = sw_json_idx(list, i);
+		const char *s = yaml_text(sw_json_key(item, "name"));
 		if (!s || strcmp(s, name) != 0)
 			continue;
 		if (found)
@@ -60,7 +60,7 @@ static struct sw_err entry_find(struct yaml_doc *y, yaml_node_t *at, const struc
 	}
 	if (!found)
 		return not_found(y, at, l, name);
-	*out = yaml_get(y, found, l->entry);
+	*out = sw_json_key(found, l->entry);
 	if (!yaml_is_map(*out))
 		return yaml_err(y, found, "%s[%.80s].%s: found none, expected a mapping", l->list, name, l->entry);
 	return SW_OK;
@@ -73,7 +73,7 @@ struct str_field {
 	char **out;
 };
 
-static struct sw_err strings_read(struct yaml_doc *y, yaml_node_t *map, const char *path, const struct str_field *f, int n)
+static struct sw_err strings_read(const struct sw_yaml *y, json_t *map, const char *path, const struct str_field *f, int n)
 {
 	struct sw_err e = SW_OK;
 
@@ -83,14 +83,14 @@ static struct sw_err strings_read(struct yaml_doc *y, yaml_node_t *map, const ch
 }
 
 /* A path in the file becomes relative to the file's folder. */
-static struct sw_err path_resolve(struct yaml_doc *y, yaml_node_t *map, const char *path, const char *key, const char *dir, char **file)
+static struct sw_err path_resolve(const struct sw_yaml *y, json_t *map, const char *path, const char *key, const char *dir, char **file)
 {
 	char *whole;
 
 	if (!*file)
 		return SW_OK;
 	if (!dir)
-		return yaml_err(y, yaml_get(y, map, key), "%s.%s: found a file name, expected %s: this kubeconfig may not name files",
+		return yaml_err(y, sw_json_key(map, key), "%s.%s: found a file name, expected %s: this kubeconfig may not name files",
 		                path, key, strcmp(key, "tokenFile") == 0 ? "token" : "the -data form");
 	if (**file == '/')
 		return SW_OK;
@@ -101,7 +101,7 @@ static struct sw_err path_resolve(struct yaml_doc *y, yaml_node_t *map, const ch
 }
 
 /* NAME and NAME-data. Data wins, as with kubectl. */
-static struct sw_err pem_read(struct yaml_doc *y, yaml_node_t *map, const char *path, const char *key, const char *dir,
+static struct sw_err pem_read(const struct sw_yaml *y, json_t *map, const char *path, const char *key, const char *dir,
                               struct pem_source *out)
 {
 	char *data_key = sw_asprintf("%s-data", key), *base64 = NULL;
@@ -114,7 +114,7 @@ static struct sw_err pem_read(struct yaml_doc *y, yaml_node_t *map, const char *
 	if (!sw_failed(e) && base64) {
 		e = sw_base64_decode(base64, strlen(base64), &bytes, &len);
 		if (sw_failed(e) || memchr(bytes, 0, len))
-			e = yaml_err(y, yaml_get(y, map, data_key), "%s.%s: found text that is not base64 of a PEM text", path, data_key);
+			e = yaml_err(y, sw_json_key(map, data_key), "%s.%s: found text that is not base64 of a PEM text", path, data_key);
 		else
 			out->data = sw_asprintf("%.*s", (int)len, (char *)bytes);
 		free(out->path); /* not used, so not judged either */
@@ -139,10 +139,10 @@ static bool starts_with_any(const char *s, const char *const *prefixes, int n)
 	return false;
 }
 
-static struct sw_err server_check(struct yaml_doc *y, yaml_node_t *map, const char *path, struct sw_kubeconfig *kc)
+static struct sw_err server_check(const struct sw_yaml *y, json_t *map, const char *path, struct sw_kubeconfig *kc)
 {
 	static const char *const schemes[] = { "https://", "http://" };
-	yaml_node_t *at = yaml_get(y, map, "server");
+	json_t *at = sw_json_key(map, "server");
 	size_t len;
 
 	if (!kc->server)
@@ -155,7 +155,7 @@ static struct sw_err server_check(struct yaml_doc *y, yaml_node_t *map, const ch
 	return SW_OK;
 }
 
-static struct sw_err cluster_check(struct yaml_doc *y, yaml_node_t *map, const char *path, struct sw_kubeconfig *kc)
+static struct sw_err cluster_check(const struct sw_yaml *y, json_t *map, const char *path, struct sw_kubeconfig *kc)
 {
 	static const char *const proxies[] = { "http://", "https://", "socks5://", "socks5h://" };
 	struct sw_err e = server_check(y, map, path, kc);
@@ -163,7 +163,7 @@ static struct sw_err cluster_check(struct yaml_doc *y, yaml_node_t *map, const c
 	if (sw_failed(e))
 		return e;
 	if (kc->proxy_url && !starts_with_any(kc->proxy_url, proxies, 4))
-		return yaml_err(y, yaml_get(y, map, "proxy-url"), "%s.proxy-url: found \"%.80s\", expected http://, https:// or socks5://",
+		return yaml_err(y, sw_json_key(map, "proxy-url"), "%s.proxy-url: found \"%.80s\", expected http://, https:// or socks5://",
 		                path, kc->proxy_url);
 	if (kc->insecure && (kc->ca.data || kc->ca.path))
 		return yaml_err(y, map, "%s: found insecure-skip-tls-verify together with a certificate authority, expected one of them",
@@ -171,20 +171,21 @@ static struct sw_err cluster_check(struct yaml_doc *y, yaml_node_t *map, const c
 	return SW_OK;
 }
 
-static struct sw_err exec_config_read(struct yaml_doc *y, yaml_node_t *map, const char *path, json_t **out)
+/* What the cluster has for exec plugins: lent, or NULL. */
+static json_t *exec_config(json_t *map)
 {
-	yaml_node_t *list = yaml_get(y, map, "extensions");
+	json_t *list = sw_json_key(map, "extensions");
 
-	for (size_t i = 0; i < yaml_len(list); i++) {
-		yaml_node_t *item = yaml_idx(y, list, i), *value = yaml_get(y, item, "extension");
-		const char *name = yaml_text(yaml_get(y, item, "name"));
+	for (size_t i = 0; i < sw_json_len(list); i++) {
+		json_t *item = sw_json_idx(list, i), *value = sw_json_key(item, "extension");
+		const char *name = yaml_text(sw_json_key(item, "name"));
 		if (name && value && strcmp(name, "client.authentication.k8s.io/exec") == 0)
-			return yaml_json(y, value, path, out);
+			return value;
 	}
-	return SW_OK;
+	return NULL;
 }
 
-static struct sw_err cluster_read(struct yaml_doc *y, yaml_node_t *map, const char *path, struct sw_kubeconfig *kc, json_t **exec_config)
+static struct sw_err cluster_read(const struct sw_yaml *y, json_t *map, const char *path, struct sw_kubeconfig *kc)
 {
 	static const char *const known[] = { "server", "certificate-authority", "certificate-authority-data",
 	                                     "insecure-skip-tls-verify", "tls-server-name", "proxy-url",
@@ -202,14 +203,12 @@ static struct sw_err cluster_read(struct yaml_doc *y, yaml_node_t *map, const ch
 		e = yaml_bool(y, map, path, "disable-compression", &kc->disable_compression); /* nothing is compressed anyway */
 	if (!sw_failed(e))
 		e = pem_read(y, map, path, "certificate-authority", kc->dir, &kc->ca);
-	if (!sw_failed(e))
-		e = exec_config_read(y, map, path, exec_config);
 	return sw_failed(e) ? e : cluster_check(y, map, path, kc);
 }
 
 /* ---- user ---------------------------------------------------------------------- */
 
-static struct sw_err user_refuse(struct yaml_doc *y, yaml_node_t *map, const char *path)
+static struct sw_err user_refuse(const struct sw_yaml *y, json_t *map, const char *path)
 {
 	static const char *const refused[][2] = {
 		{ "auth-provider", "it was removed from Kubernetes clients in 1.26: use exec" },
@@ -220,7 +219,7 @@ static struct sw_err user_refuse(struct yaml_doc *y, yaml_node_t *map, const cha
 	};
 
 	for (int i = 0; i < COUNT(refused); i++) {
-		yaml_node_t *n = yaml_get(y, map, refused[i][0]);
+		json_t *n = sw_json_key(map, refused[i][0]);
 		if (n)
 			return yaml_err(y, n, "%s.%s: is not supported: %s", path, refused[i][0], refused[i][1]);
 	}
@@ -234,7 +233,7 @@ static bool is_loopback(const char *server)
 	return starts_with_any(server, local, 3);
 }
 
-static struct sw_err user_check(struct yaml_doc *y, yaml_node_t *map, const char *path, const struct sw_kubeconfig *kc)
+static struct sw_err user_check(const struct sw_yaml *y, json_t *map, const char *path, const struct sw_kubeconfig *kc)
 {
 	bool token = kc->token || kc->token_file, basic = kc->username || kc->password, exec = kc->exec;
 	bool cert = kc->cert.data || kc->cert.path, key = kc->key.data || kc->key.path;
@@ -256,7 +255,7 @@ static struct sw_err user_check(struct yaml_doc *y, yaml_node_t *map, const char
 	return SW_OK;
 }
 
-static struct sw_err user_read(struct yaml_doc *y, yaml_node_t *map, const char *path, struct sw_kubeconfig *kc)
+static struct sw_err user_read(const struct sw_yaml *y, json_t *map, const char *path, struct sw_kubeconfig *kc)
 {
 	static const char *const known[] = { "token", "tokenFile", "client-certificate", "client-certificate-data", "client-key",
 	                                     "client-key-data", "username", "password", "exec", "extensions", "auth-provider",
@@ -277,8 +276,8 @@ static struct sw_err user_read(struct yaml_doc *y, yaml_node_t *map, const char 
 		e = pem_read(y, map, path, "client-certificate", kc->dir, &kc->cert);
 	if (!sw_failed(e))
 		e = pem_read(y, map, path, "client-key", kc->dir, &kc->key);
-	if (!sw_failed(e) && yaml_get(y, map, "exec"))
-		e = exec_spec_read(y, yaml_get(y, map, "exec"), kc);
+	if (!sw_failed(e) && sw_json_key(map, "exec"))
+		e = exec_spec_read(y, sw_json_key(map, "exec"), kc);
 	return sw_failed(e) ? e : user_check(y, map, path, kc);
 }
 
@@ -319,26 +318,26 @@ static struct sw_err pems_check(const struct sw_kubeconfig *kc)
 
 /* ---- the whole ------------------------------------------------------------------- */
 
-static struct sw_err kind_check(struct yaml_doc *y, yaml_node_t *root)
+static struct sw_err kind_check(const struct sw_yaml *y, json_t *root)
 {
 	static const char *const known[] = { "apiVersion", "kind", "preferences", "clusters", "users", "contexts",
 	                                     "current-context", "extensions" };
-	const char *kind = yaml_text(yaml_get(y, root, "kind")), *version = yaml_text(yaml_get(y, root, "apiVersion"));
+	json_t *kind = sw_json_key(root, "kind"), *version = sw_json_key(root, "apiVersion");
 
 	if (!yaml_is_map(root))
 		return yaml_err(y, root, "expected a kubeconfig (kind: Config)");
-	if (kind && strcmp(kind, "Config") != 0)
-		return yaml_err(y, yaml_get(y, root, "kind"), "kind: found \"%.60s\", expected Config", kind);
-	if (version && strcmp(version, "v1") != 0)
-		return yaml_err(y, yaml_get(y, root, "apiVersion"), "apiVersion: found \"%.60s\", expected v1", version);
+	if (kind && strcmp(json_object_get_string(kind), "Config") != 0)
+		return yaml_err(y, kind, "kind: found \"%.60s\", expected Config", json_object_get_string(kind));
+	if (version && strcmp(json_object_get_string(version), "v1") != 0)
+		return yaml_err(y, version, "apiVersion: found \"%.60s\", expected v1", json_object_get_string(version));
 	return yaml_only(y, root, "kubeconfig", known, COUNT(known));
 }
 
-static struct sw_err context_read(struct yaml_doc *y, const char *context, yaml_node_t **out)
+static struct sw_err context_read(const struct sw_yaml *y, const char *context, json_t **out)
 {
 	static const struct listing contexts = { "contexts", "context" };
 	static const char *const known[] = { "cluster", "user", "namespace", "extensions" };
-	yaml_node_t *root = yaml_doc_root(y), *at = yaml_get(y, root, "current-context");
+	json_t *root = sw_yaml_doc(y, 0), *at = sw_json_key(root, "current-context");
 	struct sw_err e = kind_check(y, root);
 
 	if (sw_failed(e))
@@ -351,12 +350,11 @@ static struct sw_err context_read(struct yaml_doc *y, const char *context, yaml_
 	return sw_failed(e) ? e : yaml_only(y, *out, "context", known, COUNT(known));
 }
 
-static struct sw_err kubeconfig_read(struct yaml_doc *y, const char *context, struct sw_kubeconfig *kc)
+static struct sw_err kubeconfig_read(const struct sw_yaml *y, const char *context, struct sw_kubeconfig *kc)
 {
 	static const struct listing clusters = { "clusters", "cluster" }, users = { "users", "user" };
-	yaml_node_t *ctx = NULL, *map = NULL;
+	json_t *ctx = NULL, *place = NULL, *who = NULL;
 	char *cluster = NULL, *user = NULL;
-	json_t *exec_config = NULL;
 	const struct str_field fields[] = { { "cluster", &cluster }, { "user", &user }, { "namespace", &kc->ns } };
 	struct sw_err e = context_read(y, context, &ctx);
 
@@ -365,16 +363,15 @@ static struct sw_err kubeconfig_read(struct yaml_doc *y, const char *context, st
 	if (!sw_failed(e) && !cluster)
 		e = yaml_err(y, ctx, "context.cluster: found none, expected the name of a cluster");
 	if (!sw_failed(e))
-		e = entry_find(y, yaml_get(y, ctx, "cluster"), &clusters, cluster, &map);
+		e = entry_find(y, sw_json_key(ctx, "cluster"), &clusters, cluster, &place);
 	if (!sw_failed(e))
-		e = cluster_read(y, map, "cluster", kc, &exec_config);
+		e = cluster_read(y, place, "cluster", kc);
 	if (!sw_failed(e) && user)
-		e = entry_find(y, yaml_get(y, ctx, "user"), &users, user, &map);
+		e = entry_find(y, sw_json_key(ctx, "user"), &users, user, &who);
 	if (!sw_failed(e) && user)
-		e = user_read(y, map, "user", kc);
+		e = user_read(y, who, "user", kc);
 	if (kc->exec)
-		kc->exec->config = json_object_get(exec_config);
-	json_object_put(exec_config);
+		kc->exec->config = json_object_get(exec_config(place));
 	free(cluster);
 	free(user);
 	return e;
@@ -384,17 +381,18 @@ static struct sw_err kubeconfig_make(const char *name, const char *dir, const ch
                                      struct sw_kubeconfig **out)
 {
 	struct sw_kubeconfig *kc = sw_calloc(1, sizeof *kc);
-	struct yaml_doc y;
+	struct sw_yaml *y = NULL;
 	struct sw_err e;
 
 	*out = NULL;
 	kc->name = sw_strdup(name);
 	kc->dir = sw_strdup(dir);
-	e = yaml_doc_load(&y, kc->name, text, len);
-	if (!sw_failed(e)) {
-		e = kubeconfig_read(&y, context, kc);
-		yaml_doc_fini(&y);
-	}
+	e = sw_yaml_parse(kc->name, text, len, &y);
+	if (!sw_failed(e) && sw_yaml_docs(y) != 1)
+		e = sw_err(SW_E_INVALID, "%s: found %zu documents, expected one kubeconfig", name, sw_yaml_docs(y));
+	if (!sw_failed(e))
+		e = kubeconfig_read(y, context, kc);
+	sw_yaml_free(y);
 	if (!sw_failed(e))
 		e = pems_check(kc);
 	if (sw_failed(e))

@@ -6,7 +6,10 @@
  * proxy-url; token, tokenFile (re-read when it changes), client-certificate(-data),
  * client-key(-data), username/password, exec (client.authentication.k8s.io v1 and v1beta1,
  * run without a shell, environment given, output limited, cached until expirationTimestamp).
- * auth-provider and impersonation (as, as-groups) are refused by name: never ignored.
+ * tokenFile wins over token, -data over the file of the same name, as with kubectl. disable-compression
+ * and extensions are accepted. auth-provider and impersonation (as, as-groups) are refused by name, unknown
+ * fields of the chosen cluster and user too: never ignored. Credentials for an http:// server are refused
+ * unless it is this machine.
  *
  * Errors name file:line:column or the YAML path, what was found and what was expected.
  * Sources: https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/ and
@@ -24,7 +27,8 @@ struct sw_kubeconfig; /* opaque, immutable */
 /* Reads a file; relative paths inside are relative to it. context NULL: current-context. gives. */
 __attribute__((warn_unused_result))
 struct sw_err sw_kubeconfig_load(const char *path, const char *context, struct sw_kubeconfig **out);
-/* The same from text already in memory (a Secret); file references are refused. `name` is for messages. */
+/* The same from text already in memory (a Secret); file references and exec plugins are refused: whoever may write
+ * the Secret may not read our files or run our programs. `name` is for messages. */
 __attribute__((warn_unused_result))
 struct sw_err sw_kubeconfig_parse(const char *name, const char *text, size_t len, const char *context,
                                   struct sw_kubeconfig **out);
@@ -40,6 +44,7 @@ struct sw_cred_now {
 	const char *authorization; /* value of the header ("Bearer ..."), or NULL */
 	struct sw_tls tls;
 	const char *proxy_url;
+	uint64_t version; /* grows when anything of the above changed: after a 401 with the same version, do not try again */
 }; /* all lent until the callback returns */
 
 typedef void sw_cred_fn(void *owner, struct sw_err err, const struct sw_cred_now *cred);
