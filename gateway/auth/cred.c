@@ -53,7 +53,8 @@ struct sw_cred {
 	struct sw_err failure;  /* of the last run; OK if none */
 	char *authorization;
 	uint64_t version;
-	struct sw_cred_wait *waits, **telling; /* telling: the list in waits_tell's frame */
+	struct sw_cred_wait *waits, *telling;
+	bool is_telling, freed; /* freed from inside a callback: the outer frame does it */
 	struct sw_timer *soon;
 };
 
@@ -318,14 +319,13 @@ static void wait_unlink(struct sw_cred_wait *w)
 /* Callbacks may add waiters (for the next round), cancel others, ask for credentials and free the cred. */
 static void waits_tell(struct sw_cred *c, struct sw_err e)
 {
-	struct sw_cred_wait *list = c->waits;
-
+	c->telling = c->waits;
 	c->waits = NULL;
-	c->telling = &list;
-	if (list)
-		list->link = &list;
-	while (list) {
-		struct sw_cred_wait *w = list;
+	if (c->telling)
+		c->telling->link = &c->telling;
+	c->is_telling = true;
+	while (c->telling) {
+		struct sw_cred_wait *w = c->telling;
 		struct sw_cred_now now = { .version = c->version };
 		if (!sw_failed(e))
 			now_fill(c, &now);
@@ -333,9 +333,10 @@ static void waits_tell(struct sw_cred *c, struct sw_err e)
 		w->cred = NULL;
 		w->done(w->owner, e, &now);
 		free(w);
-		if (!list)
-			return; /* perhaps since the cred is gone */
 	}
+	c->is_telling = false;
+	if (c->freed)
+		sw_cred_free(c);
 }
 
 static void on_soon(void *arg)
@@ -422,8 +423,12 @@ void sw_cred_free(struct sw_cred *c)
 		return;
 	while (c->waits)
 		sw_cred_cancel(c->waits);
-	while (c->telling && *c->telling)
-		sw_cred_cancel(*c->telling);
+	while (c->telling)
+		sw_cred_cancel(c->telling);
+	if (c->is_telling) {
+		c->freed = true;
+		return;
+	}
 	exec_run_cancel(c->run);
 	exec_result_fini(&c->plugin);
 	secret_set(&c->token.text, NULL);
