@@ -5,14 +5,19 @@
  * Requests. Paths are given whole ("/apis/batch/v1/namespaces/ns/jobs/x"; build them with
  * sw_kube_path, which escapes), bodies as bytes. Every request names its class: under
  * pressure FENCE goes before STATUS before CREATE before LIST. At most `window` requests are
- * in flight per server; the window halves on 429 or 503 and grows by one per window of
- * successes (additive increase, multiplicative decrease), and Retry-After is obeyed for
- * everybody on that server. There is no other rate limit.
+ * in flight per server; the window halves on 429 or 503 (once per window of requests) and grows by one
+ * per window of successes while it is what limits (additive increase, multiplicative decrease), and
+ * Retry-After is obeyed for everybody on that server, up to 5 minutes. There is no other rate limit.
+ * Streams and watches have connections of their own and are outside the window.
  *
  * A reply's HTTP status and Status object become an sw_err (sw_err_http). A call is not
- * retried here, except once after 401 with fresh credentials and after 429 (Retry-After, at most
- * 3 times, within timeout_ms): level-triggered callers come again by themselves.
+ * retried here, except once after 401 if there are newer credentials, and after 429 (Retry-After, at most
+ * 3 times, within timeout_ms): level-triggered callers come again by themselves. A 429 of a disruption
+ * budget (pods/eviction) is an answer, not pressure: it is returned at once and slows nobody.
  * An error does not say that nothing happened: NET and TIMEOUT mean "unknown outcome".
+ *
+ * Metrics: spillway_kube_requests_total{cluster,class,code}, spillway_kube_request_seconds{cluster,class},
+ * spillway_kube_in_flight{cluster}, spillway_kube_window{cluster}.
  *
  * The async contract is http.h's.
  */
@@ -31,7 +36,7 @@ enum sw_kube_class { SW_KUBE_FENCE, SW_KUBE_STATUS, SW_KUBE_CREATE, SW_KUBE_LIST
 
 struct sw_kube_options {
 	const char *name;          /* of the cluster, for logs and metrics. Copied */
-	unsigned window;           /* 0: 32 */
+	unsigned window;           /* requests in flight at the start; it moves between 1 and four times this. 0: 32 */
 	const char *user_agent;    /* NULL: "spillway/VERSION" */
 	struct sw_metrics *metrics; /* may be NULL */
 };
@@ -40,7 +45,8 @@ struct sw_kube_options {
 __attribute__((warn_unused_result))
 struct sw_err sw_kube_new(struct sw_loop *loop, struct sw_http *http, struct sw_kubeconfig *kc_taken,
                           const struct sw_kube_options *opt, struct sw_kube **out);
-void sw_kube_free(struct sw_kube *k); /* cancels calls and reflectors' requests; NULL is fine */
+/* Cancels calls and stops reflectors (which still have to be freed, at any time). Fine inside a callback, and with NULL. */
+void sw_kube_free(struct sw_kube *k);
 const char *sw_kube_name(const struct sw_kube *k);
 /* New credentials or server for the same cluster, without losing caches. kc is taken. */
 void sw_kube_rekey(struct sw_kube *k, struct sw_kubeconfig *kc_taken);
@@ -61,8 +67,9 @@ struct sw_kube_req {
 	const char *path;          /* with query, already escaped */
 	const char *content_type;  /* NULL: application/json */
 	const char *body; size_t body_len;
-	long timeout_ms;           /* 0: 30 s */
+	long timeout_ms;           /* 0: 30 s, waiting for a turn included */
 	size_t max_reply;          /* 0: 8 MiB */
+	bool raw;                  /* do not parse a 2xx body: object stays NULL (large lists, logs) */
 };
 /* Everything is copied. */
 __attribute__((warn_unused_result))
@@ -84,7 +91,7 @@ void sw_kube_query(struct sw_buf *b, const char *key, const char *value);
 void sw_kube_delete_options(struct sw_buf *b, const char *propagation, const char *uid);
 
 /* ---- a stream: logs with follow ------------------------------------------ */
-/* on_chunk gets 2xx bytes; done ends it (SW_OK at a clean end). */
+/* on_chunk gets 2xx bytes; done ends it (SW_OK at a clean end). No time limit: a log may be silent for days. */
 __attribute__((warn_unused_result))
 struct sw_err sw_kube_stream(struct sw_kube *k, const char *path, sw_chunk_fn *on_chunk, sw_kube_fn *done, void *owner,
                              struct sw_kube_call **out);
@@ -104,10 +111,15 @@ struct sw_err sw_kube_stream(struct sw_kube *k, const char *path, sw_chunk_fn *o
  *                                           retries) and why. "Unreachable" is never "absent": between a
  *                                           loss and the next sync nothing is reported as gone.
  *
+ * Before the first sync, since_ms is when the reflector was made. on_state is called again while not synced
+ * when the reason changes. A 410 or a clean end of the watch is not a loss: what follows may be. What a
+ * relist finds to be gone is reported when that list is complete, before on_state(synced).
+ *
  * 410 relists; 429/5xx back off (with Retry-After); a watch silent for longer than
  * silence_ms (default 90 s; bookmarks come each minute) is dropped and resumed; a truncated
  * or malformed line ends the watch and resumes from the last good resourceVersion; backoff
- * 0.2 s doubling to 30 s with jitter. A large list is delivered in slices over turns.
+ * 0.2 s doubling to 30 s with jitter. A large list is delivered in slices over turns. Items of a list get
+ * the apiVersion and kind that API servers leave out there. Callbacks may free the reflector and the kube.
  */
 enum sw_obj_event { SW_OBJ_PUT, SW_OBJ_GONE };
 
