@@ -98,10 +98,10 @@ const struct sw_pool *sw_worker_pool(struct sw_worker *w, const char *name); /* 
 uint64_t sw_worker_generation(const struct sw_worker *w); /* grows with each change of nodes, pools or reservations */
 
 /*
- * Packs a gang on nodes: every pod of every set, or nothing. Best fit decreasing. Pure.
- * assigned: per pod in set order, the index of its node (room for all pods), or NULL.
- * Returns 0 if it fits; otherwise the number of fresh nodes of `fresh` that are needed besides
- * (fresh NULL: -1), or -1 if a pod fits on no empty node at all.
+ * Packs a gang on nodes: best fit decreasing. Pure.
+ * assigned: per pod in set order, the index of its node or -1 (room for all pods), or NULL.
+ * Returns 0 if every pod of every set fits. Otherwise the number of fresh nodes of `fresh` that are needed besides; then
+ * what fits is taken from nodes all the same. -1: fresh is NULL, or a pod fits not even on a fresh node.
  */
 int sw_pack(struct sw_node *nodes /* changed: free amounts taken */, size_t n, const struct sw_podset *sets, size_t n_sets,
             const struct sw_node *fresh, int *assigned);
