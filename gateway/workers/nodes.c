@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * nodes.c - one row per node: what it can hold, and who may use it
+ *
+ * A row may come from a pod that names the node before the node's own watch does; it counts for
+ * nothing until the node is seen.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "spillway/text.h"
+#include "workers_priv.h"
+
+struct node_row *node_row_get(struct sw_worker *w, const char *name)
+{
+	struct node_row *row;
+	HASH_FIND_STR(w->nodes, name, row);
+	if (!row) {
+		size_t n = strlen(name);
+		row = sw_calloc(1, sizeof *row + n + 1);
+		memcpy(row->name, name, n);
+		HASH_ADD_KEYPTR(hh, w->nodes, row->name, n, row);
+	}
+	row->refs++;
+	return row;
+}
+
+static void row_clear(struct node_row *row)
+{
+	json_object_put(row->labels);
+	free(row->gpu_resource);
+	free(row->taint);
+	row->labels = NULL;
+	row->gpu_resource = row->taint = NULL;
+	row->gpu = NULL;
+}
+
+void node_row_put(struct sw_worker *w, struct node_row *row)
+{
+	if (!row || --row->refs > 0 || row->seen)
+		return;
+	HASH_DEL(w->nodes, row);
+	row_clear(row);
+	free(row);
+}
+
+static int64_t amount(json_t *allocatable, const char *key, bool milli)
+{
+	json_t *value = sw_json_key(allocatable, key);
+	int64_t n = 0;
+	if (!value || sw_failed(milli ? sw_quantity_milli(json_object_get_string(value), &n) : sw_quantity_ceil(json_object_get_string(value), &n)))
+		return 0;
+	return n;
+}
+
+/* The resource that counts the node's GPUs: the catalog's name for the model, else any that ends in "/gpu". */
+static void read_gpus(struct node_row *row, json_t *allocatable)
+{
+	if (row->gpu) {
+		row->gpu_resource = sw_strdup(row->gpu->resource);
+		row->gpus = amount(allocatable, row->gpu_resource, false);
+		return;
+	}
+	row->gpus = 0;
+	if (!allocatable || !json_object_is_type(allocatable, json_type_object))
+		return;
+	json_object_object_foreach(allocatable, key, value) {
+		size_t n = strlen(key);
+		(void)value;
+		if (n > 4 && strcmp(key + n - 4, "/gpu") == 0 && amount(allocatable, key, false) > 0 && !row->gpu_resource) {
+			row->gpu_resource = sw_strdup(key);
+			row->gpus = amount(allocatable, key, false);
+		}
+	}
+}
+
+/* Returns false for a taint that keeps our copies off. Ours is tolerated, and so is that of the GPU's own resource: copies
+ * that ask for GPUs tolerate it, as the admission plugin ExtendedResourceToleration would make them. */
+static bool taint_ok(struct node_row *row, json_t *taint)
+{
+	const char *key = sw_json_str(taint, "key"), *effect = sw_json_str(taint, "effect"), *value = sw_json_str(taint, "value");
+
+	if (!key || !effect || strcmp(effect, "PreferNoSchedule") == 0)
+		return true;
+	if (strcmp(key, SW_TAINT_BURST) == 0) {
+		free(row->taint);
+		row->taint = sw_strdup(value ? value : "");
+		return true;
+	}
+	return row->gpu_resource && strcmp(key, row->gpu_resource) == 0;
+}
+
+static void row_fill(struct sw_worker *w, struct node_row *row, json_t *node)
+{
+	json_t *allocatable = sw_json_at(node, "status.allocatable"), *taints = sw_json_at(node, "spec.taints");
+	const char *by = sw_json_annotation(node, ANN_CORDON);
+	bool unschedulable = sw_json_bool(node, "spec.unschedulable");
+
+	row_clear(row);
+	row->labels = json_object_get(sw_json_at(node, "metadata.labels"));
+	row->gpu = sw_catalog_node_gpu(w->ws->opt.catalog, node);
+	row->cpu = amount(allocatable, "cpu", true);
+	row->memory = amount(allocatable, "memory", false);
+	row->pods = amount(allocatable, "pods", false);
+	read_gpus(row, allocatable);
+	row->usable = !unschedulable && sw_json_condition_true(node, "Ready") && !sw_json_str(node, "metadata.deletionTimestamp");
+	row->cordoned = unschedulable && by && strcmp(by, w->ws->origin) == 0;
+	for (size_t i = 0; i < sw_json_len(taints); i++)
+		if (!taint_ok(row, sw_json_idx(taints, i)))
+			row->usable = false;
+}
+
+void nodes_on_object(struct sw_worker *w, enum sw_obj_event ev, const char *name, json_t *node)
+{
+	struct node_row *row = node_row_get(w, name);
+
+	if (ev == SW_OBJ_PUT) {
+		if (!row->seen && !row->busy)
+			row->empty_since_ms = worker_now(w);
+		row->seen = true;
+		row->pools_version = 0; /* labels may have moved it to another pool */
+		row_fill(w, row, node);
+	} else {
+		reserve_node_gone(w, row);
+		row->seen = false;
+	}
+	node_row_put(w, row);
+	worker_capacity_changed(w);
+}
+
+void nodes_free(struct sw_worker *w)
+{
+	struct node_row *row, *tmp;
+	HASH_ITER(hh, w->nodes, row, tmp) {
+		HASH_DEL(w->nodes, row);
+		row_clear(row);
+		free(row);
+	}
+}

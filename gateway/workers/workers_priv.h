@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * workers_priv.h - what the files of this room share: one worker cluster, its cached rows, its doors
+ *
+ *   registry.c   opens every cluster; the public door; what changed is told once a turn
+ *   link.c       kubeconfig -> client -> what the API serves -> claim -> watches; and again after each loss
+ *   lost.c       since when a cluster is out of reach, and when that is too long
+ *   claim.c      the ConfigMap that says whose cluster this is
+ *   nodes.c pods.c copies.c   rows kept of what the watches report
+ *   capacity.c   rows -> struct sw_node and struct sw_pool; reserve.c: what we promised
+ *   pools.c      asking the provider
+ *   plain.c      offer, start, stop, sweep on a cluster without Kueue
+ *   gc.c         copies nobody wants; tombstones
+ *   act.c        one request with its answer, cancelled with the worker
+ */
+#ifndef SPILLWAY_WORKERS_PRIV_H
+#define SPILLWAY_WORKERS_PRIV_H
+
+#include <uthash.h>
+
+#include "spillway/workers.h"
+
+#define CLAIM_NS   "spillway-system"
+#define CLAIM_NAME "spillway-claim"
+#define ANN_CORDON "spillway.dev/cordoned-by" /* on nodes: the origin that made them unschedulable */
+
+/* ---- rows -------------------------------------------------------------------- */
+
+/* A node. A row also stands for a node that only pods have named so far (seen false). */
+struct node_row {
+	UT_hash_handle hh;          /* by name */
+	json_t *labels;             /* a reference, or NULL */
+	const struct sw_gpu *gpu;   /* NULL: none, or not in the catalog */
+	char *gpu_resource;         /* NULL: no GPU */
+	char *taint;                /* value of SW_TAINT_BURST, or NULL */
+	int64_t cpu, memory, gpus, pods;                 /* allocatable */
+	int64_t cpu_used, memory_used, gpus_used, pods_used; /* by live pods */
+	int64_t cpu_daemon, memory_daemon, pods_daemon;  /* the part of it that every node of its like will carry */
+	unsigned refs;              /* pod rows that point here */
+	unsigned busy;              /* live pods that are no daemons' */
+	uint64_t empty_since_ms;    /* loop time; 0: busy or reserved */
+	bool seen, usable, cordoned, reserved;
+	int pool;                   /* index into cap.pools, as of pools_version */
+	unsigned pools_version;
+	char name[];
+};
+
+/* A pod, anybody's. */
+struct pod_row {
+	UT_hash_handle hh;          /* by "ns/name" */
+	struct node_row *node;      /* NULL: not scheduled */
+	int64_t cpu, memory;
+	int32_t gpus;
+	bool daemon, live;          /* live: neither Succeeded nor Failed */
+	struct pod_ours *ours;      /* NULL: not our copy's */
+	char key[];
+};
+
+struct pod_ours {
+	struct pod_ours *prev, *next; /* of its work */
+	struct pod_row *row;
+	struct work *work;
+	unsigned attempt;
+	bool deleting;
+	char *owner_uid, *uid;
+};
+
+/* Everything of one workload on this cluster. */
+struct work {
+	UT_hash_handle hh;          /* by key */
+	struct pod_ours *pods;
+	struct copy_row *copy;
+	bool stray;                 /* pods, but no copy: its job went while we did not look */
+	char key[];
+};
+
+/* A copy of ours: a job with our origin label. */
+struct copy_row {
+	UT_hash_handle hh;          /* by id */
+	const struct sw_kind *kind;
+	struct work *work;
+	char *ns, *name, *owner_uid, *uid, *pool, *rv;
+	char *status;               /* compact JSON, or NULL */
+	size_t status_len;
+	uint64_t status_hash;
+	unsigned attempt;
+	bool suspended, deleting;
+	bool gone;                  /* the job is deleted; the row waits for its pods to go */
+	bool early;                 /* known from a reply only: the watch has not shown it yet */
+	bool swept;                 /* garbage collection asked for its deletion */
+	enum sw_outcome outcome;
+	int64_t active, created_ms;
+	char id[];                  /* "jobs.batch/ns/name" */
+};
+
+/* An object that is not ours has the name: seen at a POST, believed for a while. */
+struct foreign { UT_hash_handle hh; uint64_t until_ms; char id[]; };
+
+/* ---- reservations -------------------------------------------------------------- */
+
+struct slot { struct node_row *node; uint16_t set; int32_t count; };
+
+struct reservation {
+	UT_hash_handle hh;          /* by key, in the order they were made */
+	char *pool, *owner_uid;
+	unsigned attempt;
+	struct sw_podset sets[SW_PODSETS_MAX]; /* template NULL; gpu_resource own */
+	int32_t unplaced[SW_PODSETS_MAX];      /* pods without a node yet, by the last account */
+	size_t n_sets;
+	struct slot *slots; size_t n_slots;
+	bool placed;                /* every pod was scheduled once: the pods speak for themselves now */
+	char key[];
+};
+
+/* ---- capacity, computed from the rows when asked and something changed ---------- */
+
+struct capacity {
+	struct sw_node *nodes; struct node_row **rows; size_t n;
+	struct sw_pool *pools; size_t n_pools;
+	char **made; size_t n_made; /* names of pools made up here */
+	bool stale;
+	unsigned pools_version;     /* grows with the provider's answers and when a pool is made up */
+};
+
+/* ---- connection ------------------------------------------------------------------ */
+
+enum served { SERVED_UNKNOWN, SERVED_YES, SERVED_NO };
+
+struct feed {                       /* one watch: nodes, pods, or a job kind */
+	struct sw_worker *w;
+	const struct sw_kind *kind; /* NULL for nodes and pods */
+	struct sw_reflector *reflector;
+	enum served served;
+	bool synced;
+	uint64_t since_ms;
+	char why[160];
+};
+enum { FEED_NODES, FEED_PODS, FEED_KINDS, FEEDS_MAX = FEED_KINDS + 16 };
+
+#define LINK_STATE_MAP(X)                                                        \
+	X(OFF,     "no usable kubeconfig")                                       \
+	X(PROBE,   "asking the cluster what it serves")                          \
+	X(CLAIM,   "reading whose cluster it is")                                \
+	X(LIST,    "listing nodes, pods and jobs")                               \
+	X(UP,      "")
+enum link_state {
+#define X(id, words) LINK_##id,
+	LINK_STATE_MAP(X)
+#undef X
+};
+
+struct link {
+	enum link_state state;
+	struct sw_timer *timer;
+	struct sw_kube_call *call;
+	unsigned failures;
+	uint64_t probed_ms, claimed_ms; /* when that was last answered */
+	struct sw_err last;             /* what went wrong last, or OK */
+	uint64_t lost_since_ms;
+	struct sw_timer *lost_timer;
+	struct sw_timer *file_timer;    /* looks at the kubeconfig file */
+	uint64_t file_stamp;            /* hash of its stat; 0: never read */
+};
+
+struct claim {
+	enum sw_claim state;
+	uint64_t epoch;                 /* as written on the worker */
+	char *rv;
+	bool ns_tried;
+	char why[300];
+};
+
+struct gc {
+	struct sw_timer *timer;
+	bool paused, confirmed;
+	char why[300];
+};
+
+struct provider_poll {
+	struct sw_timer *timer;
+	uint64_t every_ms;
+	uint64_t answered_ms;
+	bool asking, again, answered;   /* answered: once at least, well or badly */
+	bool known;                     /* state holds something */
+	struct sw_provider_state state; /* own copies, all strings in arena */
+	char *arena;
+	struct sw_err last;
+};
+
+struct worker_ops;
+
+struct sw_worker {
+	struct sw_workers *ws;
+	const struct sw_cluster_cfg *cfg;
+	const struct worker_ops *ops;
+	struct sw_kube *kube;           /* NULL until the kubeconfig was good once */
+	struct sw_provider *provider;   /* NULL likewise */
+	struct sw_err broken;           /* what no waiting can cure: bad provider options, unknown worker kind */
+	struct link link;
+	struct claim claim;
+	struct gc gc;
+	struct provider_poll poll;
+	struct feed feeds[FEEDS_MAX]; size_t n_feeds;
+	struct node_row *nodes;
+	struct pod_row *pods;
+	struct work *works;
+	struct copy_row *copies;
+	size_t strays;                  /* works with pods but no copy */
+	struct foreign *foreign;
+	struct reservation *reservations;
+	struct capacity cap;
+	uint64_t generation;
+	struct act *acts;
+	struct sw_timer *tell_timer;    /* one on_change(NULL) a turn */
+	bool was_ready;
+	char why[420];
+};
+
+struct sw_workers {
+	struct sw_workers_options opt;
+	char *origin, *selector;        /* "spillway.dev/origin=ID" */
+	struct sw_worker *at; size_t n;
+	bool manager_synced;
+};
+
+/* ---- how a copy is offered, started and ended on one kind of worker --------------- */
+
+struct worker_ops {
+	const char *name;
+	/* plain: a reservation. kueue: a mirror Workload. *missing as in sw_worker_reserve(). */
+	struct sw_err (*offer)(struct sw_worker *w, const struct sw_offer *o, int *missing);
+	void (*withdraw)(struct sw_worker *w, const char *key);
+	/* One next step; done later, exactly once. */
+	struct sw_err (*start)(struct sw_worker *w, const struct sw_offer *o, json_t *job, sw_worker_fn *done, void *owner);
+	struct sw_err (*stop)(struct sw_worker *w, const struct copy_row *row, sw_worker_fn *done, void *owner);
+	struct sw_err (*sweep)(struct sw_worker *w, const struct copy_row *row, sw_worker_fn *done, void *owner);
+};
+#define WORKER_KIND_MAP(X) X(plain)
+#define X(id) extern const struct worker_ops worker_##id;
+WORKER_KIND_MAP(X)
+#undef X
+
+/* ---- registry.c -------------------------------------------------------------------- */
+void worker_changed(struct sw_worker *w);                  /* the cluster: told once a turn */
+void worker_work_changed(struct sw_worker *w, const char *key);
+void worker_capacity_changed(struct sw_worker *w);         /* nodes, pods, pools or reservations */
+uint64_t worker_now(const struct sw_worker *w);
+
+/* ---- link.c, lost.c ------------------------------------------------------------------- */
+struct sw_err link_open(struct sw_worker *w);
+void link_close(struct sw_worker *w);
+void link_kick(struct sw_worker *w, uint64_t in_ms);
+bool link_synced(const struct sw_worker *w);               /* every watch that must run does */
+bool feed_synced(const struct sw_worker *w, const struct sw_kind *kind);
+struct sw_err lost_open(struct sw_worker *w);
+void lost_update(struct sw_worker *w);
+bool lost_is(const struct sw_worker *w);
+
+/* ---- claim.c ---------------------------------------------------------------------------- */
+void claim_step(struct sw_worker *w);                      /* sends the next request; link.c hears claim_done() */
+void link_claimed(struct sw_worker *w, struct sw_err e);   /* the claim is settled (claim.state) or could not be read */
+/* Pure: what a claim object means for us. raise: our newer epoch must be written. */
+enum sw_claim claim_judge(json_t *object, const char *origin, uint64_t epoch, uint64_t *theirs, bool *raise, char why[300]);
+
+/* ---- rows ---------------------------------------------------------------------------------- */
+void nodes_on_object(struct sw_worker *w, enum sw_obj_event ev, const char *name, json_t *node);
+struct node_row *node_row_get(struct sw_worker *w, const char *name);   /* makes it; counts a reference */
+void node_row_put(struct sw_worker *w, struct node_row *row);
+void nodes_free(struct sw_worker *w);
+void pods_on_object(struct sw_worker *w, enum sw_obj_event ev, const char *key, json_t *pod);
+void pods_free(struct sw_worker *w);
+bool pod_is_daemon(json_t *pod);                           /* a DaemonSet's or the kubelet's own */
+bool pod_is_live(json_t *pod);
+struct work *work_get(struct sw_worker *w, const char *key);            /* makes it */
+struct work *work_find(struct sw_worker *w, const char *key);
+void work_settle(struct sw_worker *w, struct work *work); /* after its pods or copy changed: may free it */
+void copies_on_object(struct sw_worker *w, const struct sw_kind *kind, enum sw_obj_event ev, const char *key, json_t *job);
+/* A reply showed the object before the watch did. */
+void copies_early(struct sw_worker *w, const struct sw_kind *kind, json_t *job);
+void copies_synced(struct sw_worker *w, const struct sw_kind *kind);    /* rows that the watch did not confirm go */
+void copies_pods_changed(struct sw_worker *w, const char *work_key);       /* a row that waited for its pods may go */
+struct copy_row *copy_find(struct sw_worker *w, const struct sw_kind *kind, const char *ns, const char *name);
+void copy_fill(const struct copy_row *row, struct sw_copy *out);
+void foreign_mark(struct sw_worker *w, const struct sw_kind *kind, const char *ns, const char *name);
+bool foreign_is(struct sw_worker *w, const struct sw_kind *kind, const char *ns, const char *name);
+void copies_free(struct sw_worker *w);
+
+/* ---- capacity.c, reserve.c, pools.c ---------------------------------------------------------- */
+void capacity_update(struct sw_worker *w);
+void capacity_free(struct sw_worker *w);
+const struct sw_pool *capacity_pool(struct sw_worker *w, const char *name, int *index);
+/* What a new node of this pool has for us: what one has now, if there is one; false if nobody knows. */
+bool capacity_fresh(struct sw_worker *w, int pool, struct sw_node *out);
+void reserve_apply(struct sw_worker *w);                   /* takes what is promised from cap.nodes */
+void reserve_node_gone(struct sw_worker *w, struct node_row *row);
+void reserve_free(struct sw_worker *w);
+struct sw_err plain_offer(struct sw_worker *w, const struct sw_offer *o, int *missing);
+void plain_withdraw(struct sw_worker *w, const char *key);
+struct sw_err pools_open(struct sw_worker *w);
+void pools_close(struct sw_worker *w);
+
+/* ---- gc.c ---------------------------------------------------------------------------------------- */
+struct sw_err gc_open(struct sw_worker *w);
+void gc_close(struct sw_worker *w);
+void gc_kick(struct sw_worker *w);
+/* Pure: may `orphans` of `copies` be deleted without asking a person? */
+bool gc_within_brake(size_t orphans, size_t copies);
+
+/* ---- act.c: a request whose answer ends in a sw_worker_fn ------------------------------------------ */
+struct act {
+	struct act *prev, *next;
+	struct sw_worker *w;
+	struct sw_kube_call *call;
+	struct sw_timer *later;
+	sw_worker_fn *done; void *owner;
+	void (*on_reply)(struct act *a, struct sw_err err, const struct sw_kube_reply *reply);
+	const struct sw_kind *kind;
+	char *ns, *name, *uid, *origin_uid; /* what it is about; origin_uid: the owner's, for adoption */
+	unsigned attempt;
+	struct sw_err err;
+};
+struct act *act_new(struct sw_worker *w, sw_worker_fn *done, void *owner);
+void act_free(struct act *a);                              /* silently */
+/* Sends the next request; a->on_reply gets the answer. */
+struct sw_err act_send(struct act *a, enum sw_kube_class cls, const char *method, struct sw_buf *path, const char *type, struct sw_buf *body);
+void act_end(struct act *a, struct sw_err err);            /* frees it, then calls done */
+struct sw_err act_later(struct act *a, struct sw_err err); /* ends it in a coming turn */
+/* What becomes of an act whose first (begun: nobody waits yet) or later (went_on) request could not even be sent. */
+struct sw_err act_begun(struct act *a, struct sw_err e);
+void act_went_on(struct act *a, struct sw_err e);
+void acts_free(struct sw_worker *w);
+
+#endif
