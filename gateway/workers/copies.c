@@ -118,13 +118,15 @@ static void row_put(struct sw_worker *w, const struct sw_kind *kind, const char 
 		row_free(w, row); /* another workload took the name */
 		row = NULL;
 	}
+	if (row && !early)
+		row->early = false;
 	if (!row)
 		row = row_new(w, kind, id, job);
-	else if (version_of(sw_json_str(job, "metadata.resourceVersion")) < version_of(row->rv))
-		return; /* a reply was faster than the watch */
+	else if (feed_synced(w, kind) && version_of(sw_json_str(job, "metadata.resourceVersion")) < version_of(row->rv))
+		return; /* a reply was faster than the watch; a new list may start over */
 	const char *uid = sw_json_str(job, "metadata.uid");
 	if (row->uid && uid && strcmp(row->uid, uid) != 0)
-		row->swept = false;
+		row->swept_ms = 0;
 	row->early = early && (row->early || !row->uid);
 	row_fill(row, job);
 	worker_work_changed(w, row->work->key);
@@ -195,6 +197,14 @@ void copies_synced(struct sw_worker *w, const struct sw_kind *kind)
 	struct copy_row *row, *tmp;
 	HASH_ITER(hh, w->copies, row, tmp)
 		if (row->kind == kind && row->early)
+			row_gone(w, row);
+}
+
+void copies_unserved(struct sw_worker *w, const struct sw_kind *kind)
+{
+	struct copy_row *row, *tmp;
+	HASH_ITER(hh, w->copies, row, tmp)
+		if (row->kind == kind && !row->gone)
 			row_gone(w, row);
 }
 

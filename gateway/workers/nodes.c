@@ -125,7 +125,7 @@ void nodes_on_object(struct sw_worker *w, enum sw_obj_event ev, const char *name
 		row->seen = false;
 	}
 	node_row_put(w, row);
-	worker_capacity_changed(w);
+	worker_shape_changed(w);
 }
 
 void nodes_free(struct sw_worker *w)

@@ -41,6 +41,7 @@ struct node_row {
 	uint64_t empty_since_ms;    /* loop time; 0: busy or reserved */
 	bool seen, usable, cordoned, reserved;
 	int pool;                   /* index into cap.pools, as of pools_version */
+	size_t at;                  /* index into cap.nodes; valid while seen and not shape_stale */
 	unsigned pools_version;
 	char name[];
 };
@@ -70,6 +71,7 @@ struct work {
 	UT_hash_handle hh;          /* by key */
 	struct pod_ours *pods;
 	struct copy_row *copy;
+	unsigned left;              /* collections that found its pods running without a job */
 	bool stray;                 /* pods, but no copy: its job went while we did not look */
 	char key[];
 };
@@ -87,7 +89,7 @@ struct copy_row {
 	bool suspended, deleting;
 	bool gone;                  /* the job is deleted; the row waits for its pods to go */
 	bool early;                 /* known from a reply only: the watch has not shown it yet */
-	bool swept;                 /* garbage collection asked for its deletion */
+	uint64_t orphan_ms, swept_ms; /* loop time: since when nobody wants it; when its deletion was asked for. 0: not */
 	enum sw_outcome outcome;
 	int64_t active, created_ms;
 	char id[];                  /* "jobs.batch/ns/name" */
@@ -118,8 +120,8 @@ struct capacity {
 	struct sw_node *nodes; struct node_row **rows; size_t n;
 	struct sw_pool *pools; size_t n_pools;
 	char **made; size_t n_made; /* names of pools made up here */
-	bool stale;
-	unsigned pools_version;     /* grows with the provider's answers and when a pool is made up */
+	bool stale, shape_stale;    /* shape: which nodes and pools there are */
+	unsigned pools_version;     /* grows with the provider's answers; from 1 */
 };
 
 /* ---- connection ------------------------------------------------------------------ */
@@ -131,30 +133,21 @@ struct feed {                       /* one watch: nodes, pods, or a job kind */
 	const struct sw_kind *kind; /* NULL for nodes and pods */
 	struct sw_reflector *reflector;
 	enum served served;
+	bool probe_due;
 	bool synced;
 	uint64_t since_ms;
 	char why[160];
 };
 enum { FEED_NODES, FEED_PODS, FEED_KINDS, FEEDS_MAX = FEED_KINDS + 16 };
 
-#define LINK_STATE_MAP(X)                                                        \
-	X(OFF,     "no usable kubeconfig")                                       \
-	X(PROBE,   "asking the cluster what it serves")                          \
-	X(CLAIM,   "reading whose cluster it is")                                \
-	X(LIST,    "listing nodes, pods and jobs")                               \
-	X(UP,      "")
-enum link_state {
-#define X(id, words) LINK_##id,
-	LINK_STATE_MAP(X)
-#undef X
-};
-
 struct link {
-	enum link_state state;
 	struct sw_timer *timer;
-	struct sw_kube_call *call;
+	struct sw_kube_call *call;      /* the probe or claim request under way */
+	struct feed *probing;
 	unsigned failures;
-	uint64_t probed_ms, claimed_ms; /* when that was last answered */
+	bool synced;                    /* as of the last look */
+	bool claim_due;
+	uint64_t looked_ms;             /* when the slow checks were last due */
 	struct sw_err last;             /* what went wrong last, or OK */
 	uint64_t lost_since_ms;
 	struct sw_timer *lost_timer;
@@ -165,8 +158,7 @@ struct link {
 struct claim {
 	enum sw_claim state;
 	uint64_t epoch;                 /* as written on the worker */
-	char *rv;
-	bool ns_tried;
+	unsigned steps;
 	char why[300];
 };
 
@@ -211,8 +203,8 @@ struct sw_worker {
 	struct capacity cap;
 	uint64_t generation;
 	struct act *acts;
+	struct tail *tails;             /* logs being read */
 	struct sw_timer *tell_timer;    /* one on_change(NULL) a turn */
-	bool was_ready;
 	char why[420];
 };
 
@@ -243,7 +235,8 @@ WORKER_KIND_MAP(X)
 /* ---- registry.c -------------------------------------------------------------------- */
 void worker_changed(struct sw_worker *w);                  /* the cluster: told once a turn */
 void worker_work_changed(struct sw_worker *w, const char *key);
-void worker_capacity_changed(struct sw_worker *w);         /* nodes, pods, pools or reservations */
+void worker_capacity_changed(struct sw_worker *w);         /* pods or reservations */
+void worker_shape_changed(struct sw_worker *w);            /* nodes or pools */
 uint64_t worker_now(const struct sw_worker *w);
 
 /* ---- link.c, lost.c ------------------------------------------------------------------- */
@@ -278,6 +271,7 @@ void copies_on_object(struct sw_worker *w, const struct sw_kind *kind, enum sw_o
 /* A reply showed the object before the watch did. */
 void copies_early(struct sw_worker *w, const struct sw_kind *kind, json_t *job);
 void copies_synced(struct sw_worker *w, const struct sw_kind *kind);    /* rows that the watch did not confirm go */
+void copies_unserved(struct sw_worker *w, const struct sw_kind *kind);  /* the kind is gone from the API, its objects with it */
 void copies_pods_changed(struct sw_worker *w, const char *work_key);       /* a row that waited for its pods may go */
 struct copy_row *copy_find(struct sw_worker *w, const struct sw_kind *kind, const char *ns, const char *name);
 void copy_fill(const struct copy_row *row, struct sw_copy *out);
@@ -294,6 +288,8 @@ bool capacity_fresh(struct sw_worker *w, int pool, struct sw_node *out);
 void reserve_apply(struct sw_worker *w);                   /* takes what is promised from cap.nodes */
 void reserve_node_gone(struct sw_worker *w, struct node_row *row);
 void reserve_free(struct sw_worker *w);
+/* Fresh nodes that all reservations of the pool together still need; -1: a pod of one fits on no node of it. */
+int reserve_missing(struct sw_worker *w, int pool);
 struct sw_err plain_offer(struct sw_worker *w, const struct sw_offer *o, int *missing);
 void plain_withdraw(struct sw_worker *w, const char *key);
 struct sw_err pools_open(struct sw_worker *w);
@@ -329,5 +325,6 @@ struct sw_err act_later(struct act *a, struct sw_err err); /* ends it in a comin
 struct sw_err act_begun(struct act *a, struct sw_err e);
 void act_went_on(struct act *a, struct sw_err e);
 void acts_free(struct sw_worker *w);
+void tails_free(struct sw_worker *w);                      /* logs.c */
 
 #endif

@@ -159,6 +159,9 @@ __attribute__((warn_unused_result)) struct sw_err sw_worker_reserve(struct sw_wo
 void sw_worker_unreserve(struct sw_worker *w, const char *key);
 /* What reserve would answer, changing nothing; an own reservation of the key counts as free. For views. */
 int sw_worker_fits(struct sw_worker *w, const char *key, const char *pool, const struct sw_demand *demand);
+/* Fresh nodes that the reservations of this pool need together: gangs may share a node, so it can be less than the sum of
+ * what each reserve said. -1: one of them fits on no node of it. */
+int sw_worker_pool_missing(struct sw_worker *w, const char *pool);
 
 typedef void sw_worker_fn(void *owner, struct sw_err err);
 /* One next step toward a running copy: POST suspended (adopts one of ours that is already there), or unsuspend. job: the user's

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * gc.c - copies that nobody wants any more, and the brake on deleting too many
+ *
+ * A copy whose workload the manager does not know is an orphan. It may be left from a deletion during an outage; or our
+ * store was lost or restored from an older copy, and the orphans are all the jobs of the site. So an orphan is deleted
+ * only if
+ *   - the claim is ours in our epoch, the manager has reported everything, every watch runs;
+ *   - it has been an orphan for a while;
+ *   - there are few of them: more than BRAKE_MAX, or more than a tenth of all copies, stop the collection with an
+ *     alarm until a person confirms.
+ * Deletions that were asked for are no orphans: whoever deletes a job while a cluster is out of reach leaves a tombstone
+ * (a note of the manager: it survives us), which is carried out when the cluster is back. It is kept for a while after
+ * nothing of it is seen any more, because a POST whose reply was lost may still land.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "spillway/text.h"
+#include "workers_priv.h"
+
+enum { PASS_MS = 30 * 1000, GRACE_MS = 10 * 1000, RETRY_MS = 60 * 1000, TOMB_MS = 15 * 60 * 1000, BRAKE_MAX = 20, LEFT_PASSES = 3 };
+
+bool gc_within_brake(size_t orphans, size_t copies) { return orphans <= BRAKE_MAX && orphans * 10 <= copies; }
+
+void gc_kick(struct sw_worker *w) { sw_timer_in(w->gc.timer, 0); }
+
+static bool may_collect(const struct sw_worker *w)
+{
+	return w->ws->manager_synced && w->claim.state == SW_CLAIM_OURS && w->claim.epoch == w->ws->opt.epoch && link_synced(w);
+}
+
+static void metric_set(struct sw_worker *w, const char *name, const char *help, double value)
+{
+	sw_metric_set(sw_metric(w->ws->opt.metrics, SW_GAUGE, name, help, "cluster"), value, w->cfg->name);
+}
+
+static void sweep(struct sw_worker *w, struct copy_row *row, const char *why)
+{
+	uint64_t now = worker_now(w);
+
+	if (row->deleting || (row->swept_ms && now - row->swept_ms < RETRY_MS))
+		return;
+	row->swept_ms = now ? now : 1;
+	sw_log(WARN, "workers", "deleting a copy nobody wants", "cluster=%s copy=%s workload=%s why=\"%s\"", w->cfg->name, row->id, row->work->key, why);
+	sw_metric_add(sw_metric(w->ws->opt.metrics, SW_COUNTER, "spillway_gc_deleted_total", "Copies deleted because nobody wanted them.",
+	              "cluster"), 1, w->cfg->name);
+	struct sw_err e = w->ops->sweep(w, row, NULL, NULL);
+	if (sw_failed(e))
+		sw_log(WARN, "workers", "could not delete", "copy=%s error=\"%s\"", row->id, e.text);
+}
+
+/* ---- tombstones ------------------------------------------------------------------ */
+
+struct stones { struct sw_worker *w; size_t prefix; char **done; size_t n; };
+
+static void on_tombstone(void *owner, const char *name, json_t *value)
+{
+	struct stones *s = owner;
+	struct sw_worker *w = s->w;
+	const struct sw_kind *kind = sw_kind_find(sw_json_str(value, "kind") ? sw_json_str(value, "kind") : "");
+	const char *ns = sw_json_str(value, "ns"), *job = sw_json_str(value, "name"), *uid = sw_json_str(value, "owner_uid");
+	int64_t age = sw_loop_wall(w->ws->opt.loop) - sw_json_int(value, "at", 0);
+	struct copy_row *row = kind && ns && job && uid ? copy_find(w, kind, ns, job) : NULL;
+
+	if (row && strcmp(row->owner_uid, uid) == 0) {
+		sweep(w, row, "its job was deleted while the cluster was out of reach");
+		return;
+	}
+	if (age < TOMB_MS)
+		return;
+	s->done = realloc(s->done, (s->n + 1) * sizeof *s->done);
+	SW_REQUIRE(s->done);
+	s->done[s->n++] = sw_strdup(name);
+}
+
+static void tombstones(struct sw_worker *w)
+{
+	struct sw_manager *m = w->ws->opt.manager;
+	char *prefix = sw_asprintf("tombstone/%s/", w->cfg->name);
+	struct stones s = { .w = w };
+
+	m->ops->notes(m, prefix, on_tombstone, &s);
+	for (size_t i = 0; i < s.n; i++) {
+		struct sw_err e = m->ops->note_put(m, s.done[i], NULL, NULL, NULL);
+		if (sw_failed(e))
+			sw_log(WARN, "workers", "could not forget a tombstone", "note=%s error=\"%s\"", s.done[i], e.text);
+		free(s.done[i]);
+	}
+	free(s.done);
+	free(prefix);
+}
+
+struct find { const char *uid; bool found; };
+
+static void on_find(void *owner, const char *name, json_t *value)
+{
+	struct find *f = owner;
+	const char *uid = sw_json_str(value, "owner_uid");
+	(void)name;
+	f->found |= uid && strcmp(uid, f->uid) == 0;
+}
+
+static bool has_tombstone(struct sw_worker *w, const char *owner_uid)
+{
+	struct sw_manager *m = w->ws->opt.manager;
+	char *name = sw_asprintf("tombstone/%s/%s", w->cfg->name, owner_uid);
+	struct find f = { .uid = owner_uid };
+	m->ops->notes(m, name, on_find, &f);
+	free(name);
+	return f.found;
+}
+
+struct sw_err sw_worker_tombstone(struct sw_worker *w, const struct sw_kind *kind, const char *ns, const char *name, const char *owner_uid,
+                                  sw_worker_fn *done, void *owner)
+{
+	struct sw_manager *m = w->ws->opt.manager;
+	char *note = sw_asprintf("tombstone/%s/%s", w->cfg->name, owner_uid);
+	json_t *value = json_object_new_object();
+
+	sw_json_set_str(value, "kind", kind->resource);
+	sw_json_set_str(value, "ns", ns);
+	sw_json_set_str(value, "name", name);
+	sw_json_set_str(value, "owner_uid", owner_uid);
+	sw_json_set_int(value, "at", sw_loop_wall(w->ws->opt.loop));
+	struct sw_err e = m->ops->note_put(m, note, value, done, owner);
+	json_object_put(value);
+	free(note);
+	gc_kick(w);
+	return e;
+}
+
+/* ---- orphans -------------------------------------------------------------------------- */
+
+static bool is_orphan(struct sw_worker *w, struct copy_row *row)
+{
+	struct sw_manager *m = w->ws->opt.manager;
+	uint64_t now = worker_now(w);
+
+	if (row->gone || row->deleting || m->ops->get(m, row->work->key) || has_tombstone(w, row->owner_uid)) {
+		row->orphan_ms = 0;
+		return false;
+	}
+	if (!row->orphan_ms)
+		row->orphan_ms = now ? now : 1;
+	return now - row->orphan_ms >= GRACE_MS;
+}
+
+static void set_paused(struct sw_worker *w, size_t orphans, size_t copies, const char *example)
+{
+	struct gc *gc = &w->gc;
+	bool was = gc->paused;
+
+	gc->paused = orphans > 0 && !gc->confirmed && !gc_within_brake(orphans, copies);
+	gc->why[0] = '\0';
+	if (gc->paused)
+		snprintf(gc->why, sizeof gc->why, "%zu of %zu copies on cluster %s have no job on the manager (one is %.80s); that is too many to "
+		         "delete without asking. If the manager's data is not an old copy, confirm the deletion", orphans, copies, w->cfg->name, example);
+	if (gc->paused && !was)
+		sw_log(ERROR, "workers", "garbage collection stopped", "cluster=%s why=\"%s\"", w->cfg->name, gc->why);
+	metric_set(w, "spillway_gc_paused", "1 while deleting unwanted copies waits for a person.", gc->paused);
+	if (gc->paused != was)
+		worker_changed(w);
+}
+
+static void orphans(struct sw_worker *w)
+{
+	struct copy_row *row, *tmp;
+	size_t n = 0, copies = HASH_COUNT(w->copies);
+	const char *example = "";
+
+	HASH_ITER(hh, w->copies, row, tmp) {
+		if (!is_orphan(w, row))
+			continue;
+		n++;
+		example = row->id;
+	}
+	set_paused(w, n, copies, example);
+	w->gc.confirmed = false;
+	if (n == 0 || w->gc.paused)
+		return;
+	HASH_ITER(hh, w->copies, row, tmp)
+		if (is_orphan(w, row))
+			sweep(w, row, "the manager has no such job");
+}
+
+/* ---- pods whose job is gone -------------------------------------------------------------- */
+
+static void on_pod_deleted(struct act *a, struct sw_err err, const struct sw_kube_reply *reply)
+{
+	(void)reply;
+	act_end(a, err); /* seen in the watch, or tried again by the next pass */
+}
+
+static void pod_delete(struct sw_worker *w, const struct pod_ours *o)
+{
+	const char *slash = strchr(o->row->key, '/');
+	struct sw_buf path, body;
+	char ns[256];
+
+	if (!slash || o->deleting || !o->row->live)
+		return;
+	snprintf(ns, sizeof ns, "%.*s", (int)(slash - o->row->key), o->row->key);
+	sw_buf_init(&path, 2048);
+	sw_buf_init(&body, 1024);
+	sw_kube_path(&path, "", "v1", "pods", ns, slash + 1, NULL);
+	sw_kube_delete_options(&body, "Background", o->uid);
+	struct act *a = act_new(w, NULL, NULL);
+	a->on_reply = on_pod_deleted;
+	struct sw_err e = act_begun(a, act_send(a, SW_KUBE_FENCE, "DELETE", &path, NULL, &body));
+	if (sw_failed(e))
+		sw_log(WARN, "workers", "could not delete a pod", "pod=%s error=\"%s\"", o->row->key, e.text);
+	sw_buf_fini(&path);
+	sw_buf_fini(&body);
+}
+
+/* The cluster's own collector deletes them. If it has not for some passes (a job deleted with --cascade=orphan), we do. */
+static void left_pods(struct sw_worker *w)
+{
+	struct work *work, *tmp;
+	struct pod_ours *o;
+
+	HASH_ITER(hh, w->works, work, tmp) {
+		bool alone = work->pods && (!work->copy || work->copy->gone);
+		work->left = alone ? work->left + 1 : 0;
+		if (work->left <= LEFT_PASSES)
+			continue;
+		DL_FOREACH(work->pods, o)
+			pod_delete(w, o);
+	}
+}
+
+/* ---- passes --------------------------------------------------------------------------------- */
+
+static void on_timer(void *owner)
+{
+	struct sw_worker *w = owner;
+	struct copy_row *row, *tmp;
+	bool waiting = false;
+
+	sw_timer_in(w->gc.timer, PASS_MS);
+	if (!may_collect(w))
+		return;
+	tombstones(w);
+	orphans(w);
+	left_pods(w);
+	HASH_ITER(hh, w->copies, row, tmp)
+		waiting |= row->orphan_ms != 0;
+	if (waiting)
+		sw_timer_in(w->gc.timer, GRACE_MS);
+}
+
+struct sw_err gc_open(struct sw_worker *w)
+{
+	struct sw_err e = sw_timer_new(w->ws->opt.loop, on_timer, w, &w->gc.timer);
+	if (!sw_failed(e))
+		sw_timer_in(w->gc.timer, PASS_MS);
+	return e;
+}
+
+void gc_close(struct sw_worker *w) { sw_timer_free(w->gc.timer); }
+
+void sw_worker_gc_confirm(struct sw_worker *w)
+{
+	w->gc.confirmed = true;
+	gc_kick(w);
+}
+
+void sw_workers_manager_synced(struct sw_workers *ws, bool synced)
+{
+	ws->manager_synced = synced;
+	for (size_t i = 0; synced && i < ws->n; i++)
+		gc_kick(&ws->at[i]);
+}

@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * link.c - getting to a cluster, and getting there again
+ *
+ * One timer, one request at a time, always the first thing that is still undone:
+ *
+ *   no client        read the kubeconfig; a bad one is looked at again when the file changes
+ *   kinds unknown    GET /apis/GROUP/VERSION: a worker without Kubeflow's CRDs is a fine worker for Jobs
+ *   claim unknown    claim.c
+ *   then             nothing; once a minute kinds that were missing and the claim are looked at again
+ *
+ * Watches are started as soon as it is known what there is to watch, and look after themselves (kube.h). Each time
+ * all of them run again after a loss, the claim is read anew before anything is written: somebody may have taken the
+ * cluster meanwhile.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "spillway/text.h"
+#include "workers_priv.h"
+
+enum { FILE_MS = 5 * 1000, SLOW_MS = 60 * 1000, RETRY_MS = 500, RETRY_MAX_MS = 30 * 1000, FRESH_MS = 10 * 1000 };
+
+void link_kick(struct sw_worker *w, uint64_t in_ms) { sw_timer_in(w->link.timer, in_ms); }
+
+/* ---- what is synced ------------------------------------------------------------------ */
+
+static bool feed_is_up(const struct feed *f)
+{
+	return f->kind && f->served == SERVED_NO ? true : f->synced;
+}
+
+bool link_synced(const struct sw_worker *w)
+{
+	if (!w->kube)
+		return false;
+	for (size_t i = 0; i < w->n_feeds; i++)
+		if (!feed_is_up(&w->feeds[i]))
+			return false;
+	return true;
+}
+
+/* A kind that is not served has no objects; that is only believed while the cluster is in reach. */
+bool feed_synced(const struct sw_worker *w, const struct sw_kind *kind)
+{
+	if (!w->feeds[FEED_NODES].synced || !w->feeds[FEED_PODS].synced)
+		return false;
+	for (size_t i = FEED_KINDS; i < w->n_feeds; i++)
+		if (w->feeds[i].kind == kind)
+			return feed_is_up(&w->feeds[i]);
+	return false;
+}
+
+bool sw_worker_serves(const struct sw_worker *w, const struct sw_kind *kind)
+{
+	for (size_t i = FEED_KINDS; i < w->n_feeds; i++)
+		if (w->feeds[i].kind == kind)
+			return w->feeds[i].served == SERVED_YES;
+	return false;
+}
+
+static void update(struct sw_worker *w)
+{
+	struct link *l = &w->link;
+	bool synced = link_synced(w);
+
+	lost_update(w);
+	if (synced && !l->synced) {
+		sw_log(INFO, "workers", "cluster is in reach", "cluster=%s nodes=%zu pods=%zu copies=%u", w->cfg->name,
+		       sw_reflector_len(w->feeds[FEED_NODES].reflector), sw_reflector_len(w->feeds[FEED_PODS].reflector), HASH_COUNT(w->copies));
+		l->claim_due = true;
+		w->claim.state = SW_CLAIM_UNKNOWN;
+		for (size_t i = FEED_KINDS; i < w->n_feeds; i++)
+			w->feeds[i].probe_due |= w->feeds[i].served == SERVED_NO && worker_now(w) - l->looked_ms > FRESH_MS;
+		link_kick(w, 0);
+		gc_kick(w);
+	} else if (!synced && l->synced) {
+		sw_log(WARN, "workers", "cluster is out of reach", "cluster=%s why=\"%s\"", w->cfg->name, sw_worker_state(w).why);
+	}
+	l->synced = synced;
+	worker_changed(w);
+}
+
+/* ---- watches ---------------------------------------------------------------------------- */
+
+static void on_object(void *owner, enum sw_obj_event ev, const char *key, json_t *object)
+{
+	struct feed *f = owner;
+
+	if (f->kind)
+		copies_on_object(f->w, f->kind, ev, key, object);
+	else if (f == &f->w->feeds[FEED_NODES])
+		nodes_on_object(f->w, ev, key, object);
+	else
+		pods_on_object(f->w, ev, key, object);
+}
+
+static void on_state(void *owner, bool synced, uint64_t since_ms, const char *why)
+{
+	struct feed *f = owner;
+
+	f->synced = synced;
+	f->since_ms = synced ? 0 : since_ms;
+	snprintf(f->why, sizeof f->why, "%s", synced || !why ? "" : why);
+	if (synced && f->kind)
+		copies_synced(f->w, f->kind);
+	update(f->w);
+}
+
+static struct sw_err feed_start(struct feed *f)
+{
+	struct sw_worker *w = f->w;
+	struct sw_buf path;
+	struct sw_reflector_cfg cfg = { .on_object = on_object, .on_state = on_state, .owner = f };
+
+	if (f->reflector)
+		return SW_OK;
+	sw_buf_init(&path, 1024);
+	if (f->kind)
+		sw_kube_path(&path, f->kind->group, f->kind->version, f->kind->plural, NULL, NULL, NULL);
+	else
+		sw_buf_puts(&path, f == &w->feeds[FEED_NODES] ? "/api/v1/nodes" : "/api/v1/pods");
+	cfg.path = path.at;
+	cfg.label_selector = f->kind ? w->ws->selector : NULL;
+	f->since_ms = worker_now(w);
+	struct sw_err e = sw_reflector_new(w->kube, &cfg, &f->reflector);
+	sw_buf_fini(&path);
+	return e;
+}
+
+/* ---- one step --------------------------------------------------------------------------- */
+
+static void failed(struct sw_worker *w, struct sw_err e)
+{
+	struct link *l = &w->link;
+	uint64_t wait = (uint64_t)RETRY_MS << (l->failures < 6 ? l->failures : 6);
+
+	if (l->failures++ == 0)
+		sw_log(WARN, "workers", "cluster does not answer", "cluster=%s error=\"%s\"", w->cfg->name, e.text);
+	l->last = e;
+	link_kick(w, wait < RETRY_MAX_MS ? wait : RETRY_MAX_MS);
+	worker_changed(w);
+}
+
+static void went_well(struct sw_worker *w)
+{
+	w->link.failures = 0;
+	w->link.last = SW_OK;
+	link_kick(w, 0);
+}
+
+static void set_served(struct feed *f, bool yes)
+{
+	struct sw_worker *w = f->w;
+
+	f->probe_due = false;
+	if (!yes && f->served == SERVED_YES) {
+		sw_reflector_free(f->reflector);
+		f->reflector = NULL;
+		f->synced = false;
+		copies_unserved(w, f->kind);
+	}
+	if (f->served != (yes ? SERVED_YES : SERVED_NO))
+		sw_log(INFO, "workers", "kind", "cluster=%s kind=%s served=%s", w->cfg->name, f->kind->resource, yes ? "yes" : "no");
+	f->served = yes ? SERVED_YES : SERVED_NO;
+}
+
+static bool lists_plural(json_t *list, const char *plural)
+{
+	json_t *resources = sw_json_key(list, "resources");
+	for (size_t i = 0; i < sw_json_len(resources); i++) {
+		const char *name = sw_json_str(sw_json_idx(resources, i), "name");
+		if (name && strcmp(name, plural) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool same_version(const struct sw_kind *a, const struct sw_kind *b)
+{
+	return strcmp(a->group, b->group) == 0 && strcmp(a->version, b->version) == 0;
+}
+
+static void on_probe(void *owner, struct sw_err err, const struct sw_kube_reply *reply)
+{
+	struct sw_worker *w = owner;
+	const struct sw_kind *asked = w->link.probing->kind;
+
+	w->link.call = NULL;
+	if (sw_failed(err) && err.code != SW_E_MISSING) {
+		failed(w, sw_err_wrap(err, "asking what %s/%s serves", asked->group, asked->version));
+		return;
+	}
+	for (size_t i = FEED_KINDS; i < w->n_feeds; i++)
+		if (same_version(w->feeds[i].kind, asked))
+			set_served(&w->feeds[i], !sw_failed(err) && lists_plural(reply->object, w->feeds[i].kind->plural));
+	went_well(w);
+	update(w);
+}
+
+static struct sw_err probe(struct sw_worker *w, struct feed *f)
+{
+	char path[256];
+	struct sw_kube_req req = { .cls = SW_KUBE_LIST, .method = "GET", .path = path };
+
+	snprintf(path, sizeof path, "/apis/%s/%s", f->kind->group, f->kind->version);
+	w->link.probing = f;
+	return sw_kube_start(w->kube, &req, on_probe, w, &w->link.call);
+}
+
+void link_claimed(struct sw_worker *w, struct sw_err e)
+{
+	if (sw_failed(e)) {
+		failed(w, e);
+		return;
+	}
+	w->link.claim_due = false;
+	went_well(w);
+	worker_changed(w);
+	gc_kick(w);
+}
+
+static struct sw_err watches(struct sw_worker *w)
+{
+	struct sw_err e = SW_OK;
+	for (size_t i = 0; !sw_failed(e) && i < w->n_feeds; i++)
+		if (!w->feeds[i].kind || w->feeds[i].served == SERVED_YES)
+			e = feed_start(&w->feeds[i]);
+	return e;
+}
+
+/* ---- the kubeconfig ------------------------------------------------------------------------ */
+
+static uint64_t file_stamp(const char *path)
+{
+	struct stat st;
+	if (!path || stat(path, &st) != 0)
+		return 1; /* not there is a state too */
+	int64_t mark[5] = { (int64_t)st.st_mtim.tv_sec, st.st_mtim.tv_nsec, (int64_t)st.st_size, (int64_t)st.st_ino, (int64_t)st.st_dev };
+	return sw_hash(mark, sizeof mark) | 2;
+}
+
+static struct sw_err provider_open(struct sw_worker *w)
+{
+	const struct sw_workers_options *opt = &w->ws->opt;
+	const struct sw_provider_ops *ops = sw_provider_find(w->cfg->provider);
+	struct sw_provider_env env = { .loop = opt->loop, .http = opt->http, .kube = w->kube, .catalog = opt->catalog };
+
+	if (!ops) {
+		int n = 0;
+		const char *const *names = sw_provider_names(&n), *near = sw_nearest(w->cfg->provider, names, n);
+		return sw_err(SW_E_INVALID, "%s: found provider \"%s\"%s%s%s", w->cfg->where ? w->cfg->where : "config", w->cfg->provider,
+		              near ? ", did you mean \"" : ", expected static or sim", near ? near : "", near ? "\"?" : "");
+	}
+	return ops->open(&env, w->cfg, &w->provider);
+}
+
+static struct sw_err client_new(struct sw_worker *w, struct sw_kubeconfig *kc)
+{
+	const struct sw_workers_options *opt = &w->ws->opt;
+	struct sw_kube_options ko = { .name = w->cfg->name, .window = (unsigned)(opt->config->window > 0 ? opt->config->window : 0), .metrics = opt->metrics };
+	struct sw_err e = sw_kube_new(opt->loop, opt->http, kc, &ko, &w->kube);
+
+	if (sw_failed(e))
+		return e;
+	e = provider_open(w);
+	if (sw_failed(e)) {
+		w->broken = sw_err_wrap(e, "cluster %s", w->cfg->name);
+		sw_log(ERROR, "workers", "cluster cannot be used", "error=\"%s\"", w->broken.text);
+	} else {
+		sw_worker_provider_poll(w);
+	}
+	return SW_OK;
+}
+
+static void file_look(void *owner)
+{
+	struct sw_worker *w = owner;
+	struct link *l = &w->link;
+	uint64_t stamp = file_stamp(w->cfg->kubeconfig);
+	struct sw_kubeconfig *kc = NULL;
+
+	sw_timer_in(l->file_timer, FILE_MS);
+	if (stamp == l->file_stamp)
+		return;
+	l->file_stamp = stamp;
+	struct sw_err e = sw_kubeconfig_load(w->cfg->kubeconfig, w->cfg->context, &kc);
+	if (!sw_failed(e) && w->kube)
+		sw_kube_rekey(w->kube, kc);
+	else if (!sw_failed(e))
+		e = client_new(w, kc);
+	if (sw_failed(e)) {
+		sw_log(ERROR, "workers", "kubeconfig cannot be used", "cluster=%s kept=%s error=\"%s\"", w->cfg->name, w->kube ? "old" : "none", e.text);
+		if (!w->kube)
+			l->last = e;
+		worker_changed(w);
+		return;
+	}
+	went_well(w);
+}
+
+/* ---- the timer --------------------------------------------------------------------------------- */
+
+static void slow_checks(struct sw_worker *w)
+{
+	struct link *l = &w->link;
+	uint64_t now = worker_now(w);
+
+	if (now - l->looked_ms < SLOW_MS)
+		return;
+	l->looked_ms = now;
+	l->claim_due = true;
+	for (size_t i = FEED_KINDS; i < w->n_feeds; i++)
+		w->feeds[i].probe_due |= !w->feeds[i].synced;
+}
+
+static struct feed *to_probe(struct sw_worker *w)
+{
+	for (size_t i = FEED_KINDS; i < w->n_feeds; i++)
+		if (w->feeds[i].probe_due)
+			return &w->feeds[i];
+	return NULL;
+}
+
+static void on_timer(void *owner)
+{
+	struct sw_worker *w = owner;
+	struct link *l = &w->link;
+
+	if (!w->kube || sw_failed(w->broken) || l->call)
+		return;
+	slow_checks(w);
+	struct feed *f = to_probe(w);
+	struct sw_err e = f ? probe(w, f) : watches(w);
+	if (!sw_failed(e) && !f && l->claim_due)
+		claim_step(w);
+	else if (!sw_failed(e) && !l->call)
+		link_kick(w, SLOW_MS);
+	if (sw_failed(e))
+		failed(w, e);
+}
+
+struct sw_err link_open(struct sw_worker *w)
+{
+	struct sw_loop *loop = w->ws->opt.loop;
+	struct link *l = &w->link;
+
+	w->n_feeds = FEED_KINDS;
+	for (size_t i = 0; sw_kind_at(i) && w->n_feeds < FEEDS_MAX; i++)
+		w->feeds[w->n_feeds++] = (struct feed){ .kind = sw_kind_at(i), .probe_due = true };
+	for (size_t i = 0; i < w->n_feeds; i++) {
+		w->feeds[i].w = w;
+		w->feeds[i].since_ms = worker_now(w);
+	}
+	l->claim_due = true;
+	l->looked_ms = worker_now(w);
+	struct sw_err e = sw_timer_new(loop, on_timer, w, &l->timer);
+	if (!sw_failed(e))
+		e = sw_timer_new(loop, file_look, w, &l->file_timer);
+	if (!sw_failed(e))
+		e = lost_open(w);
+	if (!sw_failed(e)) {
+		lost_update(w);
+		sw_timer_in(l->file_timer, 0);
+	}
+	return e;
+}
+
+void link_close(struct sw_worker *w)
+{
+	for (size_t i = 0; i < w->n_feeds; i++)
+		sw_reflector_free(w->feeds[i].reflector);
+	if (w->link.call)
+		sw_kube_cancel(w->link.call);
+	sw_timer_free(w->link.timer);
+	sw_timer_free(w->link.file_timer);
+	sw_timer_free(w->link.lost_timer);
+}
