@@ -53,7 +53,7 @@ struct sw_api_options {
 	bool ephemeral;
 	const struct sw_admit *admit; size_t n_admit;
 	const struct sw_log_source *logs;
-	const struct sw_api_view *views; size_t n_views;
+	const struct sw_api_view *views; size_t n_views; void *views_owner; /* passed to the views */
 	void *owner;                 /* passed to the hooks */
 	struct sw_metrics *metrics;  /* served on /metrics */
 	bool (*ready)(void *owner, char why[128]); /* for /readyz, or NULL */
