@@ -101,12 +101,12 @@ static struct sw_err explain_peer(struct sw_call *c)
 	const char *words;
 
 	curl_easy_getinfo(c->easy, CURLINFO_SSL_VERIFYRESULT, &verify);
+	if (strstr(c->errbuf, "does not match") || strstr(c->errbuf, "subject name matches"))
+		return sw_err(SW_E_NET, "%s: TLS: the server's certificate is for another name: %s; expected the name in the "
+		              "URL, or set tls-server-name", c->what, c->errbuf);
 	words = certificate_problem(verify);
 	if (words)
 		return sw_err(SW_E_NET, "%s: TLS: %s (%s)", c->what, words, X509_verify_cert_error_string(verify));
-	if (verify == X509_V_OK && strstr(c->errbuf, "match"))
-		return sw_err(SW_E_NET, "%s: TLS: the server's certificate is for another name: %s; expected the name in the "
-		              "URL, or set tls-server-name", c->what, c->errbuf);
 	return sw_err(SW_E_NET, "%s: TLS: the server's certificate was not accepted: %s", c->what, c->errbuf);
 }
 
@@ -135,6 +135,8 @@ static struct sw_err explain_other(struct sw_call *c, CURLcode rc)
 
 struct sw_err http_explain(struct sw_call *c, CURLcode rc)
 {
+	if (rc == CURLE_OK && !c->headers_in) /* curl takes a connection that ends inside the headers for an answer */
+		return sw_err(SW_E_NET, "%s: the reply was cut short inside its headers", c->what);
 	if (rc == CURLE_OK)
 		return SW_OK;
 	if (c->too_big || rc == CURLE_FILESIZE_EXCEEDED)
