@@ -41,7 +41,7 @@ TEST_DIRS := $(sort $(patsubst %/,%,$(dir $(filter tests/unit/%,$(TEST_SRC)))))
 TEST_BINS := $(TEST_DIRS:tests/unit/%=$(B)/test/%.test)
 TEST_LIB_OBJ := $(patsubst %.c,$(B)/obj/%.o,$(filter tests/support/%,$(TEST_SRC)))
 
-.PHONY: all help deps demo test unit asan bench lint fmt install uninstall clean tests-build
+.PHONY: all help deps deps-test deps-lint demo test unit asan bench lint fmt install uninstall clean tests-build
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -94,3 +94,56 @@ include tests/fuzz/rules.mk
 
 clean:
 	rm -rf build
+
+# ---- what people run -----------------------------------------------------------
+
+help:
+	@printf '%s\n' 'make            build build/spillway' 'make demo       run the demo: three simulated clusters, eight jobs' \
+	  'make test       every test that this machine can run' 'make unit       unit tests only' \
+	  'make asan       the same suite built with AddressSanitizer and UndefinedBehaviorSanitizer' \
+	  'make bench      measure, with ratios' 'make lint       sizes, complexity, clang-tidy, formatting' 'make fmt        format' \
+	  'make install    to $$(DESTDIR)$$(PREFIX)' 'make deps       install the Debian packages that are missing'
+
+demo: $(BIN)
+	$(Q)$(BIN) demo $(DEMO_ARGS)
+
+deps-test:
+	$(Q)config/build/deps.sh $(DEBS) $(DEBS_TEST)
+deps-lint:
+	$(Q)config/build/deps.sh $(DEBS) $(DEBS_LINT)
+
+# The binary that the crash scenarios run: the same objects, and fault points that fire.
+$(B)/spillway-faults: $(B)/obj/gateway/main.o $(B)/obj/tests/faults/fault.o $(LIB)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+test: deps-test
+	$(Q)$(MAKE) --no-print-directory B=$(B) all tests-build $(B)/spillway-faults
+	$(Q)B=$(B) tests/run.sh $(TESTS)
+
+ASAN := B=build/asan OPT='-O1 -g' HARDEN= SAN='-fsanitize=address,undefined -fno-sanitize-recover=all'
+asan:
+	$(Q)$(MAKE) --no-print-directory $(ASAN) test
+
+bench: $(BIN)
+	$(Q)B=$(B) tests/bench/run.sh $(BENCH)
+
+lint: deps-lint $(B)/compile_commands.json
+	$(Q)config/build/lint.sh
+	$(Q)clang-format --dry-run --Werror $(shell find gateway providers policies config include tests -name '*.[ch]') && echo "clang-format: clean"
+	$(Q)config/build/tidy.sh $(B)
+fmt:
+	$(Q)clang-format -i $(shell find gateway providers policies config include tests -name '*.[ch]')
+
+install: $(BIN)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/spillway/policies $(DESTDIR)$(PREFIX)/share/spillway/samples \
+	  $(DESTDIR)$(PREFIX)/share/doc/spillway $(DESTDIR)$(PREFIX)/lib/systemd/system
+	install -m 755 $(BIN) $(DESTDIR)$(PREFIX)/bin/spillway
+	install -m 644 policies/*.lua $(DESTDIR)$(PREFIX)/share/spillway/policies
+	install -m 644 config/samples/*.yaml $(DESTDIR)$(PREFIX)/share/spillway/samples
+	install -m 644 README.md INSTALL NEWS LICENSE $(DESTDIR)$(PREFIX)/share/doc/spillway
+	$(BIN) config print --example > $(DESTDIR)$(PREFIX)/share/doc/spillway/spillway.yaml
+	sed 's|@PREFIX@|$(PREFIX)|g' config/systemd/spillway.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/spillway.service
+uninstall:
+	rm -rf $(DESTDIR)$(PREFIX)/bin/spillway $(DESTDIR)$(PREFIX)/share/spillway $(DESTDIR)$(PREFIX)/share/doc/spillway \
+	  $(DESTDIR)$(PREFIX)/lib/systemd/system/spillway.service

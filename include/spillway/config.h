@@ -37,7 +37,7 @@ struct sw_config {
 	const char *origin;       /* "" = made at first start and kept in data_dir */
 	int64_t resync_ms;        /* every workload is looked at again this often */
 	int64_t lost_after_ms;    /* a worker unreachable for longer than this is lost */
-	enum sw_lost lost;
+	int lost;                 /* enum sw_lost */
 	int64_t hold_placed_ms;   /* a placed gang whose pods are not all scheduled within this is moved */
 	int64_t idle_release_ms;  /* a burst node idle for longer than this is released */
 	int64_t stockout_ms;      /* how long a stocked-out pool is avoided (doubles up to 8x) */

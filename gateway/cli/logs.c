@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* logs.c - `spillway logs KIND/NAME`: the logs of every pod of a job, wherever it ran */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+#include "spillway/kinds.h"
+
+struct printer {
+	const char *prefix; /* printed before each line, or NULL */
+	bool line_open;
+};
+
+static void on_bytes(void *owner, const char *bytes, size_t n)
+{
+	struct printer *p = owner;
+	for (size_t i = 0; i < n; i++) {
+		if (p->prefix && !p->line_open)
+			printf("%s[%s]%s ", cli_tone_on(stdout, CLI_DIM), p->prefix, cli_tone_off(stdout));
+		p->line_open = bytes[i] != '\n';
+		putchar(bytes[i]);
+	}
+	fflush(stdout);
+}
+
+static struct sw_err list_pods(struct cli_client *c, const struct sw_kind *kind, const char *name, json_t **out)
+{
+	struct sw_buf path, selector;
+	sw_buf_init(&path, 8192);
+	sw_buf_init(&selector, 1024);
+	sw_buf_printf(&selector, "%s=%s", kind->job_name_label, name);
+	sw_kube_path(&path, "", "v1", "pods", c->ns, NULL, NULL);
+	sw_kube_query(&path, "labelSelector", selector.at);
+	struct sw_err e = cli_client_call(c, "GET", path.at, NULL, NULL, out);
+	sw_buf_fini(&path);
+	sw_buf_fini(&selector);
+	return e;
+}
+
+static struct sw_err print_pod(struct cli_client *c, json_t *pod, bool follow, const char *tail, bool prefixed)
+{
+	const char *name = sw_json_str(pod, "metadata.name");
+	struct printer p = { .prefix = prefixed ? name : NULL };
+	struct sw_buf path;
+	sw_buf_init(&path, 8192);
+	sw_kube_path(&path, "", "v1", "pods", c->ns, name, "log");
+	if (follow)
+		sw_kube_query(&path, "follow", "true");
+	if (tail)
+		sw_kube_query(&path, "tailLines", tail);
+	struct sw_err e = cli_client_stream(c, path.at, on_bytes, &p);
+	sw_buf_fini(&path);
+	return sw_failed(e) ? sw_err_wrap(e, "pod %s", name) : e;
+}
+
+static int print_job(const struct cli_command *self, struct cli_client *c, const struct sw_kind *kind, const char *name, bool follow, const char *tail)
+{
+	json_t *list;
+	int rc = CLI_OK;
+	struct sw_err e = list_pods(c, kind, name, &list);
+	if (sw_failed(e))
+		return cli_fail(self, "%s", e.text);
+	json_t *pods = sw_json_key(list, "items");
+	if (!sw_json_len(pods))
+		rc = cli_fail(self, "%s %s has no pods yet; `spillway explain %s/%s` says what it waits for", kind->kind, name, kind->plural, name);
+	for (size_t i = 0; i < sw_json_len(pods); i++) {
+		e = print_pod(c, sw_json_idx(pods, i), follow, tail, sw_json_len(pods) > 1);
+		if (sw_failed(e))
+			rc = cli_fail(self, "%s", e.text);
+	}
+	json_object_put(list);
+	return rc;
+}
+
+static int run(const struct cli_command *self, int argc, char **argv)
+{
+	struct cli_common o = { 0 };
+	struct cli_client c;
+	const struct sw_kind *kind;
+	const char *name, *tail = NULL;
+	bool follow = false;
+	int words;
+	const struct cli_option options[] = {
+		{ "follow", 'f', NULL, "print what comes until the pod ends", NULL, &follow },
+		{ "tail", 0, "LINES", "only the last lines of each pod", &tail, NULL },
+		{ "namespace", 'n', "NAMESPACE", "namespace of the job (default: the kubeconfig's)", &o.ns, NULL },
+		CLI_KUBECONFIG_OPTION(&o),
+		CLI_OPTION_END,
+	};
+	if (!cli_parse(self, options, argc, argv, &words))
+		return CLI_USAGE;
+	if (words != 1)
+		return cli_misuse(self, "expected one KIND/NAME");
+	if (!cli_parse_job(self, argv[0], &kind, &name))
+		return CLI_USAGE;
+	struct sw_err e = cli_client_open(o.kubeconfig, o.ns, &c);
+	if (sw_failed(e))
+		return cli_fail(self, "%s", e.text);
+	int rc = print_job(self, &c, kind, name, follow, tail);
+	cli_client_close(&c);
+	return rc;
+}
+
+const struct cli_command cli_logs = {
+	.name = "logs", .usage = "KIND/NAME [-f] [--tail LINES] [-n NAMESPACE]", .summary = "Print the logs of a job's pods, wherever it runs or ran",
+	.details = "After a job has ended its logs come from the tail that was kept (dispatch.log_tail).",
+	.examples = "  spillway logs job/pi\n  spillway logs pytorchjob/bert -f\n", .run = run,
+};

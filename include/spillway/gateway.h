@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * gateway.h - the rooms put together: what the daemon, the demo, the tests and the benchmarks start
+ *
+ *   sw_gateway_new(loop, &opt, &g);    // serves, connects to the workers, dispatches
+ *   sw_loop_run(loop);
+ *   sw_gateway_free(g);                // finishes commits, ends streams cleanly
+ *
+ * The first start makes an admin user and writes its kubeconfig to DATA_DIR/admin.kubeconfig (mode 0600).
+ */
+#ifndef SPILLWAY_GATEWAY_H
+#define SPILLWAY_GATEWAY_H
+
+#include "spillway/config.h"
+#include "spillway/dispatch.h"
+#include "spillway/loop.h"
+
+struct sw_gateway;
+
+/* config is lent and outlives the gateway. gives. */
+__attribute__((warn_unused_result))
+struct sw_err sw_gateway_new(struct sw_loop *loop, const struct sw_config *config, struct sw_gateway **out);
+void sw_gateway_free(struct sw_gateway *g); /* NULL is fine */
+
+const char *sw_gateway_url(const struct sw_gateway *g);
+const char *sw_gateway_kubeconfig(const struct sw_gateway *g); /* path of the admin's */
+struct sw_manager *sw_gateway_manager(struct sw_gateway *g);   /* lent */
+struct sw_dispatch *sw_gateway_dispatch(struct sw_gateway *g); /* lent */
+struct sw_http *sw_gateway_http(struct sw_gateway *g);         /* lent */
+struct sw_metrics *sw_gateway_metrics(struct sw_gateway *g);   /* lent */
+
+#endif

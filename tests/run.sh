@@ -1,0 +1,53 @@
+#!/bin/sh
+# run.sh [STAGE...]: every test that this machine can run; says what it could not run, and how to get it.
+# B names the build (default build). Stages: layers unit fuzz model system
+set -u
+cd "$(dirname "$0")/.." || exit 1
+B=${B:-build}
+stages=${*:-layers unit fuzz model system}
+passed=0 failed=0 skipped=0 report=
+export ASAN_OPTIONS="abort_on_error=1:detect_leaks=1:${ASAN_OPTIONS-}" UBSAN_OPTIONS="print_stacktrace=1:${UBSAN_OPTIONS-}"
+
+stage() { # stage NAME COMMAND...: runs it; 77 means "cannot run here"
+	name=$1; shift
+	started=$(date +%s)
+	printf '\n== %s\n' "$name"
+	"$@"
+	rc=$?
+	took=$(($(date +%s) - started))
+	case $rc in
+	0) passed=$((passed + 1)); word=passed ;;
+	77) skipped=$((skipped + 1)); word="not run" ;;
+	*) failed=$((failed + 1)); word=FAILED ;;
+	esac
+	report="$report$(printf '\n  %-8s %-8s %4d s' "$name" "$word" "$took")"
+}
+
+system_tests() {
+	venv=build/venv
+	want=$(cat tests/system/requirements.txt)
+	if [ "$(cat $venv/made-from 2>/dev/null)" != "$want" ]; then
+		echo "making a Python environment with the official Kubernetes client in $venv ..."
+		python3 -m venv $venv && $venv/bin/pip install -q --disable-pip-version-check -r tests/system/requirements.txt || {
+			echo "not run: the official Python client could not be installed with pip (see above)"; return 77; }
+		echo "$want" >$venv/made-from
+	fi
+	KUBECTL=$(tests/tools/kubectl.sh) || KUBECTL=
+	export KUBECTL B
+	[ -n "$KUBECTL" ] || echo "kubectl's own tests are not run: no kubectl >= 1.29 on PATH, and no Go >= 1.26 to build one from its module"
+	$venv/bin/python -m pytest -q -n 4 --dist loadgroup tests/system ${PYTEST_ARGS-}
+}
+
+for s in $stages; do
+	case $s in
+	layers) stage layers python3 tests/layers.py ;;
+	unit) stage unit config/build/run-unit.sh $(find "$B/test" -name "*.test" | LC_ALL=C sort) ;;
+	fuzz) stage fuzz tests/fuzz/replay.sh ;;
+	model) stage model tests/model/run.sh ;;
+	system) stage system system_tests ;;
+	*) echo "run.sh: there is no stage $s" >&2; exit 2 ;;
+	esac
+done
+printf '\nstages:%s\n\n' "$report"
+printf '%d passed, %d failed, %d skipped\n' $passed $failed $skipped
+[ $failed = 0 ]

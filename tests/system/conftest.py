@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Starts the real binaries for the system tests: simulated workers and gateways, each on free ports in a directory of its own."""
+import json
+import os
+import pathlib
+import select
+import signal
+import subprocess
+import time
+
+import kubernetes
+import pytest
+import yaml
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = ROOT / os.environ.get("B", "build")
+KUBECTL = os.environ.get("KUBECTL", "")
+LIMIT = float(os.environ.get("SPILLWAY_TEST_LIMIT", "60"))  # seconds that one wait may take; sanitizer builds are slow
+PATIENT = 3 if "asan" in str(BUILD) else 1
+
+
+class Process:
+    """A program of ours; its output goes to a file that a failing test can show."""
+
+    def __init__(self, log, argv, env=None):
+        self.log = pathlib.Path(log)
+        self.out = open(self.log, "ab")
+        self.start = self.out.tell()
+        self.p = subprocess.Popen([str(a) for a in argv], stdout=self.out, stderr=subprocess.STDOUT, env={**os.environ, **(env or {})})
+
+    def text(self):
+        return self.log.read_bytes()[self.start:].decode(errors="replace")
+
+    def wait_for(self, what, limit=LIMIT):
+        """Waits until `what` is printed, or fails with everything that was."""
+        end = time.monotonic() + limit * PATIENT
+        while what not in self.text():
+            assert self.p.poll() is None, f"ended with {self.p.returncode} before printing {what!r}:\n{self.text()}"
+            assert time.monotonic() < end, f"did not print {what!r}:\n{self.text()}"
+            time.sleep(0.01)
+
+    def stop(self, sig=signal.SIGTERM):
+        if self.p.poll() is None:
+            self.p.send_signal(sig)
+        code = self.p.wait(timeout=30 * PATIENT)
+        self.out.close()
+        return code
+
+
+def run(*argv, check=True, stdin=None, env=None, timeout=120):
+    """Runs a command to its end; returns stdout. Fails with both outputs unless check is False (then the whole result)."""
+    done = subprocess.run([str(a) for a in argv], input=stdin, capture_output=True, text=True, timeout=timeout * PATIENT, env={**os.environ, **(env or {})})
+    if not check:
+        return done
+    assert done.returncode == 0, f"{argv} ended with {done.returncode}\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def eventually(check, what, limit=LIMIT):
+    """Polls until check() is true (used where no watch can tell), and returns its value."""
+    end = time.monotonic() + limit * PATIENT
+    while True:
+        value = check()
+        if value:
+            return value
+        assert time.monotonic() < end, f"never came true: {what}"
+        time.sleep(0.02)
+
+
+def api_of(kubeconfig):
+    return kubernetes.config.new_client_from_config(str(kubeconfig))
+
+
+class Site:
+    """Simulated workers that outlive gateways, and gateways over one data directory."""
+
+    def __init__(self, where, spec=None):
+        self.dir = pathlib.Path(where)
+        self.spec = spec or {}
+        self.sim = self.gateway = None
+
+    def start_workers(self):
+        spec = self.dir / "clusters.yaml"
+        spec.write_text(yaml.safe_dump(self.spec))
+        (self.dir / "sim").mkdir(exist_ok=True)
+        self.sim = Process(self.dir / "sim.log", [BUILD / "spillway", "sim", "--spec", spec, "--dir", self.dir / "sim"])
+        eventually(lambda: (self.dir / "sim" / "ready").exists() or self.sim.p.poll() is not None, "the simulated workers are ready")
+        assert self.sim.p.poll() is None, self.sim.text()
+
+    def write_config(self, data="data", **settings):
+        names = [c["name"] for c in self.spec["clusters"]]
+        config = {
+            "data_dir": str(self.dir / data),
+            "listen": "127.0.0.1:0",
+            "log": {"level": "debug"},
+            "dispatch": {"resync": "5s", "lost_after": "5s"},
+            "burst": {"max_price_per_hour": 1000, "idle_release": "1s"},
+            "clusters": [{"name": n, "provider": "sim", "kubeconfig": str(self.dir / "sim" / f"{n}.kubeconfig"), "burst": n != "onprem"} for n in names],
+            "bootstrap": [str(ROOT / "config" / "samples" / "queue.yaml")],
+        }
+        for path, value in settings.items():
+            group, _, key = path.partition("__")
+            if key:
+                config.setdefault(group, {})[key] = value
+            else:
+                config[group] = value
+        self.config = self.dir / f"{data}.yaml"
+        self.config.write_text(yaml.safe_dump(config))
+        self.data = self.dir / data
+        return self.config
+
+    def start_gateway(self, binary="spillway", env=None, wait=True):
+        self.gateway = Process(self.dir / "gateway.log", [BUILD / binary, "serve", "--config", self.config], env)
+        if wait:
+            self.gateway.wait_for("serving")
+        return self.gateway
+
+    @property
+    def admin(self):
+        return self.data / "admin.kubeconfig"
+
+    def stop(self):
+        codes = [p.stop() for p in (self.gateway, self.sim) if p]
+        return codes
+
+
+def small_spec(**more):
+    """Three small clusters where pods run for a moment."""
+    node = {"cpu": "32", "memory": "128Gi"}
+    return {
+        "timeScale": 100,
+        "clusters": [
+            {"name": "onprem", "cloud": "onprem", "region": "cern",
+             "nodes": [{"count": 2, "model": "V100", "gpus": 4, **node}, {"count": 1, "model": "T4", "gpus": 4, **node}]},
+            {"name": "gke", "cloud": "gke", "region": "us-central1",
+             "pools": [{"name": "h100", "model": "H100", "machine": "a3-highgpu-8g", "gpus": 8, "cpu": "208", "memory": "1872Gi", "max": 4, "growSeconds": 20}]},
+        ],
+        **more,
+    }
+
+
+@pytest.fixture
+def site(tmp_path):
+    made = []
+
+    def make(spec=None, **settings):
+        s = Site(tmp_path, spec or small_spec())
+        made.append(s)
+        s.start_workers()
+        s.write_config(**settings)
+        return s
+
+    yield make
+    for s in made:
+        s.stop()
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory):
+    """`spillway demo --keep`, shared by the tests of one pytest worker."""
+    where = tmp_path_factory.mktemp("demo")
+    p = Process(where / "demo.log", [BUILD / "spillway", "demo", "--keep", "--dir", where / "d"])
+    p.wait_for("kubectl --kubeconfig", 120)
+    p.dir = where / "d"
+    p.kubeconfig = where / "d" / "admin.kubeconfig"
+    yield p
+    assert p.stop() == 0, p.text()
+
+
+@pytest.fixture
+def kubectl(demo):
+    if not KUBECTL:
+        pytest.skip("no kubectl >= 1.29 and no Go >= 1.26 to build one")
+
+    def call(*argv, **more):
+        return run(KUBECTL, "--kubeconfig", demo.kubeconfig, "--cache-dir", demo.dir / "kubectl-cache", *argv, **more)
+
+    return call
+
+
+def job(name, run_seconds="20s", queue="team", annotations=None, pod_annotations=None, **spec):
+    """A batch/v1 Job as a user writes it; run_seconds is what a simulated pod takes before scaling."""
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": name, "namespace": "default", "labels": {"kueue.x-k8s.io/queue-name": queue}, "annotations": annotations or {}},
+        "spec": {
+            **spec,
+            "template": {
+                "metadata": {"annotations": {"sim.spillway.dev/run": run_seconds, **(pod_annotations or {})}},
+                "spec": {"restartPolicy": "Never", "containers": [
+                    {"name": "main", "image": "busybox", "command": ["true"], "resources": {"requests": {"cpu": "1", "memory": "64Mi"}}}]},
+            },
+        },
+    }
+
+
+def condition(obj, kind):
+    for c in (obj.get("status") or {}).get("conditions") or []:
+        if c["type"] == kind and c["status"] == "True":
+            return c
+    return None
+
+
+def as_json(text):
+    return json.loads(text)
