@@ -8,6 +8,7 @@
 #include "spillway/text.h"
 
 enum { DAY_MS = 86400000 };
+static const int64_t YEAR_0 = -62167219200000, YEAR_10000 = 253402300800000; /* RFC 3339 has four digits */
 
 /* Days since 1970-01-01 of a proleptic Gregorian date; years are counted from March, in cycles of 400. */
 static int64_t days_of(int64_t y, int m, int d)
@@ -125,7 +126,10 @@ struct sw_err sw_time_parse(const char *s, int64_t *unix_ms)
 	*unix_ms = 0;
 	if (!date(&p, &days) || !one_of(&p, "Tt") || !clock_time(&p, &ms) || !offset(&p, &minutes) || *p)
 		return sw_err(SW_E_INVALID, "time \"%.60s\": expected RFC 3339 such as 2026-11-23T17:20:00Z", s ? s : "");
-	*unix_ms = days * DAY_MS + ms - (int64_t)minutes * 60000;
+	ms += days * DAY_MS - (int64_t)minutes * 60000;
+	if (ms < YEAR_0 || ms >= YEAR_10000)
+		return sw_err(SW_E_INVALID, "time \"%.60s\": its offset takes it out of the years 0000 to 9999 in UTC", s);
+	*unix_ms = ms;
 	return SW_OK;
 }
 

@@ -5,6 +5,7 @@
 #include "spillway/yaml.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -142,7 +143,7 @@ static bool looks_like_float(const char *s, double *out)
 		return false;
 	char *end;
 	*out = strtod(s, &end);
-	return *end == '\0' && end != s;
+	return *end == '\0' && end != s && isfinite(*out); /* JSON has no word for what does not fit: it stays text */
 }
 
 static json_t *scalar_value(const yaml_event_t *ev)

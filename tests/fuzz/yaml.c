@@ -34,7 +34,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	} else {
 		for (size_t i = 0; i < sw_yaml_docs(y); i++) {
 			places(y, sw_yaml_doc(y, i));
-			fuzz_json_again(sw_yaml_doc(y, i));
+			fuzz_json_again(sw_yaml_doc(y, i), false);
 		}
 	}
 	sw_yaml_free(y);
