@@ -22,15 +22,19 @@ struct sw_list {
 	sqlite3_stmt *st;     /* one of conn's, while the list lives */
 	char *resource, *ns, *after_ns, *after_name;
 	size_t limit, max_bytes, sent;
-	bool (*keep)(const void *, const char *, size_t);
-	const void *filter;
+	bool (*pick)(void *, const char *, size_t, struct sw_buf *);
+	void *filter;
+	void (*release)(void *);
 	sw_page_fn *on_page;
 	void *owner;
 	uv_work_t work;
-	bool began, running, freed, ended;
+	bool began, running, freed, ended, by_rv;
+	int64_t *ids; /* by_rv: the rows in their order */
+	size_t n_ids, ids_cap, next_id;
 	/* the page being made */
 	uint64_t rv;
 	struct sw_buf text; /* of all items; offsets until the page is whole */
+	struct sw_buf picked;
 	struct sw_list_item *items;
 	size_t n, cap;
 	struct sw_err err;
@@ -43,6 +47,8 @@ static void conn_free(struct read_conn *c)
 	sqlite3_finalize(c->all);
 	sqlite3_finalize(c->one_ns);
 	sqlite3_finalize(c->rv);
+	sqlite3_finalize(c->ids);
+	sqlite3_finalize(c->by_id);
 	sqlite3_close(c->db);
 	free(c);
 }
@@ -55,6 +61,10 @@ static struct sw_err conn_new(struct sw_store *s, struct read_conn **out)
 		e = store_prepare(c->db, "SELECT ns, name, rv, body FROM objects WHERE resource = ?1 AND (ns, name) > (?2, ?3) ORDER BY ns, name", &c->all);
 	if (!sw_failed(e))
 		e = store_prepare(c->db, "SELECT ns, name, rv, body FROM objects WHERE resource = ?1 AND ns = ?4 AND name > ?3 ORDER BY name", &c->one_ns);
+	if (!sw_failed(e))
+		e = store_prepare(c->db, "SELECT id FROM objects WHERE resource = ?1 AND (?2 IS NULL OR ns = ?2) ORDER BY rv", &c->ids);
+	if (!sw_failed(e))
+		e = store_prepare(c->db, "SELECT ns, name, rv, body FROM objects WHERE id = ?1", &c->by_id);
 	if (!sw_failed(e))
 		e = store_prepare(c->db, "SELECT body FROM notes WHERE key = '" STORE_RV_NOTE "'", &c->rv);
 	if (sw_failed(e)) {
@@ -86,6 +96,31 @@ static void conn_release(struct sw_store *s, struct read_conn *c)
 
 /* ---- on the pool ---------------------------------------------------------------------- */
 
+/* Only the rows' numbers are sorted and kept: 8 bytes an object. */
+static struct sw_err ids_read(struct sw_list *l)
+{
+	sqlite3_stmt *st = l->conn->ids;
+	int rc;
+	sqlite3_bind_text(st, 1, l->resource, -1, SQLITE_STATIC);
+	sqlite3_bind_text(st, 2, l->ns, -1, SQLITE_STATIC);
+	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+		if (l->n_ids == l->ids_cap) {
+			size_t cap = l->ids_cap ? l->ids_cap * 2 : 256;
+			int64_t *more = realloc(l->ids, cap * sizeof(*more));
+			if (!more)
+				break;
+			l->ids = more;
+			l->ids_cap = cap;
+		}
+		l->ids[l->n_ids++] = sqlite3_column_int64(st, 0);
+	}
+	sqlite3_reset(st);
+	l->st = l->conn->by_id;
+	if (rc == SQLITE_ROW)
+		return sw_err(SW_E_NOMEM, "store: out of memory");
+	return rc == SQLITE_DONE ? SW_OK : store_sql_err(l->conn->db, rc, "ordering a list");
+}
+
 static struct sw_err snapshot_begin(struct sw_list *l)
 {
 	struct read_conn *c = l->conn;
@@ -100,13 +135,28 @@ static struct sw_err snapshot_begin(struct sw_list *l)
 	sqlite3_reset(c->rv);
 	if (rc != SQLITE_OK)
 		return store_sql_err(c->db, rc, "beginning a list");
+	if (l->by_rv)
+		return ids_read(l);
 	l->st = l->ns ? c->one_ns : c->all;
 	sqlite3_bind_text(l->st, 1, l->resource, -1, SQLITE_STATIC);
-	sqlite3_bind_text(l->st, 2, l->after_ns ? l->after_ns : "", -1, SQLITE_STATIC);
-	sqlite3_bind_text(l->st, 3, l->after_name ? l->after_name : "", -1, SQLITE_STATIC);
 	if (l->ns)
 		sqlite3_bind_text(l->st, 4, l->ns, -1, SQLITE_STATIC);
+	else
+		sqlite3_bind_text(l->st, 2, l->after_ns ? l->after_ns : "", -1, SQLITE_STATIC);
+	sqlite3_bind_text(l->st, 3, l->after_name ? l->after_name : "", -1, SQLITE_STATIC);
 	return SW_OK;
+}
+
+static int row_step(struct sw_list *l)
+{
+	if (!l->by_rv)
+		return sqlite3_step(l->st);
+	if (l->next_id == l->n_ids)
+		return SQLITE_DONE;
+	sqlite3_reset(l->st);
+	sqlite3_bind_int64(l->st, 1, l->ids[l->next_id++]);
+	int rc = sqlite3_step(l->st);
+	return rc == SQLITE_DONE ? SQLITE_CORRUPT : rc; /* it was there in this very snapshot */
 }
 
 static size_t text_add(struct sw_list *l, const void *at, size_t n)
@@ -117,42 +167,48 @@ static size_t text_add(struct sw_list *l, const void *at, size_t n)
 	return offset;
 }
 
+static bool item_room(struct sw_list *l)
+{
+	if (l->n < l->cap)
+		return true;
+	size_t cap = l->cap ? l->cap * 2 : 128;
+	void *more = realloc(l->items, cap * sizeof(*l->items));
+	if (!more)
+		return false;
+	l->items = more;
+	l->cap = cap;
+	return true;
+}
+
+/* false: out of memory. Items hold offsets for now, as pointers would move with the buffer. */
 static bool item_add(struct sw_list *l)
 {
-	if (l->n == l->cap) {
-		size_t cap = l->cap ? l->cap * 2 : 128;
-		void *more = realloc(l->items, cap * sizeof(*l->items));
-		if (!more)
-			return false;
-		l->items = more;
-		l->cap = cap;
+	const char *bytes = sqlite3_column_blob(l->st, 3);
+	size_t len = (size_t)sqlite3_column_bytes(l->st, 3);
+	sw_buf_reset(&l->picked);
+	if (l->pick && !l->pick(l->filter, bytes, len, &l->picked))
+		return true;
+	if (!sw_buf_ok(&l->picked) || !item_room(l))
+		return false;
+	if (l->picked.len) {
+		bytes = l->picked.at;
+		len = l->picked.len;
 	}
 	struct sw_list_item *it = &l->items[l->n];
-	size_t len = (size_t)sqlite3_column_bytes(l->st, 3);
-	/* Offsets, as pointers would move with the buffer. */
 	it->ns = (const char *)text_add(l, sqlite3_column_text(l->st, 0), (size_t)sqlite3_column_bytes(l->st, 0));
 	it->name = (const char *)text_add(l, sqlite3_column_text(l->st, 1), (size_t)sqlite3_column_bytes(l->st, 1));
 	it->rv = (uint64_t)sqlite3_column_int64(l->st, 2);
-	it->bytes = (const char *)text_add(l, sqlite3_column_blob(l->st, 3), len);
+	it->bytes = (const char *)text_add(l, bytes, len);
 	it->len = len;
 	l->n++;
 	l->sent++;
 	return sw_buf_ok(&l->text);
 }
 
-static bool row_kept(const struct sw_list *l)
-{
-	return !l->keep || l->keep(l->filter, sqlite3_column_blob(l->st, 3), (size_t)sqlite3_column_bytes(l->st, 3));
-}
-
 static void page_fill(struct sw_list *l)
 {
 	while (l->text.len < l->max_bytes || l->n == 0) {
-		if (l->limit && l->sent >= l->limit) {
-			l->ended = true;
-			return;
-		}
-		int rc = sqlite3_step(l->st);
+		int rc = l->limit && l->sent >= l->limit ? SQLITE_DONE : row_step(l);
 		if (rc == SQLITE_DONE) {
 			l->ended = true;
 			return;
@@ -161,7 +217,7 @@ static void page_fill(struct sw_list *l)
 			l->err = store_sql_err(l->conn->db, rc, "reading a list");
 			return;
 		}
-		if (row_kept(l) && !item_add(l)) {
+		if (!item_add(l)) {
 			l->err = sw_err(SW_E_NOMEM, "store: out of memory");
 			return;
 		}
@@ -197,8 +253,12 @@ static void list_destroy(struct sw_list *l)
 			sqlite3_exec(l->conn->db, "COMMIT", NULL, NULL, NULL);
 		conn_release(s, l->conn);
 	}
+	if (l->release)
+		l->release(l->filter);
 	sw_buf_fini(&l->text);
+	sw_buf_fini(&l->picked);
 	free(l->items);
+	free(l->ids);
 	free(l->resource);
 	free(l->ns);
 	free(l->after_ns);
@@ -251,12 +311,15 @@ struct sw_err sw_store_list(struct sw_store *s, const struct sw_list_cfg *cfg, s
 	l->after_name = sw_strdup(cfg->after_name);
 	l->limit = cfg->limit;
 	l->max_bytes = cfg->max_bytes ? cfg->max_bytes : LIST_PAGE_BYTES;
-	l->keep = cfg->keep;
+	l->by_rv = cfg->by_rv;
+	l->pick = cfg->pick;
 	l->filter = cfg->filter;
+	l->release = cfg->release;
 	l->on_page = on_page;
 	l->owner = owner;
 	l->work.data = l;
 	sw_buf_init(&l->text, SIZE_MAX);
+	sw_buf_init(&l->picked, SIZE_MAX);
 	s->shell_refs++;
 	*out = l;
 	if (conn) {

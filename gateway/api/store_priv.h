@@ -86,7 +86,7 @@ struct committer {
 struct read_conn {
 	struct read_conn *next;
 	sqlite3 *db;
-	sqlite3_stmt *all, *one_ns, *rv;
+	sqlite3_stmt *all, *one_ns, *rv, *ids, *by_id;
 };
 
 struct sw_sub {

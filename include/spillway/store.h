@@ -25,6 +25,7 @@
 #define SPILLWAY_STORE_H
 
 #include <stdint.h>
+#include "spillway/buf.h"
 #include "spillway/err.h"
 #include "spillway/loop.h"
 #include "spillway/metrics.h"
@@ -75,9 +76,12 @@ struct sw_list_cfg {
 	const char *after_ns, *after_name;  /* continue behind this key, or NULL */
 	size_t limit;                       /* objects in all; 0: no limit */
 	size_t max_bytes;                   /* a page; 0: 256 KiB */
-	/* Runs on a pool thread; must be pure. Keep this object? NULL: all. */
-	bool (*keep)(const void *filter, const char *bytes, size_t len);
-	const void *filter;                 /* lent until sw_store_list_free() */
+	bool by_rv;                         /* oldest change first, instead of key order; without after_* */
+	/* Runs on a pool thread, one object at a time: touch nothing but filter. false leaves the object out. What it writes
+	 * to out, if anything, takes the place of the object's bytes in the page. NULL: all, as they are. */
+	bool (*pick)(void *filter, const char *bytes, size_t len, struct sw_buf *out);
+	void *filter;
+	void (*release)(void *filter);      /* once no thread uses it any more (after sw_store_list_free()); or NULL */
 };
 __attribute__((warn_unused_result))
 struct sw_err sw_store_list(struct sw_store *s, const struct sw_list_cfg *cfg, sw_page_fn *on_page, void *owner, struct sw_list **out);

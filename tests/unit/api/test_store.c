@@ -284,9 +284,9 @@ static void on_page(void *owner, struct sw_err err, const struct sw_page *page)
 	sw_store_list_next(li->l);
 }
 
-static bool keep_even(const void *filter, const char *bytes, size_t len)
+static bool keep_even(void *filter, const char *bytes, size_t len, struct sw_buf *out)
 {
-	(void)filter;
+	(void)filter, (void)out;
 	return bytes[len - 2] % 2 == 0;
 }
 
@@ -339,12 +339,53 @@ Test(store, lists_take_namespace_limit_continuation_and_filter)
 		const struct list_row *r = &list_rows[i];
 		struct lister li = { .f = &f };
 		struct sw_list_cfg cfg = { .resource = "jobs.batch", .ns = r->ns, .after_ns = r->after_ns, .after_name = r->after,
-		                           .limit = r->limit, .keep = r->even ? keep_even : NULL };
+		                           .limit = r->limit, .pick = r->even ? keep_even : NULL };
 		cr_assert(!sw_failed(sw_store_list(f.s, &cfg, on_page, &li, &li.l)));
 		cr_assert(sw_loop_until(f.loop, &li.done, 5000));
 		cr_expect_eq(li.n, r->want, "%s", r->what);
 		sw_store_list_free(li.l);
 	}
+	fix_fini(&f);
+}
+
+static bool shout(void *filter, const char *bytes, size_t len, struct sw_buf *out)
+{
+	(void)bytes, (void)len;
+	sw_buf_puts(out, "!");
+	++*(int *)filter;
+	return true;
+}
+
+static void count_release(void *filter) { *(int *)filter += 1000; }
+
+static void on_shout(void *owner, struct sw_err err, const struct sw_page *page)
+{
+	bool *done = owner;
+	cr_assert(!sw_failed(err), "%s", err.text);
+	for (size_t i = 0; i < page->n; i++) {
+		cr_assert_str_eq(page->items[i].bytes, "!");
+		cr_assert_eq(page->items[i].len, 1);
+		cr_assert(i == 0 || page->items[i].rv > page->items[i - 1].rv, "order of versions");
+	}
+	cr_assert_str_eq(page->items[page->n - 1].name, "j0003", "the last one changed comes last");
+	*done = page->last;
+}
+
+Test(store, a_list_by_version_with_bytes_made_on_the_pool)
+{
+	struct fix f;
+	fix_init(&f);
+	fill(&f, 20);
+	put_now(&f, "j0003", "\"}", SW_RV_ANY);
+	int calls = 0;
+	bool done = false;
+	struct sw_list *l = NULL;
+	struct sw_list_cfg cfg = { .resource = "jobs.batch", .by_rv = true, .pick = shout, .filter = &calls, .release = count_release };
+	cr_assert(!sw_failed(sw_store_list(f.s, &cfg, on_shout, &done, &l)));
+	cr_assert(sw_loop_until(f.loop, &done, 5000));
+	cr_assert_eq(calls, 20);
+	sw_store_list_free(l);
+	cr_assert_eq(calls, 1020);
 	fix_fini(&f);
 }
 
