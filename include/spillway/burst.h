@@ -9,6 +9,8 @@
  *
  * Idle: a burst node that was empty for idle_release_ms, whose pool is above min, and that no reservation or
  * pending demand could use, is cordoned, checked empty with a fresh read, and released by instance id.
+ *
+ * Ownership  free it before the workers, and both before the manager closes, with no turn of the loop between.
  */
 #ifndef SPILLWAY_BURST_H
 #define SPILLWAY_BURST_H
@@ -28,15 +30,19 @@ struct sw_burst_options {
 __attribute__((warn_unused_result)) struct sw_err sw_burst_new(const struct sw_burst_options *opt, struct sw_burst **out);
 void sw_burst_free(struct sw_burst *b);
 
-/* This workload waits for `nodes` more nodes of the pool. Idempotent; replaces its earlier demand anywhere. */
+/*
+ * This workload waits for `nodes` more nodes of the pool: what sw_worker_reserve() said is missing, nodes on their way included.
+ * Idempotent; replaces its earlier demand anywhere; 0 ends it. Reserve first: not more is bought than all
+ * reservations of the pool need packed together (sw_worker_pool_missing()).
+ */
 void sw_burst_want(struct sw_burst *b, const char *key, const char *cluster, const char *pool, int nodes);
 void sw_burst_unwant(struct sw_burst *b, const char *key);
 
 struct sw_burst_view {
-	int growing;                 /* nodes asked for that are not Ready yet */
+	int growing;                 /* nodes asked for that cannot be used yet */
 	int64_t stockout_until_ms;   /* Unix; 0: none */
 	const char *refused;         /* why it would not grow now (limit, price unknown, max), or NULL; lent until the loop turns */
-	double committed_hour;       /* USD per hour of all burst nodes that exist or are asked for */
+	double committed_hour;       /* USD per hour of all burst nodes that exist or are asked for; NAN: not known */
 };
 /* Would n more nodes be bought? Changes nothing. */
 struct sw_burst_view sw_burst_look(struct sw_burst *b, const char *cluster, const char *pool, int nodes);
