@@ -169,6 +169,8 @@ static void files_note(struct sw_cred *c, struct sw_err e)
 		sw_log(WARN, "auth", "credential file cannot be used", "kubeconfig=\"%s\" error=\"%s\" kept=%s", c->kc->name, e.text,
 		       files_usable(c) ? "the last good one" : "none");
 	c->files = e;
+	if (sw_failed(e))
+		c->files.code = SW_E_IO; /* whatever it is, somebody may put it right: try again */
 }
 
 static void files_refresh(struct sw_cred *c, bool force)

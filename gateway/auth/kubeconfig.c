@@ -6,6 +6,7 @@
  * "certificate-authority-date" must not end in a connection that trusts something else. Only the chosen
  * context, its cluster and its user are judged; the rest of the file belongs to others.
  */
+#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 #include "auth_priv.h"
@@ -147,7 +148,7 @@ static struct sw_err server_check(const struct sw_yaml *y, json_t *map, const ch
 
 	if (!kc->server)
 		return yaml_err(y, map, "%s.server: found none, expected a URL such as https://host:6443", path);
-	if (!starts_with_any(kc->server, schemes, 2) || strpbrk(kc->server, "?# \t\r\n") || !strchr(kc->server, '/')[2])
+	if (!starts_with_any(kc->server, schemes, 2) || strpbrk(kc->server, "?#@ \t\r\n") || !strchr(kc->server, '/')[2])
 		return yaml_err(y, at, "%s.server: found \"%.120s\", expected a URL such as https://host:6443", path, kc->server);
 	len = strlen(kc->server);
 	while (len > 0 && kc->server[len - 1] == '/')
@@ -226,11 +227,21 @@ static struct sw_err user_refuse(const struct sw_yaml *y, json_t *map, const cha
 	return SW_OK;
 }
 
+/* "http://127.0.0.1.example.org" is not. */
 static bool is_loopback(const char *server)
 {
-	static const char *const local[] = { "http://127.", "http://localhost", "http://[::1]" };
+	const char *host = server + strlen("http://");
+	size_t len = *host == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":/");
+	char text[64];
+	struct in_addr a;
 
-	return starts_with_any(server, local, 3);
+	if (len >= sizeof text)
+		return false;
+	memcpy(text, host, len);
+	text[len] = '\0';
+	if (inet_pton(AF_INET, text, &a) == 1)
+		return ntohl(a.s_addr) >> 24 == 127;
+	return strcmp(text, "localhost") == 0 || strcmp(text, "[::1]") == 0;
 }
 
 static struct sw_err user_check(const struct sw_yaml *y, json_t *map, const char *path, const struct sw_kubeconfig *kc)
