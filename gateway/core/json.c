@@ -158,6 +158,11 @@ void sw_json_del(json_t *o, const char *dotted)
 
 	while ((dotted = segment(dotted, key)))
 		o = sw_json_key(o, key);
+	sw_json_del_key(o, key);
+}
+
+void sw_json_del_key(json_t *o, const char *key)
+{
 	if (json_object_is_type(o, json_type_object))
 		json_object_object_del(o, key);
 }

@@ -73,6 +73,6 @@ void kinds_drop_labels(json_t *template, const char *const *labels)
 {
 	json_t *have = sw_json_at(template, "metadata.labels");
 
-	for (; have && *labels; labels++)
-		json_object_object_del(have, *labels);
+	for (; *labels; labels++)
+		sw_json_del_key(have, *labels);
 }

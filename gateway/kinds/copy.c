@@ -17,13 +17,11 @@ static void drop_foreign(const struct sw_kind *k, json_t *copy)
 	json_t *m = sw_json_key(copy, "metadata"), *notes = sw_json_at(copy, "metadata.annotations");
 	char ttl[96];
 
-	for (size_t i = 0; m && i < sizeof(meta) / sizeof(*meta); i++)
-		json_object_object_del(m, meta[i]);
-	if (notes) { /* a copy of the whole object, meant for the manager's kubectl users */
-		json_object_object_del(notes, "kubectl.kubernetes.io/last-applied-configuration");
-		json_object_object_del(notes, SW_ANN_STOPPED);
-	}
-	json_object_object_del(copy, "status");
+	for (size_t i = 0; i < sizeof(meta) / sizeof(*meta); i++)
+		sw_json_del_key(m, meta[i]);
+	sw_json_del_key(notes, "kubectl.kubernetes.io/last-applied-configuration"); /* the whole object, for the manager's kubectl */
+	sw_json_del_key(notes, SW_ANN_STOPPED);
+	sw_json_del_key(copy, "status");
 	snprintf(ttl, sizeof(ttl), "%.*s.ttlSecondsAfterFinished", (int)(strrchr(k->suspend_path, '.') - k->suspend_path), k->suspend_path);
 	sw_json_del(copy, ttl); /* honoured where the user looks; the copy goes when its result is home */
 }

@@ -50,6 +50,7 @@ void sw_json_set_bool(json_t *o, const char *dotted, bool value);
 void sw_json_set_label(json_t *o, const char *key, const char *value);
 void sw_json_set_annotation(json_t *o, const char *key, const char *value);
 void sw_json_del(json_t *o, const char *dotted);
+void sw_json_del_key(json_t *o, const char *key);        /* one step, key taken literally; nothing if o is no object (json-c aborts) */
 json_t *sw_json_copy(json_t *o);                         /* gives a deep copy; aborts when out of memory */
 /* printf into a new parsed object; the format must make valid JSON. gives. For fixed shapes. */
 __attribute__((format(printf, 1, 2))) json_t *sw_json_fmt(const char *fmt, ...);

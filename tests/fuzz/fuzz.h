@@ -42,7 +42,7 @@ void fuzz_parts_free(struct fuzz_parts *p);
 /* Parses one part, or NULL if it is no JSON object. gives. */
 json_t *fuzz_object(const struct fuzz_parts *p, int i);
 
-/* What we print must be read again, and printed again without a change; exact: as an equal object (the double "3." of YAML
+/* What we print must be read again; exact: as an equal object, printed in the same way (the double "3." of YAML
  * is printed as 3, which is read as an integer). */
 void fuzz_json_again(json_t *o, bool exact);
 

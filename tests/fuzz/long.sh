@@ -14,4 +14,4 @@ ASAN_OPTIONS=abort_on_error=0:detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1 ni
 	-max_total_time="$seconds" -max_len=8192 -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 -verbosity=1 \
 	-artifact_prefix="$found" "$kept" "tests/fuzz/corpus/$target" >"build/fuzz/found/$target.log" 2>&1 || {
 	grep -vE '(REDUCE|NEW|pulse) ' "build/fuzz/found/$target.log" | tail -60; exit 1; }
-grep -E 'stat::|cov:' "build/fuzz/found/$target.log" | tail -3
+grep -aE 'stat::|cov:' "build/fuzz/found/$target.log" | tail -3

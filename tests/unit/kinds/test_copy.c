@@ -62,3 +62,24 @@ Test(kinds_copy, every_template_of_a_training_job_gets_its_identity)
 	json_object_put(copy);
 	json_object_put(job);
 }
+
+/* json-c ends the process when it is told to delete a key of something that is no object. */
+static const char *const misshapen[] = {
+	"{'metadata':[],'spec':{'template':{'metadata':{'labels':[]}}}}",
+	"{'metadata':{'annotations':[1],'labels':'x'},'spec':{'template':{'metadata':7}}}",
+	"{'metadata':'x','spec':{'template':[]}}",
+	"{'metadata':{},'spec':[]}",
+};
+
+Test(kinds_copy, a_misshapen_job_gives_a_copy_with_an_identity)
+{
+	struct sw_copy_spec spec = { .origin = "o", .workload_key = "ns/w", .owner_uid = "U", .attempt = 1 };
+
+	for (size_t i = 0; i < sizeof(misshapen) / sizeof(*misshapen); i++) {
+		json_t *job = json_of(misshapen[i]), *copy = sw_kind_copy(&sw_kind_job, job, &spec);
+
+		cr_expect_str_eq(sw_json_label(copy, SW_LABEL_ORIGIN), "o", "row %zu", i);
+		json_object_put(copy);
+		json_object_put(job);
+	}
+}
