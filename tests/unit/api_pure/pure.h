@@ -4,6 +4,7 @@
 #define TESTS_API_PURE_H
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "spillway/schema.h"
