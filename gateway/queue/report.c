@@ -12,6 +12,13 @@ static const struct item *find(const struct sw_queue *q, const char *key)
 	return sw_keymap_find(&q->items, key);
 }
 
+enum sw_queue_place sw_queue_place(const struct sw_queue *q, const char *key)
+{
+	const struct item *it = find(q, key);
+
+	return !it ? SW_QUEUE_ABSENT : it->where == ADMITTED ? SW_QUEUE_HOLDS : SW_QUEUE_WAITS;
+}
+
 static void why_orphan(struct sw_queue *q, const struct item *it)
 {
 	const struct lqueue *lq = it->lq;

@@ -14,7 +14,8 @@
  *   schedulingStats.evictions[].count              their sum + 1 is the attempt
  *
  * Async contract as in http.h: done once, never from inside, nothing after cancel; here calls
- * cannot be cancelled one by one, but none is made after close(). Every call is idempotent.
+ * cannot be cancelled one by one, but none is made after close(). Every call is idempotent. An error found at once is
+ * returned, and done is then not called. done may be NULL.
  */
 #ifndef SPILLWAY_MANAGER_H
 #define SPILLWAY_MANAGER_H
@@ -40,11 +41,12 @@ struct sw_workload {
 	int64_t created_ms;
 	int32_t priority;
 	unsigned attempt;       /* 1, 2, ... */
+	bool nominated;         /* nominatedClusterNames is not empty: offers may exist */
 	enum sw_check check;
 	bool active;            /* spec.active, and its queue not stopped */
 	bool reserved;          /* QuotaReserved */
 	bool evicted;           /* Evicted: the copy must go, then released() */
-	bool finished;
+	bool finished;          /* the copy may go; the row goes with RELEASED */
 	bool deleting;          /* the job is being deleted, or is gone */
 	bool suspended_by_user; /* the user set spec.suspend on a job of ours */
 };
@@ -66,7 +68,9 @@ enum sw_change_op {
 	SW_CHANGE_MESSAGE,   /* message only (waiting: why, until when) */
 	SW_CHANGE_WIN,       /* clusterName = cluster, nominated cleared, check Ready, message: THE decision. One write. */
 	SW_CHANGE_EVICT,     /* Evicted, reason; the attempt is over. Winner kept until released */
-	SW_CHANGE_RELEASED,  /* the copy is gone (or fenced): quota returned, winner cleared, attempt + 1, back in the queue */
+	/* The copy is gone (or fenced). Evicted (or still reserved, then it is evicted by the way): quota returned, winner
+	 * cleared, attempt + 1, back in the queue. Finished or deleting: the Workload is let go (finalizer removed). */
+	SW_CHANGE_RELEASED,
 	SW_CHANGE_REJECT,    /* never: check Rejected, Workload inactive; only for what no change of the world can cure */
 };
 struct sw_change {
@@ -91,9 +95,11 @@ struct sw_manager_ops {
 	struct sw_err (*read)(struct sw_manager *m, const char *key, sw_manager_read_fn *done, void *owner);
 	/* Compare-and-set: CONFLICT if the Workload is not at rv any more (then on_change comes or came). Durable before done. */
 	struct sw_err (*change)(struct sw_manager *m, const char *key, uint64_t rv, const struct sw_change *c, sw_manager_fn *done, void *owner);
-	/* status of the user's job := status_home(copy's status). Only if the job still has job_uid. job_status lent. */
+	/* status of the user's job := status_home(copy's status). Only if the job still has job_uid (else MISSING) and the
+	 * Workload has a winner (else CONFLICT: a late report of an attempt that is over). copy_status lent. */
 	struct sw_err (*sync_status)(struct sw_manager *m, const char *key, const char *job_uid, json_t *copy_status, sw_manager_fn *done, void *owner);
-	/* The last status, Workload Finished (Succeeded | Failed, message): together or recoverable. */
+	/* The last status, Workload Finished (Succeeded | Failed, message): together or recoverable. If the copy's status does
+	 * not say the end (the copy is lost), outcome and message say it. */
 	struct sw_err (*finish)(struct sw_manager *m, const char *key, const char *job_uid, json_t *copy_status, enum sw_outcome outcome,
 	                        const char *message, sw_manager_fn *done, void *owner);
 	/* On the user's job. Fire and forget, aggregated. */
@@ -104,7 +110,7 @@ struct sw_manager_ops {
 	void (*notes)(struct sw_manager *m, const char *prefix, void (*fn)(void *owner, const char *name, json_t *value), void *owner);
 
 	/* Optional (NULL where the manager shows no pods). The pod as seen on the worker; made read-only and owned by
-	 * the user's job. pod NULL with a name: gone from the worker (kept here if the job finished). */
+	 * the user's job. A pod without a spec ({"metadata":{"name":...}}): gone from the worker (kept here if the job finished). */
 	struct sw_err (*mirror_pod)(struct sw_manager *m, const char *key, const char *job_uid, const char *cluster, json_t *pod, sw_manager_fn *done, void *owner);
 	/* Bounded tail of one container's log, kept for `logs` after the copy is gone. */
 	struct sw_err (*keep_log)(struct sw_manager *m, const char *ns, const char *pod, const char *container, const char *bytes, size_t n,

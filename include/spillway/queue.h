@@ -43,6 +43,9 @@ void sw_queue_put(struct sw_queue *q, const struct sw_queue_item *item);
 void sw_queue_put_admitted(struct sw_queue *q, const struct sw_queue_item *item, const char *cluster_queue, const char *const *flavors);
 void sw_queue_remove(struct sw_queue *q, const char *key); /* waiting or admitted: quota returns */
 
+enum sw_queue_place { SW_QUEUE_ABSENT, SW_QUEUE_WAITS, SW_QUEUE_HOLDS };
+enum sw_queue_place sw_queue_place(const struct sw_queue *q, const char *key);
+
 struct sw_queue_pick { const char *key, *cluster_queue; const char *flavor[16]; /* per amount of the item */ };
 /* The next workload that may run now, already counted as admitted; false: none. Call until false. Lent until the next call. */
 bool sw_queue_next(struct sw_queue *q, int64_t now_ms, struct sw_queue_pick *out);
