@@ -188,9 +188,9 @@ static json_t *namespace_check(struct write *w, const char *name)
 static json_t *admit(struct write *w, json_t *o, json_t *old)
 {
 	const struct sw_api_options *opt = &w->api->opt;
-	for (size_t i = 0; i < opt->n_admit && !w->sub; i++) {
+	for (size_t i = 0; i < opt->n_admit; i++) {
 		char warn[256] = "";
-		if (strcmp(opt->admit[i].resource, w->r->id) != 0)
+		if (strcmp(opt->admit[i].resource, w->r->id) != 0 || (w->sub && !opt->admit[i].status_too))
 			continue;
 		struct sw_err e = opt->admit[i].check(opt->owner, o, old, w->user, warn);
 		if (*warn && w->warnings)

@@ -286,8 +286,8 @@ static struct sw_err on_workload(void *owner, json_t *o, json_t *old, const char
 void admit_hooks(struct emb *m, struct sw_api_options *opt)
 {
 	static const struct sw_admit others[] = {
-		{ CLUSTER_QUEUES, on_cluster_queue }, { LOCAL_QUEUES, on_local_queue }, { FLAVORS, on_flavor }, { CHECKS, on_check },
-		{ WORKLOADS, on_workload },
+		{ CLUSTER_QUEUES, on_cluster_queue, false }, { LOCAL_QUEUES, on_local_queue, false }, { FLAVORS, on_flavor, false },
+		{ CHECKS, on_check, false }, { WORKLOADS, on_workload, true },
 	};
 	size_t n = 0, n_others = sizeof(others) / sizeof(*others), kinds = 0;
 
@@ -295,7 +295,7 @@ void admit_hooks(struct emb *m, struct sw_api_options *opt)
 		kinds++;
 	m->admit = sw_calloc(kinds + n_others, sizeof(*m->admit));
 	for (size_t i = 0; i < kinds; i++)
-		m->admit[n++] = (struct sw_admit){ sw_kind_at(i)->resource, on_job };
+		m->admit[n++] = (struct sw_admit){ sw_kind_at(i)->resource, on_job, false };
 	for (size_t i = 0; i < n_others; i++)
 		m->admit[n++] = others[i];
 	opt->admit = m->admit;

@@ -23,7 +23,12 @@ static struct sw_err create_absent(struct emb *m, json_t *o)
 	sw_bytes_unref(have);
 	if (e.code != SW_E_MISSING)
 		return e;
-	e = sw_api_object_create(m->api, r->id, o, NULL, NULL);
+	json_t *copy = sw_json_copy(o);
+
+	if (r->namespaced)
+		sw_json_set_str(copy, "metadata.namespace", key.ns);
+	e = sw_api_object_create(m->api, r->id, copy, NULL, NULL);
+	json_object_put(copy);
 	return e.code == SW_E_EXISTS ? SW_OK : sw_err_wrap(e, "creating %s %s", r->kind, name);
 }
 

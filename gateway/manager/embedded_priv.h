@@ -173,7 +173,6 @@ struct emb {
 	uint64_t log_seq;
 	size_t log_bytes, log_limit;
 	struct sw_live_logs live;
-	struct log_reply *replies;
 	struct reading *readings;
 
 	bool (*user_ready)(void *owner, char why[128]);

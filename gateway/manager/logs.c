@@ -15,8 +15,6 @@
 
 enum { LOG_TAIL_MAX = 1 << 20, LOGS_MAX = 50000, NAME_MAX_BYTES = 800 };
 
-struct log_reply { UT_hash_handle hh; struct sw_log_reply *reply; }; /* answered by the live source */
-
 /* ---- what is kept ------------------------------------------------------------------------------ */
 
 static void note_drop(struct emb *m, const char *key)
@@ -155,44 +153,14 @@ struct sw_err logs_load(struct emb *m)
 void logs_free(struct emb *m)
 {
 	struct kept_log *k, *next;
-	struct log_reply *r, *next_r;
 
 	HASH_ITER(hh, m->logs, k, next) {
 		HASH_DEL(m->logs, k);
 		free(k);
 	}
-	HASH_ITER(hh, m->replies, r, next_r) {
-		HASH_DEL(m->replies, r);
-		free(r);
-	}
 }
 
 /* ---- pods/log -------------------------------------------------------------------------------------- */
-
-/* The container that is meant: the one named, or the only one. */
-static struct sw_err container_of(const struct sw_log_request *req, json_t *pod, char buf[260])
-{
-	json_t *list = sw_json_at(pod, "spec.containers");
-	struct sw_buf names;
-
-	snprintf(buf, 260, "%s", req->container ? req->container : "");
-	if (*buf)
-		return SW_OK;
-	if (sw_json_len(list) == 1) {
-		const char *only = sw_json_str(sw_json_idx(list, 0), "name");
-
-		snprintf(buf, 260, "%s", only ? only : "");
-		return SW_OK;
-	}
-	sw_buf_init(&names, 300);
-	for (size_t i = 0; i < sw_json_len(list); i++)
-		sw_buf_printf(&names, "%s%s", i ? " " : "", sw_json_str(sw_json_idx(list, i), "name"));
-	struct sw_err e = sw_err(SW_E_INVALID, "a container name must be specified for pod %s, choose one of: [%s]", req->pod,
-	                         sw_buf_ok(&names) ? names.at : "");
-
-	sw_buf_fini(&names);
-	return e;
-}
 
 /* Where the last `lines` lines begin. */
 static size_t tail_from(const char *text, size_t n, int64_t lines)
@@ -234,54 +202,39 @@ static struct sw_err kept_serve(const struct sw_log_request *req, const struct s
 
 static struct sw_err kept_answer(struct emb *m, const struct sw_log_request *req, struct sw_log_reply *r)
 {
-	char container[260], key[NAME_MAX_BYTES + 300];
+	const char *container = req->container ? req->container : "";
+	char key[NAME_MAX_BYTES + 8];
 	struct sw_bytes *kept = NULL;
-	json_t *pod;
-	uint64_t rv;
-	struct sw_err e = emb_get(m, "pods", req->ns, req->pod, &pod, &rv);
 
-	if (!sw_failed(e))
-		e = container_of(req, pod, container);
-	if (!sw_failed(e) && req->previous)
-		e = sw_err(SW_E_INVALID, "previous terminated container \"%s\" in pod \"%s\" not found", container, req->pod);
-	if (!sw_failed(e)) {
-		snprintf(key, sizeof(key), "log/%s/%s/%s", req->ns, req->pod, container);
-		e = sw_store_note_get(m->store, key, &kept);
-		if (e.code == SW_E_MISSING)
-			e = sw_err(SW_E_MISSING, "no log of container \"%s\" in pod \"%s\" was kept, and it runs on no cluster now", container, req->pod);
-	}
-	if (!sw_failed(e) && kept && kept->len)
+	if (req->previous)
+		return sw_err(SW_E_INVALID, "previous terminated container \"%s\" in pod \"%s\" not found", container, req->pod);
+	if (snprintf(key, sizeof(key), "log/%s/%s/%s", req->ns, req->pod, container) >= (int)sizeof(key))
+		return sw_err(SW_E_INVALID, "log of pod %.100s: its name is too long", req->pod);
+	struct sw_err e = sw_store_note_get(m->store, key, &kept);
+
+	if (e.code == SW_E_MISSING)
+		return sw_err(SW_E_MISSING, "no log of container \"%s\" in pod \"%s\" was kept, and it runs on no cluster now", container, req->pod);
+	if (!sw_failed(e) && kept->len)
 		e = kept_serve(req, kept, r);
 	sw_bytes_unref(kept);
-	json_object_put(pod);
 	return e;
 }
 
+/* What is kept is answered at once, so a reply that is stopped is the live source's. */
 void logs_start(void *owner, const struct sw_log_request *req, struct sw_log_reply *r)
 {
 	struct emb *m = owner;
-	struct log_reply *live;
 
-	if (!m->live.has || !m->live.has(m->live.owner, req->ns, req->pod)) {
+	if (m->live.has && m->live.has(m->live.owner, req->ns, req->pod))
+		m->live.source.start(m->live.owner, req, r);
+	else
 		sw_log_reply_end(r, kept_answer(m, req, r));
-		return;
-	}
-	live = sw_calloc(1, sizeof(*live));
-	live->reply = r;
-	HASH_ADD_PTR(m->replies, reply, live);
-	m->live.source.start(m->live.owner, req, r);
 }
 
 void logs_stop(void *owner, struct sw_log_reply *r)
 {
 	struct emb *m = owner;
-	struct log_reply *live;
 
-	HASH_FIND_PTR(m->replies, &r, live);
-	if (!live)
-		return;
-	HASH_DEL(m->replies, live);
-	free(live);
 	if (m->live.source.stop)
 		m->live.source.stop(m->live.owner, r);
 }

@@ -160,36 +160,36 @@ static void on_commit(void *owner, struct sw_err e, uint64_t rv)
 
 /* ---- writing ------------------------------------------------------------------------------------ */
 
-static void member(struct sw_buf *b, const char *key, json_t *v, bool *first)
+static void members(struct sw_buf *b, json_t *o, const char *skip_a, const char *skip_b, const char *skip_c)
 {
-	if (!*first)
+	if (!json_object_is_type(o, json_type_object))
+		return;
+	json_object_object_foreach(o, key, v) {
+		if (strcmp(key, skip_a) == 0 || strcmp(key, skip_b) == 0 || strcmp(key, skip_c) == 0)
+			continue;
 		sw_buf_putc(b, ',');
-	*first = false;
-	sw_buf_json_str(b, key);
-	sw_buf_putc(b, ':');
-	sw_buf_json(b, v);
+		sw_buf_json_str(b, key);
+		sw_buf_putc(b, ':');
+		sw_buf_json(b, v);
+	}
 }
 
-/* The text with metadata last and resourceVersion last in it: returns the length up to where its digits go. */
+/* The text in the order in which the API server stores it. Returns the length up to where resourceVersion's digits go. */
 static size_t object_text(struct sw_buf *b, json_t *o)
 {
-	json_t *meta = sw_json_key(o, "metadata");
-	bool first = true, first_meta = true;
 	size_t at;
 
-	sw_buf_putc(b, '{');
-	json_object_object_foreach(o, key, v) {
-		if (strcmp(key, "metadata") != 0)
-			member(b, key, v, &first);
-	}
-	sw_buf_puts(b, first ? "\"metadata\":{" : ",\"metadata\":{");
-	json_object_object_foreach(meta, mkey, mv) {
-		if (strcmp(mkey, "resourceVersion") != 0)
-			member(b, mkey, mv, &first_meta);
-	}
-	sw_buf_puts(b, first_meta ? "\"resourceVersion\":\"" : ",\"resourceVersion\":\"");
+	sw_buf_puts(b, "{\"kind\":");
+	sw_buf_json_str(b, sw_json_str(o, "kind"));
+	sw_buf_puts(b, ",\"apiVersion\":");
+	sw_buf_json_str(b, sw_json_str(o, "apiVersion"));
+	sw_buf_puts(b, ",\"metadata\":{\"resourceVersion\":\"");
 	at = b->len;
-	sw_buf_puts(b, "\"}}");
+	sw_buf_putc(b, '"');
+	members(b, sw_json_key(o, "metadata"), "resourceVersion", "", "");
+	sw_buf_putc(b, '}');
+	members(b, o, "kind", "apiVersion", "metadata");
+	sw_buf_putc(b, '}');
 	return at;
 }
 

@@ -27,6 +27,7 @@ struct sw_api;
 struct sw_admit {
 	const char *resource; /* "jobs.batch" */
 	struct sw_err (*check)(void *owner, json_t *object, json_t *old, const char *user, char warn[256]);
+	bool status_too; /* writes of the status subresource as well */
 };
 /* Streams pods/log: give bytes with sw_log_reply_*; the embedded manager proxies, the simulator prints. */
 struct sw_log_request { const char *ns, *pod, *container; bool follow, timestamps, previous; int64_t tail_lines /* -1: all */, since_s /* -1 */, limit_bytes; };
