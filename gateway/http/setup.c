@@ -121,7 +121,7 @@ static void setup_limits(struct sw_call *c, const struct sw_request *req)
 	curl_easy_setopt(h, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT_MS, req->connect_timeout_ms ? req->connect_timeout_ms : HTTP_CONNECT_MS);
 	curl_easy_setopt(h, CURLOPT_TIMEOUT_MS, req->timeout_ms);
-	curl_easy_setopt(h, CURLOPT_BUFFERSIZE, 64L * 1024);
+	curl_easy_setopt(h, CURLOPT_BUFFERSIZE, 16L * 1024); /* curl reads up to 100 of them in one go */
 	if (!req->on_chunk)
 		curl_easy_setopt(h, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)c->body.max);
 	curl_easy_setopt(h, CURLOPT_TCP_KEEPALIVE, 1L);
@@ -147,7 +147,9 @@ static void setup_connection(struct sw_call *c, const struct sw_request *req)
 		curl_easy_setopt(h, CURLOPT_FORBID_REUSE, 1L);
 	} else {
 		curl_easy_setopt(h, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-		curl_easy_setopt(h, CURLOPT_PIPEWAIT, 1L);
+		/* wait for a handshake under way, which tells whether the connection can be shared; without TLS only
+		 * the first whole answer would tell */
+		curl_easy_setopt(h, CURLOPT_PIPEWAIT, strncmp(req->url, "https", 5) == 0 ? 1L : 0L);
 	}
 }
 
