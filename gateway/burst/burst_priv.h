@@ -82,7 +82,7 @@ struct want {
 
 /* ---- idle nodes ---------------------------------------------------------------------------- */
 
-enum idle_state { IDLE_CORDONING, IDLE_SETTLING, IDLE_CHECKING, IDLE_EMPTY, IDLE_RELEASING, IDLE_RELEASED, IDLE_UNCORDONING };
+enum idle_state { IDLE_CORDONING, IDLE_SETTLING, IDLE_CHECKING, IDLE_EMPTY, IDLE_RELEASING, IDLE_RELEASED, IDLE_UNCORDONING, IDLE_BACK };
 
 struct idle {
 	UT_hash_handle hh;           /* by id */

@@ -4,7 +4,7 @@
  *
  *   CORDONING --seen in the watch--> SETTLING --1 s--> CHECKING --empty--> EMPTY -> RELEASING -> RELEASED --gone--> forgotten
  *       |                               |                  |                 |
- *       +-------- wanted again, or a pod came --------------+-----------------+--> UNCORDONING -> forgotten
+ *       +-------- wanted again, or a pod came --------------+-----------------+--> UNCORDONING -> BACK --seen--> forgotten
  *
  * The second between cordon and check is for the scheduler: it may bind a pod by what it knew a moment ago. After release()
  * was called there is no way back. After a crash a node with our cordon starts over in SETTLING.
@@ -106,7 +106,7 @@ static void on_uncordoned(void *owner, struct sw_err err)
 	} else {
 		struct run *r = run_get(b, i->w, i->pool);
 		r->hold_ms = burst_now(b) + (uint64_t)b->opt.config->idle_release_ms;
-		idle_forget(b, i);
+		idle_goto(i, IDLE_BACK);
 	}
 	sw_burst_kick(b);
 }
@@ -209,7 +209,7 @@ static void step(struct idle *i, const struct sw_node *node)
 		idle_forget(i->b, i);
 		return;
 	}
-	if (i->state != IDLE_UNCORDONING && (!node->empty || burst_has_wants(i->b, sw_worker_name(i->w), i->pool)))
+	if (i->state < IDLE_UNCORDONING && (!node->empty || burst_has_wants(i->b, sw_worker_name(i->w), i->pool)))
 		idle_goto(i, IDLE_UNCORDONING);
 	switch (i->state) {
 	case IDLE_CORDONING:
@@ -231,6 +231,10 @@ static void step(struct idle *i, const struct sw_node *node)
 		break;
 	case IDLE_UNCORDONING:
 		cordon(i, false);
+		break;
+	case IDLE_BACK:
+		if (!node->cordoned)
+			idle_forget(i->b, i);
 		break;
 	default:
 		break;
