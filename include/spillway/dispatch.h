@@ -24,14 +24,23 @@ struct sw_dispatch_options {
 	struct sw_manager *manager;       /* lent, outlives */
 	struct sw_policy *policy;         /* lent */
 };
+/* Calls manager->watch(). Workers and burst are opened when the manager is synced and the installation's identity is
+ * durable; until then sw_dispatch_workers() is NULL. */
 __attribute__((warn_unused_result)) struct sw_err sw_dispatch_new(const struct sw_dispatch_options *opt, struct sw_dispatch **out);
+/* The manager must make no call to us after it: close it before the loop turns again. */
 void sw_dispatch_free(struct sw_dispatch *d);
 
 /* What the command line shows. Each gives a JSON object or array. */
-json_t *sw_dispatch_explain(struct sw_dispatch *d, const char *workload_key); /* plan, step, every candidate with verdict and reason; NULL if unknown */
+/* Plan, step, every candidate with verdict and reason; NULL if unknown. "complete": false while the job is being read:
+ * ask again a moment later. */
+json_t *sw_dispatch_explain(struct sw_dispatch *d, const char *workload_key);
 json_t *sw_dispatch_clusters(struct sw_dispatch *d);
 json_t *sw_dispatch_pools(struct sw_dispatch *d);
-struct sw_workers *sw_dispatch_workers(struct sw_dispatch *d);
+struct sw_workers *sw_dispatch_workers(struct sw_dispatch *d); /* NULL until the identity is durable */
+
+/* The store was restored from an older copy, an operator has read what was found, and says: go on with it. Copies that it
+ * does not know are then garbage (under the brake on mass deletion). INVALID if no cluster has seen a newer store. */
+__attribute__((warn_unused_result)) struct sw_err sw_dispatch_accept_store(struct sw_dispatch *d);
 
 /* Live log of a mirrored pod: which cluster runs it (NULL: none). */
 struct sw_worker *sw_dispatch_pod_worker(struct sw_dispatch *d, const char *ns, const char *pod);

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * candidates.c - where could this job run, at what price, and why not elsewhere
+ *
+ * Every pool of every cluster gets a verdict in words, for the policy and for `explain`:
+ *   never   no change of load or stock can make it fit (model, precision, size, spot, price limit)
+ *   out     not now, and waiting for it would be in vain: the cluster is away, the price unknown
+ *   later   not now, but a plan may wait for it or buy it
+ *   fits    the whole gang would start now
+ */
+#include "dispatch_priv.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "spillway/text.h"
+
+const char *verdict_name(enum verdict v)
+{
+	static const char *const names[] = { [VERDICT_FITS] = "fits", [VERDICT_LATER] = "later", [VERDICT_OUT] = "out", [VERDICT_NEVER] = "never" };
+	return names[v];
+}
+
+__attribute__((format(printf, 3, 4)))
+static void judge(struct option *o, enum verdict v, const char *fmt, ...)
+{
+	va_list ap;
+	char text[400];
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	o->verdict = v;
+	sw_cut(o->why, sizeof o->why, text);
+}
+
+/* ---- what the pool is ----------------------------------------------------------- */
+
+static void count_nodes(struct option *o, const struct sw_pool *p)
+{
+	const struct sw_node *nodes;
+	size_t n = sw_worker_nodes(o->w, &nodes);
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(nodes[i].pool, p->name) != 0)
+			continue;
+		o->c.total += *o->c.model ? nodes[i].gpu_total : nodes[i].cpu_total / 1000;
+		if (nodes[i].usable)
+			o->c.free += *o->c.model ? nodes[i].gpu_free : nodes[i].cpu_free / 1000;
+	}
+}
+
+/* Does the gang fit on the pool's present nodes if they were all empty? */
+static bool fits_when_empty(struct sw_worker *w, const struct sw_pool *p, const struct sw_demand *d)
+{
+	const struct sw_node *nodes;
+	size_t n = sw_worker_nodes(w, &nodes), mine = 0;
+	struct sw_node *empty = sw_calloc(n + 1, sizeof *empty);
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(nodes[i].pool, p->name) != 0)
+			continue;
+		struct sw_node *e = &empty[mine++];
+		*e = nodes[i];
+		e->cpu_free = e->cpu_total;
+		e->memory_free = e->memory_total;
+		e->gpu_free = e->gpu_total;
+		e->pods_free = e->pods_total;
+		e->usable = e->empty = true;
+	}
+	bool fits = sw_pack(empty, mine, d->sets, d->n_sets, NULL, NULL) == 0;
+	free(empty);
+	return fits;
+}
+
+/* How many of the pool's nodes the gang takes, as a share: a quarter of a node costs a quarter. */
+static double nodes_taken(const struct sw_pool *p, const struct sw_demand *d)
+{
+	double gpus = 0, cpu = 0, memory = 0;
+	for (size_t i = 0; i < d->n_sets; i++) {
+		double n = d->sets[i].count;
+		gpus += n * (double)d->sets[i].gpus;
+		cpu += n * (double)d->sets[i].cpu_milli;
+		memory += n * (double)d->sets[i].memory_bytes;
+	}
+	double share = p->gpus ? gpus / p->gpus : 0;
+	share = fmax(share, p->cpu_milli ? cpu / (double)p->cpu_milli : 0);
+	return fmax(share, p->memory_bytes ? memory / (double)p->memory_bytes : 0);
+}
+
+/* Unknown and stale prices are NAN. What nobody buys may have no price and no date. */
+static void price(const struct sw_dispatch *d, struct option *o, const struct sw_pool *p, const struct sw_demand *demand)
+{
+	int64_t age = sw_loop_wall(d->opt.loop) - p->priced_at_ms;
+	bool stale = p->growable && (p->priced_at_ms <= 0 || age > d->opt.config->price_max_age_ms);
+	o->c.price_age_ms = age > 0 ? age : 0;
+	o->c.price_hour = stale ? NAN : p->price_hour * fmax(nodes_taken(p, demand), o->c.nodes_needed > 0 ? o->c.nodes_needed : 0);
+}
+
+/* ---- verdicts ---------------------------------------------------------------------- */
+
+static bool never_by_gpu(const struct sw_dispatch *d, struct option *o, const struct sw_pool *p, const struct sw_demand *demand)
+{
+	char buf[160];
+	const struct sw_gpu *gpu = *o->c.model ? sw_catalog_gpu(d->opt.catalog, o->c.model) : NULL;
+	const char *why = gpu ? sw_demand_refuses(demand, gpu, buf, sizeof buf) : NULL;
+	if (demand->gpus == 0 && *o->c.model && p->growable)
+		judge(o, VERDICT_NEVER, "nodes with %s are not bought for a job without GPUs", o->c.model);
+	else if (demand->gpus == 0)
+		return false;
+	else if (!*o->c.model)
+		judge(o, VERDICT_NEVER, "it has no GPUs");
+	else if (!gpu)
+		judge(o, VERDICT_NEVER, "GPU model %s is not in the catalog", o->c.model);
+	else if (why)
+		judge(o, VERDICT_NEVER, "%s", why);
+	else
+		return false;
+	return true;
+}
+
+static bool never_by_wish(struct option *o, const struct sw_pool *p, const struct sw_demand *demand)
+{
+	if (demand->spot == SW_SPOT_NEVER && p->spot)
+		judge(o, VERDICT_NEVER, "spot nodes, which the job does not allow (spillway.dev/spot)");
+	else if (demand->spot == SW_SPOT_REQUIRE && !p->spot)
+		judge(o, VERDICT_NEVER, "not spot, which the job requires");
+	else if (o->c.price_hour > demand->max_price)
+		judge(o, VERDICT_NEVER, "$%.2f per hour is over the job's max-price of $%.2f", o->c.price_hour, demand->max_price);
+	else
+		return false;
+	return true;
+}
+
+static bool never_by_size(struct option *o, const struct sw_pool *p, const struct sw_demand *demand, int nodes)
+{
+	if (nodes < 0)
+		judge(o, VERDICT_NEVER, "a pod is larger than one of its nodes");
+	else if (nodes > 0 && p->growable && nodes > p->max - p->size && nodes > p->max && !fits_when_empty(o->w, p, demand))
+		judge(o, VERDICT_NEVER, "needs %d nodes, the pool may have %d", nodes, p->max);
+	else if (nodes > 0 && p->growable && nodes > p->max - p->size && !fits_when_empty(o->w, p, demand) && p->size == 0)
+		judge(o, VERDICT_NEVER, "needs %d nodes, the pool may have %d", nodes, p->max);
+	else if (nodes > 0 && !p->growable && !fits_when_empty(o->w, p, demand))
+		judge(o, VERDICT_NEVER, "too large for it even when it is empty: %lld %s in all", (long long)o->c.total, *o->c.model ? o->c.model : "CPU cores");
+	else
+		return false;
+	return true;
+}
+
+static bool not_now(struct sw_dispatch *d, struct option *o, const struct sw_pool *p)
+{
+	int64_t wall = sw_loop_wall(d->opt.loop);
+	char age[32];
+	if (!p->growable) {
+		judge(o, VERDICT_LATER, "busy: %lld of %lld %s free", (long long)o->c.free, (long long)o->c.total, *o->c.model ? o->c.model : "CPU cores");
+		return true;
+	}
+	struct sw_burst_view look = sw_burst_look(d->burst, o->c.cluster, p->name, o->c.nodes_needed);
+	o->c.stockout_until_ms = look.stockout_until_ms;
+	if (isnan(o->c.price_hour))
+		judge(o, VERDICT_OUT, "its price is unknown or too old");
+	else if (look.stockout_until_ms > wall)
+		judge(o, VERDICT_LATER, "sold out; asked again in %s", sw_age_text(look.stockout_until_ms - wall, age));
+	else if (look.refused)
+		judge(o, VERDICT_OUT, "%s", look.refused);
+	else
+		judge(o, VERDICT_LATER, "%d more nodes would be bought", o->c.nodes_needed);
+	return true;
+}
+
+static bool out_by_cluster(struct sw_dispatch *d, const struct work *wk, const struct sw_workload *row, struct option *o)
+{
+	struct sw_worker_state st = sw_worker_state(o->w);
+	if (!st.ready)
+		judge(o, VERDICT_OUT, "the cluster takes no jobs now: %s", st.why ? st.why : "not ready");
+	else if (!sw_worker_serves(o->w, row->kind))
+		judge(o, VERDICT_OUT, "the cluster does not serve %s", row->kind->resource);
+	else if (work_is_out(wk, o->w, sw_loop_now(d->opt.loop)))
+		judge(o, VERDICT_OUT, "tried a moment ago without success");
+	else if (sw_worker_copy(o->w, row->kind, row->ns, row->job_name, row->job_uid).seen == SW_COPY_FOREIGN)
+		judge(o, VERDICT_OUT, "another's %s has this name there", row->kind->kind);
+	else
+		return false;
+	return true;
+}
+
+static void option_fill(struct sw_dispatch *d, const struct work *wk, const struct sw_workload *row, struct option *o, const struct sw_pool *p)
+{
+	const struct sw_cluster_cfg *cfg = sw_worker_cfg(o->w);
+	o->c = (struct sw_candidate){ .cluster = cfg->name, .pool = p->name, .provider = cfg->provider, .region = p->region && *p->region ? p->region : cfg->region,
+		.zone = p->zone ? p->zone : "", .model = p->model ? p->model : "", .spot = p->spot, .growable = p->growable, .quota_left = p->quota_left,
+		.expected_start_ms = -1, .price_hour = NAN, .queue_depth = depth_of(d, cfg->name, p->name) };
+	count_nodes(o, p);
+	if (never_by_gpu(d, o, p, wk->demand))
+		return;
+	int nodes = sw_worker_fits(o->w, wk->key, p->name, wk->demand);
+	o->c.nodes_needed = nodes > 0 ? nodes : 0;
+	price(d, o, p, wk->demand);
+	if (never_by_wish(o, p, wk->demand) || never_by_size(o, p, wk->demand, nodes) || out_by_cluster(d, wk, row, o))
+		return;
+	if (nodes == 0) {
+		o->c.expected_start_ms = 0;
+		judge(o, VERDICT_FITS, "fits now: %lld of %lld %s free", (long long)o->c.free, (long long)o->c.total, *o->c.model ? o->c.model : "CPU cores");
+		return;
+	}
+	if (p->growable)
+		o->c.expected_start_ms = p->grow_eta_ms;
+	not_now(d, o, p);
+}
+
+void options_read(struct sw_dispatch *d, struct work *wk, const struct sw_workload *row, struct options *out)
+{
+	*out = (struct options){ 0 };
+	for (size_t i = 0; i < sw_workers_count(d->workers); i++) {
+		struct sw_worker *w = sw_workers_at(d->workers, i);
+		const struct sw_pool *pools;
+		size_t n = sw_worker_pools(w, &pools);
+		/* A cluster that has not been seen yet may hold anything. */
+		out->any_unknown |= n == 0 && !sw_worker_state(w).ready;
+		out->at = realloc(out->at, (out->n + n + 1) * sizeof *out->at);
+		SW_REQUIRE(out->at);
+		for (size_t k = 0; k < n; k++) {
+			struct option *o = &out->at[out->n++];
+			*o = (struct option){ .w = w };
+			option_fill(d, wk, row, o, &pools[k]);
+			out->any_possible |= o->verdict != VERDICT_NEVER;
+		}
+	}
+}
+
+void options_free(struct options *o)
+{
+	free(o->at);
+	*o = (struct options){ 0 };
+}
+
+void options_words(const struct options *o, char *buf, size_t size)
+{
+	struct sw_buf b;
+	sw_buf_init(&b, 64 << 10);
+	for (size_t i = 0; i < o->n; i++)
+		sw_buf_printf(&b, "%s%s/%s: %s", i ? "; " : "", o->at[i].c.cluster, o->at[i].c.pool, o->at[i].why);
+	sw_cut(buf, size, sw_buf_ok(&b) && b.at ? b.at : "");
+	sw_buf_fini(&b);
+}

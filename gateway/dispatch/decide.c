@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * decide.c - asks the policy for a plan, moves along it, and names the winner
+ *
+ * The plan is durable before anything is done for it, except where its first step can start at once: then the winner is
+ * written with it in one request.
+ */
+#include "dispatch_priv.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "spillway/text.h"
+
+enum { POLICY_AGAIN_MS = 30000, NOMINATED_MAX = 10 /* Kueue v1beta2, nominatedClusterNames */ };
+
+/* ---- words ------------------------------------------------------------------- */
+
+static void put_places(struct sw_buf *b, const struct plan *p, const struct plan_step *st)
+{
+	for (size_t i = 0; i < st->n; i++)
+		sw_buf_printf(b, "%s%s/%s", i ? ", " : "", plan_text(p, st->place[i].cluster), plan_text(p, st->place[i].pool));
+}
+
+/* "reason; step 1 of 3 until 17:20:00Z: a/b, c/d; then e/f; then g/h" */
+static void plan_words(const struct plan *p, const char *reason, char out[PLAN_SENTENCE])
+{
+	struct sw_buf b;
+	char when[32];
+	sw_buf_init(&b, 16 << 10);
+	if (*reason)
+		sw_buf_printf(&b, "%s; ", reason);
+	sw_buf_printf(&b, "step %zu of %zu until %s: ", p->at + 1, p->n, sw_time_text(p->until_ms, when));
+	put_places(&b, p, &p->step[p->at]);
+	for (size_t i = p->at + 1; i < p->n; i++) {
+		sw_buf_puts(&b, "; then ");
+		put_places(&b, p, &p->step[i]);
+	}
+	sw_cut(out, PLAN_SENTENCE, sw_buf_ok(&b) ? b.at : reason);
+	sw_buf_fini(&b);
+}
+
+/* ---- writes -------------------------------------------------------------------- */
+
+static void on_nominated(void *owner, struct sw_err err)
+{
+	struct work *wk = owner;
+	if (!sw_failed(err) && wk->text)
+		work_say(wk, false, wk->step == STEP_NEXT ? "NextStep" : "Planned", wk->text);
+	free(wk->text);
+	wk->text = NULL;
+	work_step_done(wk, err, 1);
+}
+
+/* Writes the plan as it stands: its present step's clusters are nominated. */
+static void nominate(struct sw_dispatch *d, struct work *wk, struct scene *s, const char *reason)
+{
+	const struct plan_step *st = &s->plan.step[s->plan.at];
+	const char *clusters[NOMINATED_MAX + 1];
+	char words[PLAN_SENTENCE], message[PLAN_MESSAGE];
+	size_t n = 0;
+	for (size_t i = 0; i < st->n && n < NOMINATED_MAX; i++) {
+		size_t k = 0;
+		while (k < n && strcmp(clusters[k], plan_text(&s->plan, st->place[i].cluster)) != 0)
+			k++;
+		if (k == n)
+			clusters[n++] = plan_text(&s->plan, st->place[i].cluster);
+	}
+	clusters[n] = NULL;
+	plan_words(&s->plan, reason, words);
+	plan_encode(&s->plan, words, message);
+	work_withdraw(wk);
+	free(wk->text);
+	wk->text = sw_strdup(words);
+	wk->busy = true;
+	struct sw_change c = { .op = SW_CHANGE_NOMINATE, .clusters = clusters, .message = message };
+	struct sw_err e = d->m->ops->change(d->m, wk->key, s->row->rv, &c, on_nominated, wk);
+	if (sw_failed(e))
+		on_nominated(wk, e);
+}
+
+void decide_next(struct sw_dispatch *d, struct work *wk, struct scene *s)
+{
+	s->plan.at++;
+	s->plan.until_ms = sw_loop_wall(d->opt.loop) + s->plan.step[s->plan.at].patience_ms;
+	nominate(d, wk, s, s->stuck ? s->stuck : "");
+}
+
+static void on_won(void *owner, struct sw_err err)
+{
+	struct work *wk = owner;
+	if (!sw_failed(err)) {
+		work_say(wk, false, "Placed", wk->text);
+		sw_metric_add(wk->d->m_placed, 1, sw_worker_name(wk->reserved.w), wk->reserved.pool);
+		if (wk->grows.w)
+			sw_burst_unwant(wk->d->burst, wk->key);
+		free(wk->grows.pool);
+		wk->grows = (struct spot){ 0 };
+		wk->grows_nodes = 0;
+		depth_set(wk, "");
+	}
+	free(wk->text);
+	wk->text = NULL;
+	work_step_done(wk, err, 1);
+}
+
+static int64_t gang_of(const struct sw_demand *d)
+{
+	int64_t pods = 0;
+	for (size_t i = 0; i < d->n_sets; i++)
+		pods += d->sets[i].count;
+	return pods;
+}
+
+/* The whole gang is promised room first; then the one write that decides. */
+void decide_win(struct sw_dispatch *d, struct work *wk, struct scene *s, struct sw_worker *w, const char *pool, const char *reason)
+{
+	char words[PLAN_SENTENCE], message[PLAN_MESSAGE];
+	struct sw_offer offer = offer_of(wk, s->row, pool);
+	int missing = 0;
+	if (wk->reserved.w && wk->reserved.w != w)
+		sw_worker_unreserve(wk->reserved.w, wk->key);
+	struct sw_err e = sw_worker_reserve(w, &offer, &missing);
+	if (sw_failed(e) || missing != 0) { /* somebody was quicker */
+		sw_worker_unreserve(w, wk->key);
+		free(wk->reserved.pool);
+		wk->reserved = (struct spot){ 0 };
+		work_step_done(wk, e, 1);
+		return;
+	}
+	char *kept = sw_strdup(pool);
+	free(wk->reserved.pool);
+	wk->reserved = (struct spot){ w, kept };
+	snprintf(words, sizeof words, "placed on %s/%s, attempt %u%s%s", sw_worker_name(w), pool, s->row->attempt, *reason ? ": " : "", reason);
+	s->plan.gang = gang_of(wk->demand);
+	plan_set_winner(&s->plan, sw_worker_name(w), pool);
+	plan_encode(&s->plan, words, message);
+	free(wk->text);
+	wk->text = sw_strdup(words);
+	wk->busy = true;
+	struct sw_change c = { .op = SW_CHANGE_WIN, .cluster = sw_worker_name(w), .message = message };
+	e = d->m->ops->change(d->m, wk->key, s->row->rv, &c, on_won, wk);
+	if (sw_failed(e))
+		on_won(wk, e);
+}
+
+/* ---- the policy ------------------------------------------------------------------- */
+
+static void vain(struct sw_dispatch *d, struct work *wk, const struct scene *s, const char *text)
+{
+	work_withdraw(wk);
+	wk->plan_vain = true;
+	wk->plan_world = d->world;
+	wk->plan_at_ms = sw_loop_now(d->opt.loop) + (uint64_t)d->opt.config->resync_ms;
+	work_message(wk, s, text);
+}
+
+static void nowhere(struct sw_dispatch *d, struct work *wk, struct scene *s, const struct options *o)
+{
+	char words[800], text[PLAN_SENTENCE];
+	bool never = !o->any_possible && !o->any_unknown;
+	options_words(o, words, sizeof words);
+	snprintf(text, sizeof text, "%s: %s", never ? "no cluster can run this job" : "no cluster can take this job now", o->n ? words : "no cluster has a pool");
+	if (never)
+		work_say(wk, true, "NoClusterFits", text);
+	plan_init(&s->plan);
+	vain(d, wk, s, text);
+}
+
+static void policy_failed(struct sw_dispatch *d, struct work *wk, struct scene *s, struct sw_err e)
+{
+	char text[PLAN_SENTENCE];
+	sw_metric_add(d->m_policy, 1, "failed");
+	wk->plan_at_ms = sw_loop_now(d->opt.loop) + POLICY_AGAIN_MS;
+	wk->plan_vain = false;
+	snprintf(text, sizeof text, "policy failed: %s", e.text);
+	work_say(wk, true, "PolicyFailed", text);
+	if (s->plan.n == 0) {
+		work_message(wk, s, text);
+		return;
+	}
+	/* The last good plan is walked through once more. */
+	s->plan.at = 0;
+	s->plan.until_ms = sw_loop_wall(d->opt.loop) + s->plan.step[0].patience_ms;
+	nominate(d, wk, s, text);
+}
+
+/* Options that a policy may choose from, and where each came from. */
+static size_t usable(const struct options *o, struct sw_candidate *out, uint16_t *from)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < o->n && n < SW_POLICY_CANDIDATES; i++)
+		if (o->at[i].verdict == VERDICT_FITS || o->at[i].verdict == VERDICT_LATER) {
+			from[n] = (uint16_t)i;
+			out[n++] = o->at[i].c;
+		}
+	return n;
+}
+
+static void plan_take(struct plan *plan, const struct sw_policy_plan *got, const struct sw_candidate *c)
+{
+	plan_init(plan);
+	for (size_t i = 0; i < got->n; i++) {
+		struct plan_step *st = &plan->step[plan->n];
+		st->n = 0;
+		st->patience_ms = got->step[i].patience_ms;
+		for (size_t k = 0; k < got->step[i].n; k++)
+			if (!plan_add(plan, st, c[got->step[i].candidate[k]].cluster, c[got->step[i].candidate[k]].pool))
+				break;
+		if (!st->n)
+			break; /* no room for more names: later steps are decided when they are reached */
+		plan->n++;
+	}
+}
+
+static void follow(struct sw_dispatch *d, struct work *wk, struct scene *s, const struct options *o, const struct sw_policy_plan *got,
+                   const struct sw_candidate *c, const uint16_t *from)
+{
+	char text[PLAN_SENTENCE];
+	sw_metric_add(d->m_policy, 1, got->n ? "plan" : "not now");
+	plan_take(&s->plan, got, c);
+	if (s->plan.n == 0) {
+		snprintf(text, sizeof text, "not now: %s", *got->reason ? got->reason : "the policy sees no good place");
+		vain(d, wk, s, text);
+		return;
+	}
+	wk->plan_vain = false;
+	wk->plan_at_ms = 0;
+	s->plan.until_ms = sw_loop_wall(d->opt.loop) + s->plan.step[0].patience_ms;
+	for (size_t k = 0; k < got->step[0].n; k++) {
+		const struct option *op = &o->at[from[got->step[0].candidate[k]]];
+		if (op->verdict == VERDICT_FITS) {
+			decide_win(d, wk, s, op->w, op->c.pool, got->reason);
+			return;
+		}
+	}
+	nominate(d, wk, s, got->reason);
+}
+
+void decide_plan(struct sw_dispatch *d, struct work *wk, struct scene *s)
+{
+	const struct sw_workload *row = s->row;
+	struct options o;
+	options_read(d, wk, row, &o);
+	struct sw_candidate *c = sw_calloc(o.n + 1, sizeof *c);
+	uint16_t *from = sw_calloc(o.n + 1, sizeof *from);
+	size_t n = usable(&o, c, from);
+	if (n == 0)
+		nowhere(d, wk, s, &o);
+	else {
+		struct sw_policy_plan *got = sw_calloc(1, sizeof *got);
+		int64_t wall = sw_loop_wall(d->opt.loop);
+		struct sw_policy_input in = { .key = wk->key, .job_name = row->job_name, .ns = row->ns, .queue = row->queue, .kind = row->kind->kind,
+			.priority = row->priority, .waited_ms = wall > row->created_ms ? wall - row->created_ms : 0, .attempt = row->attempt,
+			.demand = wk->demand, .candidates = c, .n_candidates = n, .now_ms = wall };
+		struct sw_err e = sw_policy_place(d->opt.policy, &in, got);
+		if (sw_failed(e))
+			policy_failed(d, wk, s, e);
+		else
+			follow(d, wk, s, &o, got, c, from);
+		free(got);
+	}
+	free(from);
+	free(c);
+	options_free(&o);
+}

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * view.c - reads the world into a view: the manager's row, the copies on every cluster, the plan, the clock
+ *
+ * Changes nothing. What cannot be seen stays "unknown": it never counts as "absent".
+ */
+#include "dispatch_priv.h"
+
+#include <string.h>
+
+bool work_is_out(const struct work *wk, const struct sw_worker *w, uint64_t now_ms)
+{
+	const struct sw_dispatch *d = wk->d;
+	if (!wk->out_mask || now_ms >= wk->out_until_ms)
+		return false;
+	for (size_t i = 0; i < sw_workers_count(d->workers) && i < CLUSTERS_MAX; i++)
+		if (sw_workers_at(d->workers, i) == w)
+			return wk->out_mask >> i & 1;
+	return false;
+}
+
+static void again_in(struct scene *s, int64_t ms)
+{
+	uint64_t in = ms > 0 ? (uint64_t)ms : 1;
+	if (!s->again_ms || in < s->again_ms)
+		s->again_ms = in;
+}
+
+/* ---- copies ---------------------------------------------------------------------- */
+
+static void see_extra(struct scene *s, struct sw_worker *w, int at, const struct sw_copy *c, bool doubt)
+{
+	struct view *v = &s->v;
+	/* Of several, one that is not being removed yet: so each gets its turn. */
+	if (v->extra >= 0 && (c->deleting || !v->extra_going))
+		return;
+	v->extra = at;
+	v->extra_going = c->deleting;
+	v->extra_ended = c->outcome != SW_UNFINISHED;
+	v->extra_active = c->active > 0;
+	/* After a start whose reply was lost the cache may lag: only a fresh stop makes sure that it is suspended. */
+	v->extra_suspended = c->suspended && !doubt;
+	v->extra_ours_to_touch = sw_worker_state(w).claim == SW_CLAIM_OURS;
+	v->extra_well = c->seen == SW_COPY_OURS && c->outcome == SW_SUCCEEDED;
+	s->extra = w;
+	s->extra_copy = *c;
+}
+
+static void see_winners_copy(struct scene *s, struct sw_worker *w, const struct sw_copy *c)
+{
+	struct view *v = &s->v;
+	s->copy = *c;
+	v->seen = c->seen;
+	v->current = c->seen == SW_COPY_OURS && c->attempt >= s->row->attempt;
+	v->ended = v->current && c->outcome != SW_UNFINISHED;
+	v->suspended = c->suspended;
+	v->going = c->deleting;
+	v->ready = sw_worker_state(w).ready;
+}
+
+/* Where may a copy of this workload be, as far as its row says? */
+static void see_copies(struct sw_dispatch *d, const struct work *wk, struct scene *s)
+{
+	struct view *v = &s->v;
+	const struct sw_workload *row = s->row;
+	unsigned adopted = 0;
+	/* A copy of this attempt may stay where it is while its workload only waits for quota. */
+	bool may_exist = !v->finished && !v->deleting && !v->evicted && row->active && !row->suspended_by_user;
+
+	for (size_t i = 0; i < sw_workers_count(d->workers); i++) {
+		struct sw_worker *w = sw_workers_at(d->workers, i);
+		struct sw_copy c = sw_worker_copy(w, row->kind, row->ns, row->job_name, row->job_uid);
+		bool here = row->cluster && strcmp(row->cluster, sw_worker_name(w)) == 0;
+		if (here) {
+			s->winner = w;
+			v->configured = true;
+			see_winners_copy(s, w, &c);
+		}
+		if (c.seen != SW_COPY_OURS && c.seen != SW_COPY_STALE)
+			continue;
+		bool fits = c.seen == SW_COPY_OURS && c.attempt >= row->attempt;
+		if (here && fits && (may_exist || (v->ended && !v->finished && !v->deleting)))
+			continue;
+		if (!row->cluster && fits && may_exist && (v->adopt < 0 || c.attempt > adopted)) {
+			if (v->adopt >= 0) {
+				struct sw_copy other = sw_worker_copy(s->adopt, row->kind, row->ns, row->job_name, row->job_uid);
+				see_extra(s, s->adopt, v->adopt, &other, wk && wk->doubt);
+			}
+			v->adopt = (int)i;
+			adopted = c.attempt;
+			s->adopt = w;
+			continue;
+		}
+		see_extra(s, w, (int)i, &c, wk && wk->doubt);
+	}
+	struct sw_worker_state st = s->winner ? sw_worker_state(s->winner) : (struct sw_worker_state){ .lost = true };
+	v->lost = v->has_winner && st.lost;
+}
+
+/* ---- a winner's run ----------------------------------------------------------------- */
+
+static void see_run(struct sw_dispatch *d, const struct work *wk, struct scene *s)
+{
+	struct view *v = &s->v;
+	uint64_t now = sw_loop_now(d->opt.loop), hold = (uint64_t)d->opt.config->hold_placed_ms;
+	bool runs = v->current && !v->suspended && !v->going && !v->ended;
+
+	s->pool = s->plan.win_pool ? plan_text(&s->plan, s->plan.win_pool) : s->copy.pool ? s->copy.pool : "";
+	v->placed_noted = !s->plan.gang;
+	v->placed = runs && s->plan.gang && s->copy.scheduled >= s->plan.gang;
+	v->status_new = runs && !(wk && wk->status_sent && wk->status_hash == s->copy.status_hash);
+	if (!runs || v->placed || v->placed_noted)
+		return;
+	uint64_t since = wk && wk->unplaced_since_ms ? wk->unplaced_since_ms : now;
+	v->running_long_unplaced = now >= since + hold;
+	if (!v->running_long_unplaced)
+		again_in(s, (int64_t)(since + hold - now));
+}
+
+/* ---- placing ---------------------------------------------------------------------------- */
+
+/* Would this pool be grown for us? Sets s->grow_nodes, or s->stuck. */
+static bool can_grow(struct sw_dispatch *d, const struct work *wk, struct scene *s, struct sw_worker *w, const struct sw_pool *pool, int nodes)
+{
+	int64_t wall = sw_loop_wall(d->opt.loop);
+	struct sw_burst_view look = sw_burst_look(d->burst, sw_worker_name(w), pool->name, nodes);
+	bool asked = wk->grows.w == w && strcmp(wk->grows.pool, pool->name) == 0;
+	if (look.stockout_until_ms > wall) {
+		again_in(s, look.stockout_until_ms - wall);
+		s->stuck = "sold out";
+		return false;
+	}
+	/* What we asked for counts against the limits already. */
+	if (look.refused && !(asked && look.growing > 0)) {
+		s->stuck = look.refused;
+		return false;
+	}
+	return true;
+}
+
+/* One place of the present step. True: there is hope while the step lasts. */
+static bool see_place(struct sw_dispatch *d, const struct work *wk, struct scene *s, int at)
+{
+	struct view *v = &s->v;
+	const struct plan_place *p = &s->plan.step[s->plan.at].place[at];
+	struct sw_worker *w = sw_workers_find(d->workers, plan_text(&s->plan, p->cluster));
+	const struct sw_pool *pool = w ? sw_worker_pool(w, plan_text(&s->plan, p->pool)) : NULL;
+	if (!pool || !sw_worker_state(w).ready || work_is_out(wk, w, sw_loop_now(d->opt.loop)))
+		return false;
+	if (sw_worker_copy(w, s->row->kind, s->row->ns, s->row->job_name, s->row->job_uid).seen == SW_COPY_FOREIGN)
+		return false;
+	int nodes = sw_worker_fits(w, wk->key, pool->name, wk->demand);
+	if (nodes < 0)
+		return false;
+	if (nodes == 0) {
+		if (v->ready_candidate < 0)
+			v->ready_candidate = at;
+		return true;
+	}
+	if (!pool->growable)
+		return true; /* nodes that are busy become free */
+	if (!can_grow(d, wk, s, w, pool, nodes))
+		return false;
+	if (v->grow_candidate < 0) {
+		v->grow_candidate = at;
+		s->grow_nodes = nodes;
+		v->grow_asked = wk->grows.w == w && strcmp(wk->grows.pool, pool->name) == 0 && wk->grows_nodes == nodes;
+	}
+	return true;
+}
+
+static void see_step(struct sw_dispatch *d, const struct work *wk, struct scene *s)
+{
+	struct view *v = &s->v;
+	int64_t left = s->plan.until_ms - sw_loop_wall(d->opt.loop);
+	bool hope = false;
+	v->step_over = left <= 0;
+	v->step_last = s->plan.at + 1 == s->plan.n;
+	if (left > 0)
+		again_in(s, left);
+	for (int i = 0; i < s->plan.step[s->plan.at].n; i++)
+		hope |= see_place(d, wk, s, i);
+	v->step_hopeless = !hope;
+}
+
+static void see_placing(struct sw_dispatch *d, const struct work *wk, struct scene *s)
+{
+	struct view *v = &s->v;
+	uint64_t now = sw_loop_now(d->opt.loop);
+	v->plan_again = now >= wk->plan_at_ms || (wk->plan_vain && wk->plan_world != d->world);
+	v->plan_known = s->plan.n > 0;
+	if (!v->plan_again)
+		again_in(s, (int64_t)(wk->plan_at_ms - now));
+	if (v->job_known && !v->job_bad && v->plan_known)
+		see_step(d, wk, s);
+}
+
+/* ------------------------------------------------------------------------------------------- */
+
+void scene_read(struct sw_dispatch *d, struct work *wk, const char *key, struct scene *s)
+{
+	struct view *v = &s->v;
+	const struct sw_workload *row = row_of(d, key);
+
+	s->v = (struct view){ .known = row != NULL, .extra = -1, .adopt = -1, .ready_candidate = -1, .grow_candidate = -1, .seen = SW_COPY_UNKNOWN };
+	s->row = row;
+	s->winner = s->extra = s->adopt = NULL;
+	s->copy = s->extra_copy = (struct sw_copy){ .seen = SW_COPY_UNKNOWN };
+	s->again_ms = 0;
+	s->grow_nodes = 0;
+	s->pool = "";
+	s->stuck = NULL;
+	plan_init(&s->plan);
+	if (!row)
+		return;
+	v->finished = row->finished;
+	v->deleting = row->deleting;
+	v->evicted = row->evicted;
+	v->has_winner = row->cluster != NULL;
+	v->may_run = row->active && row->reserved && !row->suspended_by_user && !row->evicted && !row->deleting && !row->finished &&
+	             row->check != SW_CHECK_REJECTED;
+	v->duplicate = d->opt.config->lost == SW_LOST_DUPLICATE;
+	v->store_is_old = identity_store_is_old(d);
+	v->tombstoned = wk && wk->tombstoned;
+	v->start_refused = wk && wk->start_failures >= START_TRIES;
+	/* Our own writes move rv: a job read a moment ago is not read again for them. */
+	v->job_known = wk && wk->job && (wk->job_rv == row->rv || sw_loop_now(d->opt.loop) < wk->job_read_ms + JOB_FRESH_MS);
+	v->job_bad = v->job_known && !wk->demand;
+	see_copies(d, wk, s);
+	if (v->has_winner || v->may_run)
+		plan_decode(&s->plan, row->message);
+	if (v->has_winner)
+		see_run(d, wk, s);
+	else if (v->may_run && v->adopt < 0 && wk)
+		see_placing(d, wk, s);
+	else if (v->may_run)
+		v->plan_again = true;
+}
