@@ -5,6 +5,7 @@
 #include "dispatch_priv.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "spillway/text.h"
@@ -45,6 +46,16 @@ static json_t *steps_json(const struct plan *p, bool placed)
 	return steps;
 }
 
+/* The first step that names this pool, from 1; 0: none. */
+static int step_of(const struct plan *p, const struct sw_candidate *c)
+{
+	for (size_t i = 0; i < p->n; i++)
+		for (size_t k = 0; k < p->step[i].n; k++)
+			if (strcmp(plan_text(p, p->step[i].place[k].cluster), c->cluster) == 0 && strcmp(plan_text(p, p->step[i].place[k].pool), c->pool) == 0)
+				return (int)i + 1;
+	return 0;
+}
+
 static json_t *option_json(const struct option *o, const struct scene *s)
 {
 	const struct sw_candidate *c = &o->c;
@@ -53,9 +64,11 @@ static json_t *option_json(const struct option *o, const struct scene *s)
 	sw_json_set_str(j, "cluster", c->cluster);
 	sw_json_set_str(j, "pool", c->pool);
 	sw_json_set_str(j, "region", c->region);
-	sw_json_set_str(j, "gpu", c->model);
+	sw_json_set_str(j, "model", c->model);
 	sw_json_set_str(j, "verdict", here ? "chosen" : verdict_name(o->verdict));
-	sw_json_set_str(j, "why", here ? "the job is placed here" : o->why);
+	sw_json_set_str(j, "reason", here ? "the job is placed here" : o->why);
+	if (step_of(&s->plan, c))
+		sw_json_set_int(j, "step", step_of(&s->plan, c));
 	set_price(j, "priceHour", c->price_hour);
 	if (isfinite(c->price_hour))
 		sw_json_set_int(j, "priceAgeSeconds", c->price_age_ms / 1000);
@@ -133,37 +146,91 @@ static struct work *asker(struct sw_dispatch *d, const char *key, struct work *s
 	return NULL;
 }
 
-json_t *sw_dispatch_explain(struct sw_dispatch *d, const char *key)
+static const char *state_word(const struct scene *s)
 {
-	struct scene s;
-	struct work scratch, *wk = work_find(d, key);
-	const char *why;
-	char sentence[PLAN_SENTENCE];
-	if (!row_of(d, key) || !d->workers)
-		return NULL;
-	scene_read(d, wk, key, &s);
-	enum step step = sw_step(&s.v, &why);
-	const struct sw_workload *row = s.row;
-	json_t *o = json_object_new_object();
-	plan_sentence(row->message, sentence);
-	if (!s.plan.n && !s.plan.win_cluster)
-		plan_decode(&s.plan, row->message);
+	const struct view *v = &s->v;
+	if (v->finished)
+		return "Finished";
+	if (v->deleting)
+		return "Deleting";
+	if (v->evicted)
+		return "Evicted";
+	if (v->has_winner)
+		return v->lost ? "Lost" : v->current && !v->suspended ? "Running" : "Placed";
+	return s->row->suspended_by_user ? "Suspended" : !s->row->active ? "Inactive" : s->row->reserved ? "Placing" : "Queued";
+}
+
+/* "2 pods, 16 GPUs: H100 or H200, at least 80Gi each, bf16, at most $98.00 per hour" */
+static void demand_words(const struct sw_demand *d, char *out, size_t size)
+{
+	static const char *const precisions[] = {
+#define X(id, name) name,
+		SW_PRECISION_MAP(X)
+#undef X
+	};
+	struct sw_buf b;
+	char text[32];
+	long long pods = 0;
+	sw_buf_init(&b, 4096);
+	for (size_t i = 0; i < d->n_sets; i++)
+		pods += d->sets[i].count;
+	sw_buf_printf(&b, "%lld pod%s, %lld GPU%s", pods, pods == 1 ? "" : "s", (long long)d->gpus, d->gpus == 1 ? "" : "s");
+	for (size_t i = 0; i < d->n_models; i++)
+		sw_buf_printf(&b, "%s%s", i ? " or " : ": ", d->models[i]->model);
+	if (d->gpu_memory_bytes)
+		sw_buf_printf(&b, ", at least %s each", sw_bytes_text(d->gpu_memory_bytes, text));
+	if (d->has_precision)
+		sw_buf_printf(&b, ", %s", precisions[d->precision]);
+	if (d->spot != SW_SPOT_NEVER)
+		sw_buf_puts(&b, d->spot == SW_SPOT_ALLOW ? ", spot allowed" : ", spot only");
+	if (isfinite(d->max_price))
+		sw_buf_printf(&b, ", at most $%.2f per hour", d->max_price);
+	sw_cut(out, size, sw_buf_ok(&b) ? b.at : "");
+	sw_buf_fini(&b);
+}
+
+static void who(json_t *o, const struct scene *s, const char *key)
+{
+	const struct sw_workload *row = s->row;
+	char job[400];
+	snprintf(job, sizeof job, "%s %s/%s", row->kind->kind, row->ns, row->job_name);
+	sw_json_set_str(o, "job", job);
 	sw_json_set_str(o, "workload", key);
 	sw_json_set_str(o, "kind", row->kind->kind);
 	sw_json_set_str(o, "namespace", row->ns);
 	sw_json_set_str(o, "name", row->job_name);
 	sw_json_set_str(o, "queue", row->queue);
 	sw_json_set_int(o, "attempt", row->attempt);
+	sw_json_set_str(o, "state", state_word(s));
 	sw_json_set_str(o, "cluster", row->cluster ? row->cluster : "");
-	sw_json_set_str(o, "pool", row->cluster ? s.pool : "");
-	sw_json_set_bool(o, "quotaReserved", row->reserved);
-	sw_json_set_bool(o, "finished", row->finished);
-	sw_json_set_str(o, "message", sentence);
-	sw_json_set_str(o, "rule", why);
+	sw_json_set_str(o, "pool", row->cluster ? s->pool : "");
+}
+
+json_t *sw_dispatch_explain(struct sw_dispatch *d, const char *key)
+{
+	struct scene s;
+	struct work scratch, *wk = work_find(d, key);
+	const char *why;
+	char text[PLAN_SENTENCE];
+	if (!row_of(d, key) || !d->workers)
+		return NULL;
+	scene_read(d, wk, key, &s);
+	enum step step = sw_step(&s.v, &why);
+	if (!s.plan.n && !s.plan.win_cluster)
+		plan_decode(&s.plan, s.row->message);
+	json_t *o = json_object_new_object();
+	who(o, &s, key);
+	plan_sentence(s.row->message, text);
+	sw_json_set_str(o, "plan", text);
+	sw_json_set_str(o, "now", why);
 	sw_json_set_str(o, "next", sw_step_name(step));
 	sw_json_set_str(o, "policy", sw_policy_name(d->opt.policy));
-	json_object_object_add(o, "plan", steps_json(&s.plan, row->cluster != NULL));
+	json_object_object_add(o, "steps", steps_json(&s.plan, s.row->cluster != NULL));
 	struct work *from = asker(d, key, &scratch);
+	if (from) {
+		demand_words(from->demand, text, sizeof text);
+		sw_json_set_str(o, "demand", text);
+	}
 	sw_json_set_bool(o, "complete", from != NULL);
 	json_object_object_add(o, "candidates", from ? options_json(d, from, &s) : json_object_new_array());
 	return o;
@@ -177,13 +244,22 @@ static const char *claim_word(enum sw_claim c)
 	return words[c];
 }
 
+static void count_copy(void *owner, struct sw_worker *w, const char *key, const struct sw_kind *kind, const char *ns, const char *name,
+                       const char *owner_uid, const struct sw_copy *copy)
+{
+	int64_t *n = owner;
+	(void)w, (void)key, (void)kind, (void)ns, (void)name, (void)owner_uid;
+	*n += copy->outcome == SW_UNFINISHED;
+}
+
 static json_t *cluster_json(struct sw_worker *w)
 {
 	struct sw_worker_state st = sw_worker_state(w);
 	const struct sw_cluster_cfg *cfg = sw_worker_cfg(w);
 	const struct sw_node *nodes;
 	size_t n = sw_worker_nodes(w, &nodes);
-	int64_t free_gpus = 0, gpus = 0;
+	int64_t free_gpus = 0, gpus = 0, copies = 0;
+	sw_worker_each_copy(w, count_copy, &copies);
 	for (size_t i = 0; i < n; i++) {
 		gpus += nodes[i].gpu_total;
 		free_gpus += nodes[i].usable ? nodes[i].gpu_free : 0;
@@ -194,13 +270,14 @@ static json_t *cluster_json(struct sw_worker *w)
 	sw_json_set_str(o, "worker", cfg->worker);
 	sw_json_set_str(o, "region", cfg->region ? cfg->region : "");
 	sw_json_set_bool(o, "burst", cfg->burst);
+	sw_json_set_str(o, "state", st.ready ? "Ready" : st.lost ? "Lost" : "NotReady");
+	sw_json_set_int(o, "copies", copies);
 	sw_json_set_bool(o, "ready", st.ready);
 	sw_json_set_bool(o, "reachable", st.reachable);
 	sw_json_set_bool(o, "lost", st.lost);
 	sw_json_set_str(o, "claim", claim_word(st.claim));
-	sw_json_set_str(o, "why", st.why ? st.why : "");
+	sw_json_set_str(o, "why", !st.ready && st.why ? st.why : st.gc_paused && st.gc_why ? st.gc_why : "");
 	sw_json_set_bool(o, "gcPaused", st.gc_paused);
-	sw_json_set_str(o, "gcWhy", st.gc_why ? st.gc_why : "");
 	sw_json_set_int(o, "nodes", (int64_t)n);
 	sw_json_set_int(o, "gpus", gpus);
 	sw_json_set_int(o, "gpusFree", free_gpus);
@@ -229,11 +306,11 @@ static json_t *pool_json(struct sw_dispatch *d, struct sw_worker *w, const struc
 		}
 	sw_json_set_str(o, "cluster", sw_worker_name(w));
 	sw_json_set_str(o, "pool", p->name);
-	sw_json_set_str(o, "gpu", p->model ? p->model : "");
+	sw_json_set_str(o, "model", p->model ? p->model : "");
 	sw_json_set_str(o, "machine", p->machine ? p->machine : "");
 	sw_json_set_str(o, "region", p->region ? p->region : "");
 	sw_json_set_str(o, "zone", p->zone ? p->zone : "");
-	sw_json_set_int(o, "nodes", (int64_t)mine);
+	sw_json_set_int(o, "size", (int64_t)mine);
 	sw_json_set_int(o, "target", p->target);
 	sw_json_set_int(o, "min", p->min);
 	sw_json_set_int(o, "max", p->max);
@@ -247,7 +324,7 @@ static json_t *pool_json(struct sw_dispatch *d, struct sw_worker *w, const struc
 	if (p->growable) {
 		struct sw_burst_view look = sw_burst_look(d->burst, sw_worker_name(w), p->name, 1);
 		sw_json_set_int(o, "growing", look.growing);
-		sw_json_set_str(o, "refused", look.refused ? look.refused : "");
+		sw_json_set_str(o, "why", look.stockout_until_ms > sw_loop_wall(d->opt.loop) ? "sold out" : look.refused ? look.refused : "");
 		set_time(o, "stockoutUntil", look.stockout_until_ms);
 	}
 	return o;

@@ -108,7 +108,7 @@ static void on_mirrored(void *owner, struct sw_err err)
 }
 
 /* A pod that is gone from the worker is sent as its name alone, without a spec. */
-static struct sw_err send(struct work *wk, const struct sw_workload *row, struct pod *p)
+static struct sw_err pod_send(struct work *wk, const struct sw_workload *row, struct pod *p)
 {
 	struct sw_dispatch *d = wk->d;
 	json_t *object = p->object;
@@ -144,7 +144,7 @@ void pods_reconcile(void *owner, const char *key)
 		sw_reconciler_done(d->pods_queue, key, 0);
 		return;
 	}
-	struct sw_err e = send(wk, row, dirty);
+	struct sw_err e = pod_send(wk, row, dirty);
 	if (sw_failed(e))
 		on_mirrored(wk, e);
 }

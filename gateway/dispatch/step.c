@@ -13,10 +13,10 @@
 
 /* ---- results */
 static bool gone(const struct view *v)          { return !v->known; }
-static bool open(const struct view *v)          { return !v->finished && !v->deleting; }
-static bool has_result(const struct view *v)    { return open(v) && v->current && v->ended; }
+static bool unended(const struct view *v)          { return !v->finished && !v->deleting; }
+static bool has_result(const struct view *v)    { return unended(v) && v->current && v->ended; }
 static bool not_begun(const struct view *v)     { return !v->has_winner || v->seen == SW_COPY_ABSENT || (v->current && v->suspended); }
-static bool has_old_result(const struct view *v) { return open(v) && v->extra >= 0 && v->extra_well && not_begun(v); }
+static bool has_old_result(const struct view *v) { return unended(v) && v->extra >= 0 && v->extra_well && not_begun(v); }
 
 /* ---- copies that must not be */
 static bool extra(const struct view *v)         { return v->extra >= 0; }
