@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * gateway.c - puts the rooms together
+ *
+ * Order: catalog and policy (a wrong policy stops the start, before anything runs), manager, dispatch. Everything is
+ * taken down in the other order.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway_priv.h"
+#include "spillway/blob.h"
+#include "spillway/text.h"
+
+enum { POLICY_MAX = 1 << 20, TURNS_EVERY_MS = 5000 };
+static const char shipped_policy[] = "policies/burst.lua";
+
+static struct sw_err open_policy(struct sw_gateway *g)
+{
+	struct sw_policy_limits limits = { g->config->policy_instructions, (size_t)g->config->policy_memory_bytes };
+	if (!*g->config->policy) {
+		const struct sw_blob *b = sw_blob_find(shipped_policy);
+		SW_REQUIRE(b);
+		return sw_policy_new(shipped_policy, b->start, sw_blob_len(b), limits, &g->policy);
+	}
+	char *src;
+	size_t len;
+	struct sw_err e = sw_file_read(g->config->policy, POLICY_MAX, &src, &len);
+	if (!sw_failed(e)) {
+		e = sw_policy_new(g->config->policy, src, len, limits, &g->policy);
+		free(src);
+	}
+	return sw_failed(e) ? sw_err_wrap(e, "policy.file") : e;
+}
+
+/* "a, b" -> NULL-terminated array over one copy; free both. */
+static const char **split_hosts(const char *text, char **copy)
+{
+	size_t n = 0;
+	*copy = sw_strdup(text);
+	const char **out = sw_calloc(strlen(text) + 2, sizeof *out);
+	for (char *at = *copy, *end; *at; at = end) {
+		at += strspn(at, ", ");
+		end = at + strcspn(at, ", ");
+		if (end == at)
+			break;
+		out[n++] = at;
+		if (*end)
+			*end++ = '\0';
+	}
+	return out;
+}
+
+static struct sw_err open_manager(struct sw_gateway *g)
+{
+	char *copy;
+	const char **hosts = split_hosts(g->config->hosts, &copy);
+	struct sw_embedded_options opt = {
+		.api = { .name = "spillway", .dir = g->config->data_dir, .listen = g->config->listen, .hosts = hosts, .metrics = g->metrics,
+		         .views = gateway_views, .n_views = gateway_n_views, .views_owner = g },
+		.catalog = g->catalog,
+		.bootstrap = g->config->bootstrap,
+	};
+	struct sw_err e = sw_embedded_new(g->loop, &opt, &g->manager);
+	free(copy);
+	free(hosts);
+	return e;
+}
+
+/* The admin's kubeconfig is written once; the token cannot be read back, so a lost file means a new token. */
+static struct sw_err write_admin(struct sw_gateway *g)
+{
+	char token[65];
+	struct sw_api *api = sw_embedded_api(g->manager);
+	char *old;
+	size_t len;
+	g->kubeconfig = sw_asprintf("%s/admin.kubeconfig", g->config->data_dir);
+	if (!sw_failed(sw_file_read(g->kubeconfig, 1 << 20, &old, &len))) {
+		bool here = strstr(old, sw_api_url(api)) != NULL; /* another port: the old address is of no use */
+		free(old);
+		if (here)
+			return SW_OK;
+	}
+	struct sw_err e = sw_api_user_add(api, "admin", SW_ROLE_ADMIN, "*", token);
+	return sw_failed(e) ? e : sw_api_kubeconfig_write(api, g->kubeconfig, "admin", token);
+}
+
+static struct sw_err open_dispatch(struct sw_gateway *g)
+{
+	struct sw_dispatch_options opt = { .loop = g->loop, .http = g->http, .metrics = g->metrics, .config = g->config,
+	                                   .catalog = g->catalog, .manager = g->manager, .policy = g->policy };
+	return sw_dispatch_new(&opt, &g->dispatch);
+}
+
+/* Slow turns delay everybody: they are counted where operators look. */
+static void on_turns(void *owner)
+{
+	struct sw_gateway *g = owner;
+	struct sw_turn_stats t = sw_loop_turns(g->loop);
+	sw_metric_set(sw_metric(g->metrics, SW_GAUGE, "spillway_loop_slow_turns", "Turns of the event loop that took over 5 ms since the start.", ""),
+	              (double)t.slow);
+	sw_metric_set(sw_metric(g->metrics, SW_GAUGE, "spillway_loop_worst_turn_seconds", "Longest turn of the event loop since the start.", ""),
+	              (double)t.worst_us / 1e6);
+	sw_timer_in(g->turns_timer, TURNS_EVERY_MS);
+}
+
+struct sw_err sw_gateway_new(struct sw_loop *loop, const struct sw_config *config, struct sw_gateway **out)
+{
+	static struct sw_err (*const steps[])(struct sw_gateway *) = { open_policy, open_manager, write_admin, open_dispatch };
+	struct sw_gateway *g = sw_calloc(1, sizeof *g);
+	*out = NULL;
+	g->loop = loop;
+	g->config = config;
+	struct sw_err e = sw_metrics_new(&g->metrics);
+	if (!sw_failed(e))
+		e = sw_http_new(loop, &g->http);
+	if (!sw_failed(e))
+		e = sw_catalog_load(&g->catalog);
+	for (size_t i = 0; !sw_failed(e) && i < sizeof steps / sizeof *steps; i++)
+		e = steps[i](g);
+	if (!sw_failed(e))
+		e = sw_timer_new(loop, on_turns, g, &g->turns_timer);
+	if (sw_failed(e)) {
+		sw_gateway_free(g);
+		return e;
+	}
+	gateway_logs_init(g);
+	on_turns(g);
+	*out = g;
+	return SW_OK;
+}
+
+void sw_gateway_free(struct sw_gateway *g)
+{
+	if (!g)
+		return;
+	gateway_logs_fini(g);
+	sw_timer_free(g->turns_timer);
+	sw_dispatch_free(g->dispatch);
+	sw_embedded_free(g->manager);
+	sw_policy_free(g->policy);
+	sw_catalog_free(g->catalog);
+	sw_http_free(g->http);
+	sw_metrics_free(g->metrics);
+	free(g->kubeconfig);
+	free(g);
+}
+
+const char *sw_gateway_url(const struct sw_gateway *g) { return sw_api_url(sw_embedded_api(g->manager)); }
+const char *sw_gateway_kubeconfig(const struct sw_gateway *g) { return g->kubeconfig; }
+struct sw_manager *sw_gateway_manager(struct sw_gateway *g) { return g->manager; }
+struct sw_dispatch *sw_gateway_dispatch(struct sw_gateway *g) { return g->dispatch; }
+struct sw_http *sw_gateway_http(struct sw_gateway *g) { return g->http; }
+struct sw_metrics *sw_gateway_metrics(struct sw_gateway *g) { return g->metrics; }

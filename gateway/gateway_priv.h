@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* gateway_priv.h - what gateway.c and its pages share */
+#ifndef SPILLWAY_GATEWAY_PRIV_H
+#define SPILLWAY_GATEWAY_PRIV_H
+
+#include "spillway/embedded.h"
+#include "spillway/gateway.h"
+
+struct sw_gateway {
+	struct sw_loop *loop;
+	const struct sw_config *config;
+	struct sw_http *http;
+	struct sw_metrics *metrics;
+	struct sw_catalog *catalog;
+	struct sw_policy *policy;
+	struct sw_manager *manager;
+	struct sw_dispatch *dispatch;
+	struct sw_timer *turns_timer;
+	char *kubeconfig;
+	struct live_log *logs; /* streams being proxied */
+};
+
+/* pages.c: GET /spillway/v1/... */
+extern const struct sw_api_view gateway_views[];
+extern const size_t gateway_n_views;
+
+/* livelogs.c: pods/log of running pods, proxied from their workers. */
+void gateway_logs_init(struct sw_gateway *g);
+void gateway_logs_fini(struct sw_gateway *g);
+
+#endif

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "spillway/config.h"
+
+static struct sw_config *good(const char *text)
+{
+	struct sw_config *c;
+	struct sw_err e = sw_config_parse("s.yaml", text, strlen(text), &c);
+	cr_assert(!sw_failed(e), "%s", e.text);
+	return c;
+}
+
+Test(config, an_empty_file_gives_the_defaults)
+{
+	struct sw_config *c = good("");
+	cr_assert_str_eq(c->listen, "127.0.0.1:6443");
+	cr_assert_eq(c->resync_ms, 600000);
+	cr_assert_eq(c->lost, SW_LOST_HOLD);
+	cr_assert_eq(c->max_price_hour, 0, "nothing may be bought unless somebody says so");
+	cr_assert_eq(c->log_level, SW_LOG_INFO);
+	cr_assert_not(c->log_json);
+	cr_assert_eq(c->n_clusters, 0);
+	sw_config_free(c);
+}
+
+Test(config, settings_and_clusters_are_read)
+{
+	struct sw_config *c = good("listen: 0.0.0.0:443\nlog: {level: off, format: json}\nburst:\n  max_price_per_hour: 12.5\n  idle_release: 90s\n"
+	                           "dispatch: {lost: duplicate}\nclusters:\n- name: onprem\n  kubeconfig: k/on.yaml\n- name: gke\n  provider: sim\n"
+	                           "  kubeconfig: /abs\n  burst: true\n  region: us\n  options: {a: 1}\n");
+	cr_assert_eq(c->log_level, SW_LOG_OFF);
+	cr_assert(c->log_json);
+	cr_assert_eq(c->idle_release_ms, 90000);
+	cr_assert_float_eq(c->max_price_hour, 12.5, 0);
+	cr_assert_eq(c->lost, SW_LOST_DUPLICATE);
+	cr_assert_eq(c->n_clusters, 2);
+	cr_assert_str_eq(c->clusters[0].kubeconfig, "k/on.yaml");
+	cr_assert_str_eq(c->clusters[0].provider, "static");
+	cr_assert_str_eq(c->clusters[0].where, "s.yaml:8:3");
+	cr_assert(c->clusters[1].burst);
+	cr_assert_eq(sw_json_int(c->clusters[1].options, "a", 0), 1);
+	sw_config_free(c);
+}
+
+static const struct { const char *text, *says; } bad[] = {
+	{ "listn: x\n", "s.yaml:1:1: there is no setting \"listn\", did you mean \"listen\"?" },
+	{ "log:\n  levl: info\n", "s.yaml:2:3: there is no setting \"log.levl\", did you mean \"log.level\"?" },
+	{ "log: {level: infos}\n", "s.yaml:1:7: log.level: found \"infos\", expected one of debug, info, warn, error, off (did you mean info?)" },
+	{ "log: info\n", "s.yaml:1:1: log: expected a map" },
+	{ "burst:\n  idle_release: soon\n", "s.yaml:2:3: burst.idle_release: found \"soon\", expected a duration" },
+	{ "burst: {idle_release: 10}\n", "expected a duration like 90s" },
+	{ "burst: {max_price_per_hour: -1}\n", "burst.max_price_per_hour: found -1, expected USD per hour from 0" },
+	{ "burst: {max_price_per_hour: .nan}\n", "expected USD per hour" },
+	{ "dispatch: {requests_per_cluster: 0}\n", "expected a whole number from 1 to 1024" },
+	{ "dispatch: {requests_per_cluster: 99999999999999999999}\n", "expected a whole number from 1 to 1024" },
+	{ "policy: {memory: 1}\n", "policy.memory: found 1, expected a size like 8Mi from 256Ki to 1Gi" },
+	{ "listen: 1\n", "listen: found 1, expected text" },
+	{ "listen: ~\n", "listen: found nothing, expected text" },
+	{ "clusters: {}\n", "clusters: expected a list" },
+	{ "clusters: [x]\n", "expected a list of maps" },
+	{ "clusters: [{kubeconfig: a}]\n", "name: found \"\"" },
+	{ "clusters: [{name: A, kubeconfig: a}]\n", "s.yaml:1:12: name: found \"A\", expected lower-case" },
+	{ "clusters: [{name: a}]\n", "kubeconfig is missing" },
+	{ "clusters: [{name: a, kubeconfig: x, provider: gkee}]\n", "there is no provider \"gkee\"" },
+	{ "clusters: [{name: a, kubeconfig: x, provider: simm}]\n", "did you mean \"sim\"?" },
+	{ "clusters: [{name: a, kubeconfig: x}, {name: a, kubeconfig: y}]\n", "a second cluster named \"a\" (the first is at s.yaml:1:12)" },
+	{ "clusters: [{name: a, kubeconfig: x, kubconfig: y}]\n", "did you mean \"kubeconfig\"?" },
+	{ "clusters: [{name: a, kubeconfig: x, burst: yes please}]\n", "expected true or false" },
+	{ "bootstrap: [/nonexistent/queue.yaml]\n", "/nonexistent/queue.yaml" },
+	{ "listen: a\nlisten: b\n", "s.yaml:2:1: found key \"listen\" twice" },
+	{ "- a\n", "expected a map of settings" },
+	{ "a: 1\n---\nb: 2\n", "2 YAML documents" },
+};
+
+Test(config, what_is_wrong_is_named_with_its_place_and_the_nearest_name)
+{
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		struct sw_config *c;
+		struct sw_err e = sw_config_parse("s.yaml", bad[i].text, strlen(bad[i].text), &c);
+		cr_expect_eq(e.code == SW_E_OK, 0, "row %zu was accepted", i);
+		cr_expect(strstr(e.text, bad[i].says), "row %zu: %s", i, e.text);
+		cr_expect_null(c);
+	}
+}
+
+Test(config, the_example_file_is_read_back_as_the_defaults)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *to = open_memstream(&text, &len);
+	sw_config_example(to);
+	fclose(to);
+	struct sw_config *c = good(text), *d = good("");
+	char *a = NULL, *b = NULL;
+	size_t na, nb;
+	FILE *fa = open_memstream(&a, &na), *fb = open_memstream(&b, &nb);
+	sw_config_print(c, fa, false);
+	sw_config_print(d, fb, false);
+	fclose(fa);
+	fclose(fb);
+	char *la = a, *lb = b; /* origins differ, values may not */
+	while (*la && *lb) {
+		cr_expect(strncmp(la, lb, 58) == 0, "%.58s differs from %.58s", la, lb);
+		la = strchr(la, '\n') + 1;
+		lb = strchr(lb, '\n') + 1;
+	}
+	cr_assert(!*la && !*lb);
+	free(a);
+	free(b);
+	free(text);
+	sw_config_free(c);
+	sw_config_free(d);
+}
