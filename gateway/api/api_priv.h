@@ -12,6 +12,7 @@
  *   write.c     the one pipeline of creates, updates and patches; delete.c: deletes
  *   inside.c    sw_api_object_*: the same pipeline without HTTP
  *   gc.c        cascades and namespaces; event.c: events and their age limit
+ *   page.c      /spillway/v1/: views and users
  *   log.c       pods/log; review.c: the self-reviews; tls.c: certificates, kubeconfig
  *
  * A request is handled in one go, or it waits: the connection is suspended and the thing waited for
@@ -59,6 +60,11 @@ void user_unref(struct user *u);
 struct sw_err users_load(struct sw_api *a);
 void users_free(struct sw_api *a);
 struct user *user_by_token(struct sw_api *a, const char *token); /* lent or NULL */
+int user_role(const char *word);                                 /* enum sw_role, or -1 */
+const char *user_role_word(enum sw_role role);
+/* Valid at once, durable when done runs. */
+struct sw_err users_add(struct sw_api *a, const char *user, enum sw_role role, const char *namespaces, char token[65], sw_commit_fn *done, void *owner);
+struct sw_err users_drop(struct sw_api *a, const char *user, sw_commit_fn *done, void *owner); /* MISSING if there is none */
 
 /* ---- access (pure) ------------------------------------------------------------------------ */
 
@@ -73,6 +79,7 @@ enum route_kind {
 	ROUTE_HEALTH, ROUTE_VERSION, ROUTE_METRICS,
 	ROUTE_API, ROUTE_APIS, ROUTE_GROUP, ROUTE_RESOURCES,
 	ROUTE_OPENAPI, ROUTE_OPENAPI_GROUP,
+	ROUTE_PAGE,       /* /spillway/v1/NAME */
 	ROUTE_OBJECTS,
 };
 struct route {
@@ -215,6 +222,7 @@ void handle_delete_collection(struct request *q);
 json_t *delete_options_parse(struct request *q, struct sw_delete_options *opt); /* of the query and the body */
 void handle_log(struct request *q);    /* log.c */
 void handle_review(struct request *q); /* review.c */
+void handle_page(struct request *q);   /* page.c */
 struct selectors { struct sw_selector *labels, *fields; const char *ns; /* lent */ };
 json_t *selectors_parse(struct request *q, struct selectors *out);
 void selectors_free(struct selectors *s);
@@ -246,6 +254,7 @@ void events_tick(struct sw_api *a);
 struct tls { char *ca_pem, *cert_pem, *key_pem; };
 struct sw_err tls_load(const char *dir, const char *name, const char *const *hosts, struct tls *out);
 void tls_free(struct tls *t);
+void kubeconfig_text(struct sw_api *a, const char *user, const char *token, struct sw_buf *out);
 
 /* ---- the server -------------------------------------------------------------------------------------------------------- */
 

@@ -113,6 +113,7 @@ void handle_info(struct request *q)
 	case ROUTE_VERSION: reply_version(q); break;
 	case ROUTE_HEALTH: reply_health(q); break;
 	case ROUTE_METRICS: reply_metrics(q); break;
+	case ROUTE_PAGE: handle_page(q); break;
 	case ROUTE_NONE: reply_text(q, 404, "text/plain; charset=utf-8", missing, sizeof(missing) - 1); break;
 	default: reply_doc(q);
 	}

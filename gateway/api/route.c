@@ -103,6 +103,8 @@ void route_parse(enum sw_serve serve, const char *path, struct route *rt)
 	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
 		if (is_under(path, fixed[i].path, &rest) && !*rest)
 			rt->kind = fixed[i].kind;
+	if (is_under(path, "/spillway/v1", &rest) && segment(&rest, rt->name, sizeof(rt->name)) && !*rest)
+		rt->kind = ROUTE_PAGE;
 	if (is_under(path, "/openapi/v3", &rest))
 		route_openapi(rest, rt);
 	else if (is_under(path, "/api", &rest))

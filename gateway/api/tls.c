@@ -273,29 +273,34 @@ void tls_free(struct tls *t)
 /* ---- kubeconfig ---------------------------------------------------------------------------------------- */
 
 /* Its words are written as JSON strings, which YAML reads as they are. */
+void kubeconfig_text(struct sw_api *a, const char *user, const char *token, struct sw_buf *out)
+{
+	char *ca = sw_base64(a->tls.ca_pem, strlen(a->tls.ca_pem));
+	sw_buf_puts(out, "apiVersion: v1\nkind: Config\nclusters:\n- name: ");
+	sw_buf_json_str(out, a->name);
+	sw_buf_puts(out, "\n  cluster:\n    server: ");
+	sw_buf_json_str(out, a->url);
+	sw_buf_printf(out, "\n    certificate-authority-data: %s\nusers:\n- name: ", ca);
+	sw_buf_json_str(out, user);
+	sw_buf_puts(out, "\n  user:\n    token: ");
+	sw_buf_json_str(out, token);
+	sw_buf_puts(out, "\ncontexts:\n- name: ");
+	sw_buf_json_str(out, a->name);
+	sw_buf_puts(out, "\n  context:\n    cluster: ");
+	sw_buf_json_str(out, a->name);
+	sw_buf_puts(out, "\n    user: ");
+	sw_buf_json_str(out, user);
+	sw_buf_puts(out, "\n    namespace: default\ncurrent-context: ");
+	sw_buf_json_str(out, a->name);
+	sw_buf_puts(out, "\n");
+	free(ca);
+}
+
 struct sw_err sw_api_kubeconfig_write(struct sw_api *a, const char *path, const char *user, const char *token)
 {
 	struct sw_buf b;
-	char *ca = sw_base64(a->tls.ca_pem, strlen(a->tls.ca_pem));
 	sw_buf_init(&b, 256 << 10);
-	sw_buf_puts(&b, "apiVersion: v1\nkind: Config\nclusters:\n- name: ");
-	sw_buf_json_str(&b, a->name);
-	sw_buf_puts(&b, "\n  cluster:\n    server: ");
-	sw_buf_json_str(&b, a->url);
-	sw_buf_printf(&b, "\n    certificate-authority-data: %s\nusers:\n- name: ", ca);
-	sw_buf_json_str(&b, user);
-	sw_buf_puts(&b, "\n  user:\n    token: ");
-	sw_buf_json_str(&b, token);
-	sw_buf_puts(&b, "\ncontexts:\n- name: ");
-	sw_buf_json_str(&b, a->name);
-	sw_buf_puts(&b, "\n  context:\n    cluster: ");
-	sw_buf_json_str(&b, a->name);
-	sw_buf_puts(&b, "\n    user: ");
-	sw_buf_json_str(&b, user);
-	sw_buf_puts(&b, "\n    namespace: default\ncurrent-context: ");
-	sw_buf_json_str(&b, a->name);
-	sw_buf_puts(&b, "\n");
-	free(ca);
+	kubeconfig_text(a, user, token, &b);
 	struct sw_err e = sw_buf_ok(&b) ? sw_file_write(path, b.at, b.len, 0600) : sw_err(SW_E_NOMEM, "%s: out of memory", path);
 	sw_buf_fini(&b);
 	return e;

@@ -56,16 +56,23 @@ static void user_insert(struct sw_api *a, const char *name, enum sw_role role, c
 
 static const char *const role_words[] = { [SW_ROLE_ADMIN] = "admin", [SW_ROLE_SUBMITTER] = "submitter", [SW_ROLE_READER] = "reader" };
 
+int user_role(const char *word)
+{
+	for (int i = 0; i <= SW_ROLE_READER; i++)
+		if (strcmp(word, role_words[i]) == 0)
+			return i;
+	return -1;
+}
+
+const char *user_role_word(enum sw_role role) { return role_words[role]; }
+
 static void on_note(void *owner, const char *key, const char *bytes, size_t len)
 {
 	struct sw_api *a = owner;
 	json_t *o = NULL;
 	struct sw_err e = sw_json_parse(bytes, len, &o);
 	const char *role = sw_json_str(o, "role"), *digest = sw_json_str(o, "sha256");
-	int found = -1;
-	for (int i = 0; role && i <= SW_ROLE_READER; i++)
-		if (strcmp(role, role_words[i]) == 0)
-			found = i;
+	int found = role ? user_role(role) : -1;
 	if (sw_failed(e) || found < 0 || !digest || strlen(digest) != 64)
 		sw_log(WARN, "api", "a user record is unreadable and ignored", "key=%s", key);
 	else
@@ -103,7 +110,7 @@ static struct sw_err user_check(const char *user, enum sw_role role, const char 
 	return SW_OK;
 }
 
-struct sw_err sw_api_user_add(struct sw_api *a, const char *user, enum sw_role role, const char *namespaces, char token[65])
+struct sw_err users_add(struct sw_api *a, const char *user, enum sw_role role, const char *namespaces, char token[65], sw_commit_fn *done, void *owner)
 {
 	unsigned char secret[32];
 	char digest[65];
@@ -123,12 +130,36 @@ struct sw_err sw_api_user_add(struct sw_api *a, const char *user, enum sw_role r
 	char *key = sw_asprintf(USER_PREFIX "%s", user);
 	size_t len;
 	char *text = sw_json_text(o, &len);
-	e = sw_store_note_put(a->store, key, text, len, on_user_kept, NULL);
+	e = sw_store_note_put(a->store, key, text, len, done, owner);
 	if (!sw_failed(e))
 		user_insert(a, user, role, namespaces, digest);
 	free(key);
 	free(text);
 	json_object_put(o);
+	return e;
+}
+
+struct sw_err sw_api_user_add(struct sw_api *a, const char *user, enum sw_role role, const char *namespaces, char token[65])
+{
+	return users_add(a, user, role, namespaces, token, on_user_kept, NULL);
+}
+
+struct sw_err users_drop(struct sw_api *a, const char *user, sw_commit_fn *done, void *owner)
+{
+	struct user *u, *next;
+	bool found = false;
+	HASH_ITER(hh, a->users, u, next) {
+		if (strcmp(u->name, user) != 0)
+			continue;
+		HASH_DEL(a->users, u);
+		user_unref(u);
+		found = true;
+	}
+	if (!found)
+		return sw_err(SW_E_MISSING, "there is no user \"%s\"", user);
+	char *key = sw_asprintf(USER_PREFIX "%s", user);
+	struct sw_err e = sw_store_note_put(a->store, key, NULL, 0, done, owner);
+	free(key);
 	return e;
 }
 

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * page.c - /spillway/v1/: the views of whoever owns the server, and its users
+ *
+ *   GET    /spillway/v1/NAME           a view (api.h), for any user
+ *   GET    /spillway/v1/users          names and roles; these three for admins
+ *   POST   /spillway/v1/users          {"name","role","namespaces"} -> its kubeconfig, the only time the token is shown
+ *   DELETE /spillway/v1/users?name=N   its token is refused from now on
+ */
+#include "api_priv.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "spillway/text.h"
+
+/* ---- views ---------------------------------------------------------------------------- */
+
+static enum MHD_Result add_query(void *cls, enum MHD_ValueKind kind, const char *key, const char *value)
+{
+	(void)kind;
+	json_object_object_add(cls, key, value ? json_object_new_string(value) : NULL);
+	return MHD_YES;
+}
+
+static void reply_view(struct request *q, const struct sw_api_view *view)
+{
+	json_t *query = json_object_new_object(), *out = NULL;
+	MHD_get_connection_values(q->conn, MHD_GET_ARGUMENT_KIND, add_query, query);
+	/* after the client's words, so that nobody widens what it may see */
+	sw_json_set(query, "namespaces", json_object_new_string(q->user->role == SW_ROLE_SUBMITTER ? q->user->namespaces : "*"));
+	struct sw_err e = view->get(q->api->opt.views_owner, query, &out);
+	json_object_put(query);
+	if (sw_failed(e))
+		reply_status(q, sw_status_of(e, NULL, NULL));
+	else
+		reply_json(q, 200, out);
+}
+
+static const struct sw_api_view *view_find(const struct sw_api *a, const char *name)
+{
+	for (size_t i = 0; i < a->opt.n_views; i++)
+		if (strcmp(a->opt.views[i].name, name) == 0)
+			return &a->opt.views[i];
+	return NULL;
+}
+
+/* ---- users ------------------------------------------------------------------------------ */
+
+/* A change of users waits for its commit; the client may go away meanwhile. */
+struct user_change {
+	struct request *q;
+	json_t *answer;
+};
+
+static void change_orphan(void *op) { ((struct user_change *)op)->q = NULL; }
+
+static void on_changed(void *owner, struct sw_err err, uint64_t rv)
+{
+	struct user_change *c = owner;
+	(void)rv;
+	if (c->q) {
+		c->q->op = NULL;
+		if (sw_failed(err))
+			reply_status(c->q, sw_status_of(err, NULL, NULL));
+		else
+			reply_json(c->q, 200, json_object_get(c->answer));
+	}
+	json_object_put(c->answer);
+	free(c);
+}
+
+static struct user_change *change_begin(struct request *q, json_t *answer_taken)
+{
+	struct user_change *c = sw_calloc(1, sizeof(*c));
+	c->q = q;
+	c->answer = answer_taken;
+	q->op = c;
+	q->op_free = change_orphan;
+	return c;
+}
+
+static void change_failed(struct user_change *c, struct sw_err e)
+{
+	struct request *q = c->q;
+	q->op = NULL;
+	json_object_put(c->answer);
+	free(c);
+	reply_status(q, sw_status_of(e, NULL, NULL));
+}
+
+static void users_create(struct request *q)
+{
+	json_t *body = NULL;
+	char token[65];
+	int role;
+	struct sw_err e = sw_json_parse(q->body.at ? q->body.at : "", q->body.len, &body);
+	const char *name = sw_json_str(body, "name"), *word = sw_json_str(body, "role"), *namespaces = sw_json_str(body, "namespaces");
+	if (!sw_failed(e) && (!name || !word || (role = user_role(word)) < 0))
+		e = sw_err(SW_E_INVALID, "found %.100s, expected name and role (admin, submitter or reader)", json_object_to_json_string(body));
+	if (sw_failed(e)) {
+		reply_status(q, sw_status_of(e, NULL, NULL));
+		json_object_put(body);
+		return;
+	}
+	struct user_change *c = change_begin(q, json_object_new_object());
+	e = users_add(q->api, name, (enum sw_role)role, namespaces, token, on_changed, c);
+	if (sw_failed(e)) {
+		change_failed(c, e);
+	} else {
+		struct sw_buf text;
+		sw_buf_init(&text, 256 << 10);
+		kubeconfig_text(q->api, name, token, &text);
+		sw_json_set_str(c->answer, "name", name);
+		sw_json_set_str(c->answer, "kubeconfig", text.at);
+		sw_buf_fini(&text);
+	}
+	json_object_put(body);
+}
+
+static void users_remove(struct request *q)
+{
+	const char *name = request_query(q, "name");
+	struct user_change *c = change_begin(q, json_object_new_object());
+	struct sw_err e = name ? users_drop(q->api, name, on_changed, c) : sw_err(SW_E_INVALID, "expected ?name=USER");
+	if (sw_failed(e))
+		change_failed(c, e);
+}
+
+static void users_list(struct request *q)
+{
+	json_t *o = json_object_new_object(), *items = json_object_new_array();
+	struct user *u, *next;
+	HASH_ITER(hh, q->api->users, u, next) {
+		json_t *row = json_object_new_object();
+		sw_json_set_str(row, "name", u->name);
+		sw_json_set_str(row, "role", user_role_word(u->role));
+		sw_json_set_str(row, "namespaces", u->role == SW_ROLE_SUBMITTER ? u->namespaces : "*");
+		json_object_array_add(items, row);
+	}
+	json_object_object_add(o, "items", items);
+	reply_json(q, 200, o);
+}
+
+static void handle_users(struct request *q)
+{
+	if (q->user->role != SW_ROLE_ADMIN)
+		reply_status(q, sw_status(SW_REASON_FORBIDDEN, "users is forbidden: User \"%s\" is not an admin", q->user->name));
+	else if (strcmp(q->method, "POST") == 0)
+		users_create(q);
+	else if (strcmp(q->method, "DELETE") == 0)
+		users_remove(q);
+	else
+		users_list(q);
+}
+
+void handle_page(struct request *q)
+{
+	const struct sw_api_view *view = view_find(q->api, q->route.name);
+	if (strcmp(q->route.name, "users") == 0)
+		handle_users(q);
+	else if (!view)
+		reply_status(q, sw_status_no_resource());
+	else if (strcmp(q->method, "GET") != 0)
+		reply_status(q, sw_status(SW_REASON_NO_METHOD, "%s is read-only", q->path));
+	else
+		reply_view(q, view);
+}
