@@ -125,15 +125,16 @@ class Site:
 
 
 def small_spec(**more):
-    """Three small clusters where pods run for a moment."""
+    """Two small clusters where pods run for a moment."""
     node = {"cpu": "32", "memory": "128Gi"}
     return {
         "timeScale": 100,
         "clusters": [
             {"name": "onprem", "cloud": "onprem", "region": "cern",
-             "nodes": [{"count": 2, "model": "V100", "gpus": 4, **node}, {"count": 1, "model": "T4", "gpus": 4, **node}]},
-            {"name": "gke", "cloud": "gke", "region": "us-central1",
-             "pools": [{"name": "h100", "model": "H100", "machine": "a3-highgpu-8g", "gpus": 8, "cpu": "208", "memory": "1872Gi", "max": 4, "growSeconds": 20}]},
+             "nodes": [{"name": "v100", "count": 2, "machine": "own", "gpu": "V100", "gpus": 4, "priceHour": 3, **node},
+                       {"name": "t4", "count": 1, "machine": "own", "gpu": "T4", "gpus": 4, "priceHour": 1, **node}]},
+            {"name": "gke", "cloud": "gke", "region": "europe-west4",
+             "pools": [{"name": "h100", "machine": "a3-highgpu-8g", "zone": "europe-west4-b", "max": 4, "growSeconds": 20}]},
         ],
         **more,
     }
