@@ -6,10 +6,11 @@ import re
 import sys
 
 # What each room may include besides core and its own headers.
-CORE = "blob buf err fault json keyq log loop metrics text yaml".split()
+CORE = "blob buf err fault json keymap keyq log loop metrics text yaml".split()
 PURE_API = "discovery patch protobuf resource schema selector status table".split()
 ALLOWED = {
     "core": [],
+    "http": ["http"],
     "auth": "http kubeconfig".split(),
     "kube": "http kubeconfig kube".split(),
     "catalog": "catalog".split(),

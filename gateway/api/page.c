@@ -93,7 +93,7 @@ static void users_create(struct request *q)
 {
 	json_t *body = NULL;
 	char token[65];
-	int role;
+	int role = -1;
 	struct sw_err e = sw_json_parse(q->body.at ? q->body.at : "", q->body.len, &body);
 	const char *name = sw_json_str(body, "name"), *word = sw_json_str(body, "role"), *namespaces = sw_json_str(body, "namespaces");
 	if (!sw_failed(e) && (!name || !word || (role = user_role(word)) < 0))
