@@ -244,26 +244,31 @@ static bool is_loopback(const char *server)
 	return strcmp(text, "localhost") == 0 || strcmp(text, "[::1]") == 0;
 }
 
+static struct sw_err basic_check(const struct sw_yaml *y, json_t *map, const char *path, const struct sw_kubeconfig *kc)
+{
+	if (kc->password && !kc->username)
+		return yaml_err(y, map, "%s: found password without username, expected both", path);
+	if (kc->username && strchr(kc->username, ':'))
+		return yaml_err(y, map, "%s.username: found a colon, which basic authentication cannot carry", path);
+	return SW_OK;
+}
+
 static struct sw_err user_check(const struct sw_yaml *y, json_t *map, const char *path, const struct sw_kubeconfig *kc)
 {
-	bool token = kc->token || kc->token_file, basic = kc->username || kc->password, exec = kc->exec;
+	int ways = (kc->token || kc->token_file) + (kc->username || kc->password) + (kc->exec != NULL);
 	bool cert = kc->cert.data || kc->cert.path, key = kc->key.data || kc->key.path;
 
 	if (cert != key)
 		return yaml_err(y, map, "%s: found client-%s without client-%s, expected both", path, cert ? "certificate" : "key",
 		                cert ? "key" : "certificate");
-	if (token + basic + exec > 1)
+	if (ways > 1)
 		return yaml_err(y, map, "%s: found more than one of token, username and exec, expected one", path);
-	if (basic && !kc->username)
-		return yaml_err(y, map, "%s: found password without username, expected both", path);
-	if (kc->username && strchr(kc->username, ':'))
-		return yaml_err(y, map, "%s.username: found a colon, which basic authentication cannot carry", path);
 	if (kc->token && strpbrk(kc->token, "\r\n"))
 		return yaml_err(y, map, "%s.token: found a line break inside", path);
-	if ((token || basic || exec) && strncmp(kc->server, "http://", 7) == 0 && !is_loopback(kc->server))
+	if (ways > 0 && strncmp(kc->server, "http://", 7) == 0 && !is_loopback(kc->server))
 		return yaml_err(y, map, "%s: found credentials for %.80s, expected an https:// server: they would travel in the clear",
 		                path, kc->server);
-	return SW_OK;
+	return basic_check(y, map, path, kc);
 }
 
 static struct sw_err user_read(const struct sw_yaml *y, json_t *map, const char *path, struct sw_kubeconfig *kc)

@@ -196,7 +196,7 @@ Test(kube, fence_goes_before_status_before_create_before_list)
 		fake_reply(r->x.f, expect[i], 500, "", ""); /* failures: the window does not grow */
 	start(r, (struct sw_kube_req){ .cls = SW_KUBE_LIST, .path = "/first" });
 	for (int i = 0; i < 6; i++) {
-		char path[8];
+		char path[16];
 		snprintf(path, sizeof path, "/%d", i);
 		start(r, (struct sw_kube_req){ .cls = order[i], .path = path });
 	}
