@@ -185,6 +185,25 @@ static json_t *namespace_check(struct write *w, const char *name)
 	return no;
 }
 
+/* The text of the error begins with the path: "spec.x: found ...". */
+static json_t *hook_refusal(struct write *w, json_t *o, struct sw_err e)
+{
+	const char *name = sw_json_str(o, "metadata.name");
+	size_t n = strcspn(e.text, ": ");
+	bool has_path = e.text[n] == ':' && n > 0;
+	json_t *no = sw_status(SW_REASON_INVALID, "%s%s%s \"%s\" is invalid: %s", w->r->kind, *w->r->group ? "." : "", w->r->group,
+	                       name ? name : "", e.text);
+	sw_status_details(no, name, w->r->group, w->r->kind);
+	if (!has_path) {
+		sw_status_cause(no, "FieldValueInvalid", "", "%s", e.text);
+		return no;
+	}
+	e.text[n] = '\0';
+	const char *why = e.text + n + 1;
+	sw_status_cause(no, "FieldValueInvalid", e.text, "%s", why + strspn(why, " "));
+	return no;
+}
+
 static json_t *admit(struct write *w, json_t *o, json_t *old)
 {
 	const struct sw_api_options *opt = &w->api->opt;
@@ -197,10 +216,7 @@ static json_t *admit(struct write *w, json_t *o, json_t *old)
 			json_object_array_add(w->warnings, json_object_new_string(warn));
 		if (!sw_failed(e))
 			continue;
-		json_t *no = sw_status_of(e, w->r, sw_json_str(o, "metadata.name"));
-		if (e.code == SW_E_INVALID)
-			sw_status_details(no, sw_json_str(o, "metadata.name"), w->r->group, w->r->kind);
-		return no;
+		return e.code == SW_E_INVALID ? hook_refusal(w, o, e) : sw_status_of(e, w->r, sw_json_str(o, "metadata.name"));
 	}
 	return NULL;
 }
