@@ -90,7 +90,7 @@ tests-build: $(TEST_BINS)
 unit: $(TEST_BINS)
 	$(Q)config/build/run-unit.sh $(TEST_BINS)
 
-include tests/fuzz/rules.mk
+include tests/fuzz/rules.mk tests/bench/rules.mk
 
 clean:
 	rm -rf build

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* util.c - clock, percentiles, rows, directories */
+#include <dirent.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bench.h"
+#include "spillway/text.h"
+
+void bench_die(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	fputs("bench: ", stderr);
+	vfprintf(stderr, fmt, ap);
+	fputc('\n', stderr);
+	va_end(ap);
+	exit(1);
+}
+
+void bench_must(struct sw_err e, const char *what)
+{
+	if (sw_failed(e))
+		bench_die("%s: %s", what, e.text);
+}
+
+double bench_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+int bench_by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+double bench_percentile(double *values, size_t n, double percent)
+{
+	size_t at = (size_t)((double)n * percent / 100);
+
+	if (n == 0)
+		return 0;
+	qsort(values, n, sizeof(*values), bench_by_value);
+	return values[at < n ? at : n - 1];
+}
+
+void bench_row(const char *figure, const char *goal, int met, const char *value_fmt, ...)
+{
+	char value[160];
+	va_list ap;
+
+	va_start(ap, value_fmt);
+	vsnprintf(value, sizeof(value), value_fmt, ap);
+	va_end(ap);
+	printf("%-52s %-22s %-18s %s\n", figure, value, goal, met < 0 ? "" : met ? "met" : "MISSED");
+	fflush(stdout);
+}
+
+void bench_note(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	fputs("    ", stdout);
+	vprintf(fmt, ap);
+	putchar('\n');
+	fflush(stdout);
+	va_end(ap);
+}
+
+char *bench_dir(void)
+{
+	const char *parent = getenv("BENCH_DIR");
+	char *dir = sw_asprintf("%s/bench.XXXXXX", parent ? parent : ".");
+
+	if (!mkdtemp(dir))
+		bench_die("cannot make a directory like %s", dir);
+	return dir;
+}
+
+void bench_dir_remove(const char *dir)
+{
+	DIR *d = opendir(dir);
+	struct dirent *entry;
+
+	while (d && (entry = readdir(d))) {
+		char *path = sw_asprintf("%s/%s", dir, entry->d_name);
+
+		if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..") && unlink(path) != 0)
+			bench_dir_remove(path);
+		free(path);
+	}
+	if (d)
+		closedir(d);
+	rmdir(dir);
+}
