@@ -91,7 +91,7 @@ static bool is_valid_entry(json_t *e)
 	const char *m = sw_json_str(e, "manager"), *o = sw_json_str(e, "operation");
 
 	return m && o && (strcmp(o, "Apply") == 0 || strcmp(o, "Update") == 0) && sw_json_str(e, "apiVersion") &&
-	       json_object_is_type(sw_json_key(e, "fieldsV1"), json_type_object);
+	       set_valid(sw_json_key(e, "fieldsV1"));
 }
 
 /* A list of whole entries; [] and [{}] are the ways to ask for a fresh start. */
@@ -412,7 +412,7 @@ static json_t *entries_of(json_t *fresh_list, json_t *old_list)
 		return NULL;
 	if (sw_json_len(fresh_list) && is_valid_list(fresh_list))
 		return sw_json_copy(fresh_list);
-	return sw_json_len(old_list) ? sw_json_copy(old_list) : NULL;
+	return sw_json_len(old_list) && is_valid_list(old_list) ? sw_json_copy(old_list) : NULL;
 }
 
 void sw_managed_update(const struct sw_schema *s, const struct sw_resource *r, const char *sub, const char *manager,

@@ -13,6 +13,7 @@
 
 /* ---- ssa_set.c: plain set operations; all give a new set or edit the first ---- */
 bool set_empty(json_t *set);                       /* NULL is empty */
+bool set_valid(json_t *set);                       /* objects all the way down: what the functions below rely on */
 void set_union(json_t *into, json_t *more);
 void set_minus(json_t *from, json_t *less);
 json_t *set_common(json_t *a, json_t *b);          /* gives */

@@ -21,6 +21,18 @@ bool set_empty(json_t *set)
 	return !is_set(set) || json_object_object_length(set) == 0;
 }
 
+bool set_valid(json_t *set)
+{
+	if (!is_set(set))
+		return false;
+	json_object_object_foreach(set, key, node) {
+		(void)key;
+		if (!set_valid(node))
+			return false;
+	}
+	return true;
+}
+
 static void mark_member(json_t *node)
 {
 	if (json_object_object_length(node) && !sw_json_key(node, "."))
