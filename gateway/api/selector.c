@@ -102,7 +102,7 @@ static const char *field_value(json_t *o, const char *path)
 	json_t *v = sw_json_at(o, path);
 
 	if (!v)
-		return strcmp(path, "status.successful") == 0 ? "0" : strcmp(path, "spec.unschedulable") == 0 ? "false" : "";
+		return strcmp(path, "status.succeeded") == 0 ? "0" : strcmp(path, "spec.unschedulable") == 0 ? "false" : "";
 	return json_object_get_string(v);
 }
 
