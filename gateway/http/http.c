@@ -55,11 +55,11 @@ static void pool_close(struct http_pool *p)
 /* Pools that were replaced and have no calls left. */
 static void pools_reap(struct sw_http *http)
 {
-	struct http_pool **link = &http->pools->next;
+	struct http_pool **link = &http->pools;
 
 	while (*link) {
 		struct http_pool *p = *link;
-		if (p->calls > 0) {
+		if (p->calls > 0 || p == http->shared || p == http->own) {
 			link = &p->next;
 			continue;
 		}
@@ -333,7 +333,7 @@ static int cb_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *so
 
 /* ---- the public face -------------------------------------------------------- */
 
-static struct sw_err pool_new(struct sw_http *http)
+static struct sw_err pool_new(struct sw_http *http, struct http_pool **place)
 {
 	struct http_pool *p = calloc(1, sizeof *p);
 
@@ -351,6 +351,7 @@ static struct sw_err pool_new(struct sw_http *http)
 	curl_multi_setopt(p->multi, CURLMOPT_TIMERFUNCTION, cb_timer);
 	curl_multi_setopt(p->multi, CURLMOPT_TIMERDATA, p);
 	curl_multi_setopt(p->multi, CURLMOPT_MAXCONNECTS, (long)HTTP_POOL_CONNECTIONS);
+	*place = p;
 	return SW_OK;
 }
 
@@ -366,9 +367,11 @@ struct sw_err sw_http_new(struct sw_loop *loop, struct sw_http **out)
 	}
 	http->loop = loop;
 	http->ready_end = &http->ready;
-	e = pool_new(http);
+	e = pool_new(http, &http->shared);
+	if (!sw_failed(e))
+		e = pool_new(http, &http->own);
 	if (sw_failed(e))
-		free(http);
+		http_destroy(http);
 	else
 		*out = http;
 	return e;
@@ -387,7 +390,7 @@ void sw_http_free(struct sw_http *http)
 
 void sw_http_forget_connections(struct sw_http *http)
 {
-	struct sw_err e = pool_new(http);
+	struct sw_err e = pool_new(http, &http->shared);
 
 	if (!sw_failed(e) && http->entered == 0)
 		pools_reap(http);
@@ -398,7 +401,7 @@ static struct sw_call *call_new(struct sw_http *http, const struct sw_request *r
 	struct sw_call *c = sw_calloc(1, sizeof *c);
 
 	c->http = http;
-	c->pool = http->pools;
+	c->pool = req->own_connection ? http->own : http->shared;
 	c->pool->calls++;
 	c->done = done;
 	c->owner = owner;

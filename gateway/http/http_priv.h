@@ -2,8 +2,9 @@
 /*
  * http_priv.h - what the files of this room share
  *
- * A pool is one curl multi handle with its connection cache and its timer. There is one current pool;
- * sw_http_forget_connections() starts another, and the old one goes when its last call has ended.
+ * A pool is one curl multi handle with its connection cache and its timer. One is for shared connections, one for
+ * streams that want their own. sw_http_forget_connections() puts a new one in the place of the shared one, and the
+ * old one goes when its last call has ended.
  */
 #ifndef SPILLWAY_HTTP_PRIV_H
 #define SPILLWAY_HTTP_PRIV_H
@@ -33,7 +34,10 @@ struct http_pool {
 
 struct sw_http {
 	struct sw_loop *loop;
-	struct http_pool *pools;      /* the current one first */
+	struct http_pool *pools;      /* all of them */
+	struct http_pool *shared;     /* the one that new calls use */
+	struct http_pool *own;        /* for own_connection: a connection that speaks HTTP/1.1 makes curl stop
+	                               * multiplexing to that host, over the whole multi handle */
 	struct sw_call *calls;        /* every call that has not been freed */
 	struct sw_call *ready, **ready_end; /* streams with news for their owners */
 	int entered;                  /* callbacks of owners may be on the stack */
