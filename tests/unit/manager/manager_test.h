@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "spillway/embedded.h"
+#include "spillway/log.h"
 #include "spillway/text.h"
 
 #define WL "workloads.kueue.x-k8s.io"
@@ -98,6 +99,7 @@ static inline void world_start(struct world *w, size_t log_bytes)
 static inline void world_open(struct world *w)
 {
 	memset(w, 0, sizeof(*w));
+	sw_log_setup(SW_LOG_ERROR, false, 2);
 	snprintf(w->dir, sizeof(w->dir), "/tmp/spillway-manager-XXXXXX");
 	cr_assert(mkdtemp(w->dir));
 	cr_assert(!sw_failed(sw_loop_new(&w->loop)));
