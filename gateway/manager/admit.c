@@ -197,6 +197,16 @@ static struct sw_err running_check(const struct sw_kind *k, json_t *job, json_t 
 	return SW_OK;
 }
 
+/* Would what is stored be refused too (by a newer version, another catalog)? Then an update did not make it worse. */
+static bool was_refused(struct emb *m, const struct sw_kind *k, json_t *old)
+{
+	json_t *copy = sw_json_copy(old);
+	bool refused = sw_failed(job_check(m, k, copy));
+
+	json_object_put(copy);
+	return refused;
+}
+
 static struct sw_err on_job(void *owner, json_t *job, json_t *old, const char *user, char warn[256])
 {
 	struct emb *m = owner;
@@ -210,7 +220,7 @@ static struct sw_err on_job(void *owner, json_t *job, json_t *old, const char *u
 		return SW_OK; /* it is over: labels, annotations and ttl may change */
 	struct sw_err e = job_check(m, k, job);
 
-	if (sw_failed(e))
+	if (sw_failed(e) && !(old && was_refused(m, k, old)))
 		return e;
 	if (!old) {
 		hold_new(k, job, sw_loop_wall(m->loop));

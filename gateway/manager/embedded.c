@@ -223,6 +223,8 @@ static struct sw_err machinery(struct emb *m)
 		e = sw_timer_new(m->loop, quota_on_timer, m, &m->pump_timer);
 	if (!sw_failed(e))
 		e = sw_timer_new(m->loop, queues_on_timer, m, &m->status_timer);
+	if (!sw_failed(e))
+		e = sw_timer_new(m->loop, sync_on_timer, m, &m->sync_timer);
 	return e;
 }
 
@@ -311,6 +313,7 @@ void sw_embedded_free(struct sw_manager *base)
 	sw_reconciler_free(m->workloads);
 	sw_timer_free(m->pump_timer);
 	sw_timer_free(m->status_timer);
+	sw_timer_free(m->sync_timer);
 	tables_free(m);
 	free(m->sources);
 	free(m->admit);

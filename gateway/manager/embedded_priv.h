@@ -33,11 +33,18 @@ struct emb;
 
 enum { KEY_MAX = 600 };
 
+/* Why this manager itself evicts. */
+#define EVICT_INACTIVE "Deactivated"
+#define EVICT_SUSPENDED "JobSuspended"
+#define EVICT_CQ_STOPPED "ClusterQueueStopped"
+#define EVICT_LQ_STOPPED "LocalQueueStopped"
+#define EVICT_CHANGED "JobChanged"
+
 /* ---- rows ------------------------------------------------------------------------------ */
 
 enum row_flag {
 	ROW_ACTIVE = 1, ROW_RESERVED = 2, ROW_EVICTED = 4, ROW_FINISHED = 8, ROW_DELETING = 16, ROW_NOMINATED = 32,
-	ROW_FINALIZER = 64,
+	ROW_FINALIZER = 64, ROW_OWN_EVICT = 1024, /* evicted by this manager, not by dispatch */
 	ROW_JOB_GONE = 128, ROW_USER_STOP = 256, ROW_JOB_SEEN = 512, /* from the job, not from the Workload */
 	ROW_OF_JOB = ROW_JOB_GONE | ROW_USER_STOP | ROW_JOB_SEEN
 };
@@ -152,7 +159,7 @@ struct emb {
 	uint64_t arena_turn;
 
 	struct sw_reconciler *jobs, *workloads;
-	struct sw_timer *pump_timer, *status_timer;
+	struct sw_timer *pump_timer, *status_timer, *sync_timer;
 	bool pump_wanted, status_armed;
 	struct sw_async *later_wake;
 	struct later *later, **later_end;
@@ -193,6 +200,7 @@ void emb_event_object(struct emb *m, const char *resource, json_t *object, bool 
 /* sync.c */
 struct sw_err sync_start(struct emb *m);
 void sync_stop(struct emb *m);
+void sync_on_timer(void *owner);
 
 /* job.c */
 void job_reconcile(void *owner, const char *key);
@@ -210,6 +218,7 @@ struct sw_err quota_evict(struct emb *m, struct row *r, const char *reason, cons
 struct sw_err quota_release(struct emb *m, struct row *r, const struct sw_change *c, sw_manager_fn *done, void *owner);
 struct sw_err quota_let_go(struct emb *m, struct row *r, sw_manager_fn *done, void *owner);
 void quota_put(struct emb *m, const char *key, json_t *workload, bool holds);
+json_t *quota_job_of(struct emb *m, const struct row *r, uint64_t *rv); /* gives the newest state of its job, or NULL if it is gone */
 
 /* queues.c */
 void queues_apply(struct emb *m, const char *resource, const char *ns, const char *name, json_t *object);

@@ -221,14 +221,14 @@ static struct sw_err workload_follow(struct emb *m, struct view *v)
 		return rewrite(m, v, d, class, priority);
 	if (!r || row_admitted(r))
 		return SW_OK; /* a running job's spec is refused at the door; what slipped in counts for the next attempt */
-	return quota_evict(m, r, "JobChanged", "The job was changed while it waited", NULL, NULL);
+	return quota_evict(m, r, EVICT_CHANGED, "The job was changed while it waited", NULL, NULL);
 }
 
 /* ---- the job follows the Workload ------------------------------------------------------------------------ */
 
 static struct sw_err job_follow(struct emb *m, struct view *v)
 {
-	bool won = sw_json_str(v->w, "status.clusterName") && sw_json_condition_true(v->w, "QuotaReserved") &&
+	bool won = v->w && sw_json_str(v->w, "status.clusterName") && sw_json_condition_true(v->w, "QuotaReserved") &&
 	           !sw_json_condition_true(v->w, "Evicted");
 	bool hold = !won || job_stopped_by_user(v->job);
 	struct put put = { .retry = v->key };
@@ -306,6 +306,8 @@ static struct sw_err view_settle(struct emb *m, struct view *v, uint64_t *again_
 	if (outcome != SW_UNFINISHED)
 		return after_end(m, v, outcome, again_ms);
 	e = emb_get_key(m, WORKLOADS, v->wl_key, &v->w, &v->w_rv);
+	if (e.code == SW_E_MISSING && !sw_kind_suspended(v->kind, v->job))
+		return job_follow(m, v); /* its Workload was deleted under it: held first, queued by the event of that */
 	if (e.code == SW_E_MISSING) /* a job that is stopped before it ever waited gets its Workload when it is resumed */
 		return job_stopped_by_user(v->job) ? SW_OK : view_create(m, v);
 	if (job_stopped_by_user(v->job) && !row_find(m, v->wl_key))

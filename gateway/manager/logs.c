@@ -188,7 +188,7 @@ static struct sw_err kept_serve(const struct sw_log_request *req, const struct s
 	size_t n = kept->len - 1, from;
 
 	if (req->since_s >= 0 || req->timestamps)
-		return sw_err(SW_E_UNSUPPORTED, "the log of finished pod %s was kept without times: since and timestamps cannot be honoured", req->pod);
+		return sw_err(SW_E_INVALID, "the log of finished pod %s was kept without times: since and timestamps cannot be honoured", req->pod);
 	from = tail_from(text, n, req->tail_lines);
 	text += from;
 	n -= from;

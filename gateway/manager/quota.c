@@ -81,7 +81,7 @@ static void reserve_stored(struct emb *m, const char *key, const struct sw_queue
 	}
 	if (sw_failed(e)) { /* what was picked is not what is stored: its event puts it where it belongs */
 		sw_queue_remove(m->queue, key);
-		sw_reconciler_add_in(m->workloads, key, e.code == SW_E_CONFLICT ? 0 : 1000);
+		sw_reconciler_add_in(m->workloads, key, e.code == SW_E_CONFLICT ? 20 : 1000);
 	} else {
 		emb_event_object(m, WORKLOADS, w, false, "QuotaReserved", "Quota reserved in ClusterQueue %s", pick->cluster_queue);
 	}
@@ -178,8 +178,7 @@ static void keep_base(json_t *w, json_t *job)
 	json_object_put(base);
 }
 
-/* The job is held again, in the same commit as the release: nothing of the attempt that is over shows as running. */
-static json_t *job_of(struct emb *m, const struct row *r, uint64_t *rv)
+json_t *quota_job_of(struct emb *m, const struct row *r, uint64_t *rv)
 {
 	char ns[260], name[254];
 	json_t *job;
@@ -194,6 +193,7 @@ static json_t *job_of(struct emb *m, const struct row *r, uint64_t *rv)
 	return NULL;
 }
 
+/* The job is held again, in the same commit as the release: nothing of the attempt that is over shows as running. */
 static void hold_job(struct emb *m, const struct row *r, json_t *job, uint64_t rv, const char *now)
 {
 	const struct sw_kind *k = row_kind(r);
@@ -215,7 +215,7 @@ static void hold_job(struct emb *m, const struct row *r, json_t *job, uint64_t r
 static struct sw_err release_write(struct emb *m, struct row *r, json_t *w, uint64_t rv, const struct sw_change *c, const struct put *put)
 {
 	uint64_t job_rv = 0;
-	json_t *job = job_of(m, r, &job_rv);
+	json_t *job = quota_job_of(m, r, &job_rv);
 	int64_t after = c->requeue_after_ms > 0 ? sw_loop_wall(m->loop) + c->requeue_after_ms : 0;
 	char now[32];
 
@@ -280,9 +280,9 @@ static struct sw_err must_stop(struct emb *m, struct row *r)
 
 	snprintf(ns, sizeof(ns), "%.*s", (int)strcspn(r->text, "/"), r->text);
 	if (!(r->flags & ROW_ACTIVE))
-		return quota_evict(m, r, "Deactivated", "The workload is deactivated", NULL, NULL);
+		return quota_evict(m, r, EVICT_INACTIVE, "The workload is deactivated", NULL, NULL);
 	if (r->flags & ROW_USER_STOP)
-		return quota_evict(m, r, "JobSuspended", "The job was suspended by its user", NULL, NULL);
+		return quota_evict(m, r, EVICT_SUSPENDED, "The job was suspended by its user", NULL, NULL);
 	if (!row_stopped(m, r))
 		return SW_OK;
 	const char *cq = sw_queue_of(m->queue, ns, r->queue ? r->queue : "");
@@ -290,8 +290,8 @@ static struct sw_err must_stop(struct emb *m, struct row *r)
 	char why[160];
 	bool cluster = cq && !sw_queue_active(m->queue, cq, &reason, why) && strcmp(reason, "Stopped") == 0;
 
-	return cluster ? quota_evict(m, r, "ClusterQueueStopped", "The ClusterQueue is stopped", NULL, NULL)
-	               : quota_evict(m, r, "LocalQueueStopped", "The LocalQueue is stopped", NULL, NULL);
+	return cluster ? quota_evict(m, r, EVICT_CQ_STOPPED, "The ClusterQueue is stopped", NULL, NULL)
+	               : quota_evict(m, r, EVICT_LQ_STOPPED, "The LocalQueue is stopped", NULL, NULL);
 }
 
 static struct sw_err delete_workload(struct emb *m, const struct row *r)
@@ -320,7 +320,7 @@ static struct sw_err workload_settle(struct emb *m, struct row *r)
 		return SW_OK;
 	if (!(f & ROW_EVICTED))
 		return stays_away ? must_stop(m, r) : SW_OK;
-	return stays_away && !offered ? quota_release(m, r, &nothing, NULL, NULL) : SW_OK;
+	return (f & ROW_OWN_EVICT) && !offered ? quota_release(m, r, &nothing, NULL, NULL) : SW_OK;
 }
 
 void workload_reconcile(void *owner, const char *key)

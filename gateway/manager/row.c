@@ -101,6 +101,17 @@ static uint16_t attempt_read(json_t *w)
 	return n > UINT16_MAX ? UINT16_MAX : (uint16_t)n;
 }
 
+static bool evicted_here(json_t *w)
+{
+	static const char *const reasons[] = { EVICT_INACTIVE, EVICT_SUSPENDED, EVICT_CQ_STOPPED, EVICT_LQ_STOPPED, EVICT_CHANGED };
+	const char *why = sw_json_str(sw_json_condition(w, "Evicted"), "reason");
+
+	for (size_t i = 0; why && i < sizeof(reasons) / sizeof(*reasons); i++)
+		if (strcmp(why, reasons[i]) == 0)
+			return true;
+	return why && !sw_json_bool(w, "spec.active"); /* rejected */
+}
+
 static uint16_t flags_read(json_t *w)
 {
 	json_t *active = sw_json_at(w, "spec.active");
@@ -110,6 +121,7 @@ static uint16_t flags_read(json_t *w)
 	f |= !active || json_object_get_boolean(active) ? ROW_ACTIVE : 0;
 	f |= reserved ? ROW_RESERVED : 0;
 	f |= reserved && sw_json_condition_true(w, "Evicted") ? ROW_EVICTED : 0;
+	f |= (f & ROW_EVICTED) && evicted_here(w) ? ROW_OWN_EVICT : 0;
 	f |= sw_json_condition_true(w, "Finished") ? ROW_FINISHED : 0;
 	f |= sw_json_str(w, "metadata.deletionTimestamp") ? ROW_DELETING : 0;
 	f |= sw_json_len(sw_json_at(w, "status.nominatedClusterNames")) ? ROW_NOMINATED : 0;
@@ -406,6 +418,12 @@ void row_apply(struct emb *m, const char *key, uint64_t rv, json_t *w)
 		row_job_key(now, job);
 		if (old || row_admitted(now))
 			sw_reconciler_add(m->jobs, job); /* it is started, held, or may be rewritten */
+	}
+	if (old && !now) {
+		char job[KEY_MAX];
+
+		row_job_key(old, job);
+		sw_reconciler_add(m->jobs, job); /* if it is still there it needs another Workload */
 	}
 	row_swap(m, key, old, now);
 	if (now)

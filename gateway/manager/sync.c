@@ -83,7 +83,12 @@ static void find_orphans(struct emb *m)
 	size_t n = 0;
 
 	for (size_t at = 0; (r = sw_keymap_next(&m->rows, &at));) {
-		if (r->flags & ROW_JOB_SEEN)
+		uint64_t rv;
+		json_t *job = r->flags & ROW_JOB_SEEN ? NULL : quota_job_of(m, r, &rv);
+		bool there = job || (r->flags & ROW_JOB_SEEN); /* it may have come after its kind was listed */
+
+		json_object_put(job);
+		if (there)
 			continue;
 		gone = realloc(gone, (n + 1) * sizeof(*gone));
 		SW_REQUIRE(gone);
@@ -139,7 +144,7 @@ static void on_page(void *owner, struct sw_err e, const struct sw_page *page)
 		sw_log(ERROR, "manager", "cannot read the store; trying again", "resource=%s error=\"%s\"", s->resource, e.text);
 		sw_store_list_free(s->list);
 		s->list = NULL;
-		source_list(s);
+		sw_timer_in(s->m->sync_timer, 1000);
 		return;
 	}
 	for (size_t i = 0; i < page->n; i++) {
@@ -168,8 +173,17 @@ static void source_list(struct source *s)
 		return;
 	}
 	e = sw_store_list(s->m->store, &cfg, on_page, s, &s->list);
-	if (sw_failed(e))
-		sw_log(ERROR, "manager", "cannot list", "resource=%s error=\"%s\"", s->resource, e.text);
+	if (!sw_failed(e))
+		return;
+	sw_log(ERROR, "manager", "cannot list; trying again", "resource=%s error=\"%s\"", s->resource, e.text);
+	sw_timer_in(s->m->sync_timer, 1000);
+}
+
+void sync_on_timer(void *owner)
+{
+	struct emb *m = owner;
+
+	source_list(&m->sources[m->source_now]);
 }
 
 struct sw_err sync_start(struct emb *m)
