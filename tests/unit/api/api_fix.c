@@ -11,6 +11,20 @@ static int rm_one(const char *path, const struct stat *st, int type, struct FTW 
 	return remove(path);
 }
 
+static void on_barrier(void *owner, struct sw_err err, uint64_t rv)
+{
+	(void)rv;
+	cr_assert(!sw_failed(err), "%s", err.text);
+	*(bool *)owner = true;
+}
+
+void api_fix_barrier(struct api_fix *f)
+{
+	bool done = false;
+	cr_assert(!sw_failed(sw_store_note_put(sw_api_store(f->api), "test/barrier", "", 0, on_barrier, &done)));
+	cr_assert(sw_loop_until(f->loop, &done, 5000));
+}
+
 static void fix_open(struct api_fix *f)
 {
 	struct sw_err e = sw_loop_new(&f->loop);
@@ -24,6 +38,7 @@ static void fix_open(struct api_fix *f)
 	size_t len;
 	snprintf(path, sizeof(path), "%s/ca.crt", f->dir);
 	cr_assert(!sw_failed(sw_file_read(path, 1 << 16, &f->ca, &len)));
+	api_fix_barrier(f); /* the first namespaces */
 }
 
 static void fix_close(struct api_fix *f)

@@ -24,6 +24,7 @@ void api_fix_init(struct api_fix *f, enum sw_serve serve);
 void api_fix_init_opt(struct api_fix *f, const struct sw_api_options *opt); /* dir, listen, name and metrics are filled in */
 void api_fix_fini(struct api_fix *f);
 void api_fix_restart(struct api_fix *f);
+void api_fix_barrier(struct api_fix *f); /* everything written before is durable */
 
 struct answer { bool done; struct sw_err err; long status; char *body; size_t len; char type[96]; char warning[512]; json_t *json; };
 void answer_fini(struct answer *a);

@@ -24,21 +24,6 @@ static bool settles(struct api_fix *f, const char *path, long status)
 	return false;
 }
 
-static void on_barrier(void *owner, struct sw_err err, uint64_t rv)
-{
-	(void)rv;
-	cr_assert(!sw_failed(err));
-	*(bool *)owner = true;
-}
-
-/* Everything written before is durable. */
-static void barrier(struct api_fix *f)
-{
-	bool done = false;
-	cr_assert(!sw_failed(sw_store_note_put(sw_api_store(f->api), "test/barrier", "", 0, on_barrier, &done)));
-	cr_assert(sw_loop_until(f->loop, &done, 5000));
-}
-
 /* ---- one object ------------------------------------------------------------------------ */
 
 Test(objects, an_object_lives_from_create_to_delete)
@@ -204,7 +189,7 @@ Test(objects, partial_metadata_and_the_other_name_of_events)
 	for (int i = 0; i < 3; i++)
 		sw_api_event(f.api, "jobs.batch", job, true, "Waiting", "no place yet");
 	json_object_put(job);
-	barrier(&f);
+	api_fix_barrier(&f);
 	o = api_expect(&f, 200, "GET", "/api/v1/namespaces/default/events?fieldSelector=involvedObject.name%3Da,involvedObject.kind%3DJob", NULL, NULL);
 	json_t *ev = sw_json_idx(sw_json_at(o, "items"), 0);
 	cr_expect_eq(sw_json_len(sw_json_at(o, "items")), 1, "said three times, one event");
