@@ -215,6 +215,7 @@ static void pod_put(struct sw_worker *w, const char *key, json_t *pod)
 	ours_fill(w, row, pod);
 	const char *work_key = sw_json_annotation(pod, SW_ANN_WORKLOAD);
 	copies_pods_changed(w, work_key);
+	reserve_pods_changed(w, work_key);
 	tell(w, work_key, key, pod);
 }
 

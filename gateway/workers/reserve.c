@@ -196,6 +196,16 @@ static void slots_pack(struct sw_worker *w, struct reservation *r, int32_t *left
 	part_free(&p);
 }
 
+/* Seen at each pod, not only when somebody asks: pods may come and go between two accounts. */
+void reserve_pods_changed(struct sw_worker *w, const char *key)
+{
+	struct reservation *r = res_find(w, key);
+	int32_t left[SW_PODSETS_MAX];
+
+	if (r && !r->placed && pods_left(w, r, left) == 0)
+		r->placed = true;
+}
+
 static void res_apply(struct sw_worker *w, struct reservation *r)
 {
 	int32_t *left = r->unplaced;

@@ -286,6 +286,7 @@ const struct sw_pool *capacity_pool(struct sw_worker *w, const char *name, int *
 /* What a new node of this pool has for us: what one has now, if there is one; false if nobody knows. */
 bool capacity_fresh(struct sw_worker *w, int pool, struct sw_node *out);
 void reserve_apply(struct sw_worker *w);                   /* takes what is promised from cap.nodes */
+void reserve_pods_changed(struct sw_worker *w, const char *key);
 void reserve_node_gone(struct sw_worker *w, struct node_row *row);
 void reserve_free(struct sw_worker *w);
 /* Fresh nodes that all reservations of the pool together still need; -1: a pod of one fits on no node of it. */

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_link.c - reaching clusters: bad kubeconfigs, missing CRDs, losses, and how long they last */
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "cluster.h"
+#include "spillway/text.h"
+
+Test(link, a_dead_kubeconfig_says_why_and_the_others_go_on)
+{
+	struct cluster *c = cluster_new();
+	struct sw_cluster_cfg two[2] = { c->cfg, c->cfg };
+	two[0].name = "dead";
+	two[0].kubeconfig = "/nonexistent/kubeconfig";
+	c->config.clusters = two;
+	c->config.n_clusters = 2;
+	cluster_open(c);
+	struct sw_worker_state dead = sw_worker_state(sw_workers_find(c->ws, "dead")), good = sw_worker_state(sw_workers_find(c->ws, "east"));
+	cr_expect(!dead.ready && !dead.reachable && dead.lost_since_ms && strstr(dead.why, "not a kubeconfig"), "%s", dead.why);
+	cr_expect(good.ready, "%s", good.why);
+	cr_expect_null(sw_workers_find(c->ws, "west"));
+	cluster_free(c);
+}
+
+Test(link, a_kubeconfig_that_is_mended_is_taken_up)
+{
+	struct cluster *c = cluster_new();
+	cr_assert(!sw_failed(sw_file_write(c->cfg.kubeconfig, "bad", 3, 0600)));
+	cluster_open(c);
+	cr_expect(!sw_worker_state(c->w).ready);
+	cr_assert(!sw_failed(sw_file_write(c->cfg.kubeconfig, "good", 4, 0600)));
+	cluster_turn(c, 6000);
+	cr_expect(sw_worker_state(c->w).ready, "%s", sw_worker_state(c->w).why);
+	c->down = true; /* say, its token expired; the new file has a good one */
+	cluster_turn(c, 1000);
+	cr_expect(!sw_worker_state(c->w).reachable);
+	cr_assert(!sw_failed(sw_file_write(c->cfg.kubeconfig, "good again", 10, 0600)));
+	cr_assert(!sw_failed(sw_file_write(c->cfg.kubeconfig, "good", 4, 0600)));
+	cluster_turn(c, 6000);
+	cr_expect(sw_worker_state(c->w).ready);
+	cluster_free(c);
+}
+
+Test(link, an_unknown_provider_or_worker_kind_is_named)
+{
+	static const struct { const char *provider, *worker, *says; } rows[] = {
+		{ "statik", "plain", "did you mean \"static\"" }, { "static", "kueu", "found worker \"kueu\"" },
+	};
+	for (size_t i = 0; i < 2; i++) {
+		struct cluster *c = cluster_new();
+		c->cfg.provider = rows[i].provider;
+		c->cfg.worker = rows[i].worker;
+		cluster_open(c);
+		cr_expect(!sw_worker_state(c->w).ready);
+		cr_expect(strstr(sw_worker_state(c->w).why, rows[i].says), "%s", sw_worker_state(c->w).why);
+		cluster_free(c);
+	}
+}
+
+Test(link, a_missing_crd_breaks_nothing_and_is_found_when_it_comes)
+{
+	struct cluster *c = cluster_new();
+	const struct sw_kind *torch = sw_kind_named("PyTorchJob"), *job = sw_kind_named("job");
+	c->no_kubeflow = true;
+	cluster_open(c);
+	cr_expect(sw_worker_state(c->w).ready, "%s", sw_worker_state(c->w).why);
+	cr_expect(sw_worker_serves(c->w, job) && !sw_worker_serves(c->w, torch));
+	cr_expect_eq(sw_worker_copy(c->w, torch, "ns", "x", "u").seen, SW_COPY_ABSENT);
+	c->no_kubeflow = false;
+	cluster_turn(c, 62000);
+	cr_expect(sw_worker_serves(c->w, torch));
+	cr_expect(sw_worker_state(c->w).ready);
+	cluster_free(c);
+}
+
+Test(link, unreachable_is_never_absent_and_lost_counts_from_the_first_loss)
+{
+	struct cluster *c = cluster_new();
+	const struct sw_kind *job = sw_kind_named("job");
+	cluster_open(c);
+	cr_expect_eq(sw_worker_copy(c->w, job, "ns", "x", "u").seen, SW_COPY_ABSENT);
+	cluster_down(c, true);
+	uint64_t first = sw_loop_now(c->loop);
+	cr_expect_eq(sw_worker_copy(c->w, job, "ns", "x", "u").seen, SW_COPY_UNKNOWN);
+	cluster_turn(c, 30000);
+	struct sw_worker_state s = sw_worker_state(c->w);
+	cr_expect(!s.ready && !s.reachable && !s.lost && s.lost_since_ms == first && strstr(s.why, "connect"), "%s", s.why);
+	int told = c->changes;
+	cluster_turn(c, 40000);
+	cr_expect(sw_worker_state(c->w).lost);
+	cr_expect_gt(c->changes, told);
+	cluster_down(c, false);
+	cluster_turn(c, 1000);
+	s = sw_worker_state(c->w);
+	cr_expect(s.ready && !s.lost && s.lost_since_ms == 0, "%s", s.why);
+	cluster_free(c);
+}
+
+Test(link, a_cluster_that_is_down_at_the_start_is_reached_later)
+{
+	struct cluster *c = cluster_new();
+	c->down = true;
+	cluster_open(c);
+	cluster_turn(c, 20000);
+	cr_expect(strstr(sw_worker_state(c->w).why, "connect"), "%s", sw_worker_state(c->w).why);
+	cluster_down(c, false);
+	cluster_turn(c, 40000);
+	cr_expect(sw_worker_state(c->w).ready, "%s", sw_worker_state(c->w).why);
+	cluster_free(c);
+}
