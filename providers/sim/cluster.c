@@ -174,8 +174,10 @@ void sw_sim_stockout(struct sw_sim *s, const char *pool, bool on)
 	struct sw_err e;
 	json_t *copy;
 
-	if (!x)
+	if (!x) {
+		sw_log(WARN, "sim", "no such pool to run out of stock", "cluster=%s pool=%s", s->name, pool);
 		return;
+	}
 	copy = sw_json_copy(x->o);
 	sw_json_del(copy, "metadata.resourceVersion");
 	sw_json_set_bool(copy, "spec.stockout", on);

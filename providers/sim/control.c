@@ -118,7 +118,7 @@ static void want_node(struct sw_sim *s, struct sim_round *rd, struct sim_object 
 	if (node && sw_json_at(node->o, "status.conditions"))
 		return;
 	if (node) {
-		o = sim_node_status(pool->o, i->id, i->ordinal, sw_loop_wall(s->loop));
+		o = sim_node_status(pool->o, i->id, sw_loop_wall(s->loop));
 		sim_round_status(rd, "nodes", node->o, o);
 	} else {
 		o = sim_node_object(s->cloud, pool->o, i->id);
@@ -170,30 +170,60 @@ static void reconcile_pool(void *owner, const char *key)
 	sim_pool_plan_fini(&plan);
 }
 
+struct loss { struct sw_sim *s; char *pool_key, *node; };
+
+static void forget_instance(struct sim_pool_memory *m, const char *node)
+{
+	for (size_t i = 0; i < m->n; i++)
+		if (strcmp(m->at[i].id, node) == 0) {
+			memmove(&m->at[i], &m->at[i + 1], (m->n - i - 1) * sizeof(m->at[0]));
+			m->n--;
+			return;
+		}
+}
+
+/* The pool wants one less now; before its next turn it learns which one it has lost. */
+static void on_lost(void *owner, struct sw_err e, json_t *object)
+{
+	struct loss *loss = owner;
+	struct sim_object *pool = sim_find_key(loss->s, loss->pool_key);
+
+	(void)object;
+	if (pool && !sw_failed(e) && !loss->s->closing) {
+		forget_instance(&pool->pool, loss->node);
+		sw_reconciler_add(loss->s->pools, pool->key);
+	}
+	free(loss->pool_key);
+	free(loss->node);
+	free(loss);
+}
+
+static void lose_from(struct sw_sim *s, struct sim_object *pool, const char *node)
+{
+	struct loss *loss = sw_calloc(1, sizeof(*loss));
+	json_t *copy = sw_json_copy(pool->o);
+	struct sw_err e;
+
+	*loss = (struct loss){ .s = s, .pool_key = sw_strdup(pool->key), .node = sw_strdup(node) };
+	sw_json_del(copy, "metadata.resourceVersion");
+	sw_json_set_int(copy, "spec.desired", sw_json_int(copy, "spec.desired", 0) - 1);
+	if (sw_json_int(copy, "spec.desired", 0) < sw_json_int(copy, "spec.minNodes", 0))
+		sw_json_set_int(copy, "spec.minNodes", sw_json_int(copy, "spec.desired", 0)); /* the site has one machine less */
+	e = sw_api_object_update(s->api, SIM_POOLS, copy, NULL, on_lost, loss);
+	if (sw_failed(e))
+		on_lost(loss, e, NULL);
+	json_object_put(copy);
+}
+
 void sim_instance_lost(struct sw_sim *s, const char *node)
 {
 	struct sim_object *x, *tmp;
 
-	HASH_ITER(hh, s->objects, x, tmp) {
-		struct sim_pool_memory *m = &x->pool;
-
-		for (size_t i = 0; x->kind == SIM_POOL && i < m->n; i++) {
-			if (strcmp(m->at[i].id, node) != 0)
-				continue;
-			memmove(&m->at[i], &m->at[i + 1], (m->n - i - 1) * sizeof(m->at[0]));
-			m->n--;
-			json_t *copy = sw_json_copy(x->o);
-			int64_t desired = sw_json_int(copy, "spec.desired", 0);
-
-			sw_json_set_int(copy, "spec.desired", desired > 0 ? desired - 1 : 0);
-			struct sw_err e = sw_api_object_update(s->api, SIM_POOLS, copy, NULL, NULL, NULL);
-
-			(void)e; /* then the pool makes another one */
-			json_object_put(copy);
-			sw_reconciler_add(s->pools, x->key);
+	HASH_ITER(hh, s->objects, x, tmp)
+		if (x->kind == SIM_POOL && is_instance(x, node)) {
+			lose_from(s, x, node);
 			return;
 		}
-	}
 }
 
 /* ---- who looks at what -------------------------------------------------------------------------- */

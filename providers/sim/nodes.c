@@ -292,17 +292,19 @@ static json_t *amounts(json_t *pool)
 	return a;
 }
 
-json_t *sim_node_status(json_t *pool, const char *name, int ordinal, int64_t wall_ms)
+json_t *sim_node_status(json_t *pool, const char *name, int64_t wall_ms)
 {
 	char now[32], uuid[37];
 	json_t *status, *addresses = json_object_new_array();
+	uint64_t hash;
 
 	sw_time_text(wall_ms, now);
 	sw_uuid(uuid);
 	status = sw_json_fmt("{\"nodeInfo\":{\"machineID\":\"%s\",\"systemUUID\":\"%s\",\"bootID\":\"%s\",\"kernelVersion\":\"6.1.0-sim\","
 	                     "\"osImage\":\"spillway simulator\",\"containerRuntimeVersion\":\"sim://1\",\"kubeletVersion\":\"v1.36.1-sim\","
 	                     "\"kubeProxyVersion\":\"\",\"operatingSystem\":\"linux\",\"architecture\":\"amd64\"}}", uuid, uuid, uuid);
-	json_object_array_add(addresses, sw_json_fmt("{\"type\":\"InternalIP\",\"address\":\"10.%d.%d.1\"}", (ordinal >> 8) & 255, ordinal & 255));
+	hash = sw_hash(name, strlen(name));
+	json_object_array_add(addresses, sw_json_fmt("{\"type\":\"InternalIP\",\"address\":\"10.%d.%d.%d\"}", (int)(hash & 63), (int)(hash >> 8 & 255), (int)(hash >> 16 & 255)));
 	json_object_array_add(addresses, sw_json_fmt("{\"type\":\"Hostname\",\"address\":\"%s\"}", name));
 	sw_json_set(status, "addresses", addresses);
 	sw_json_set(status, "conditions", conditions(now));

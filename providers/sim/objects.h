@@ -37,7 +37,7 @@ json_t *sim_pool_object(const struct sw_sim_spec *spec, const struct sw_sim_grou
 /* Name of the n-th node of a pool, unique with `seed`. gives. */
 char *sim_node_name(const struct sim_cloud *cloud, const char *cluster, const char *pool, unsigned seed, int n);
 json_t *sim_node_object(const struct sim_cloud *cloud, json_t *pool, const char *name);          /* gives */
-json_t *sim_node_status(json_t *pool, const char *name, int ordinal, int64_t wall_ms);           /* gives */
+json_t *sim_node_status(json_t *pool, const char *name, int64_t wall_ms);           /* gives */
 /* What the cloud says when it has no machine, or grants none. gives. */
 json_t *sim_pool_error(const struct sim_cloud *cloud, json_t *pool, bool quota, int64_t wall_ms);
 
@@ -45,7 +45,7 @@ json_t *sim_pool_error(const struct sim_cloud *cloud, json_t *pool, bool quota, 
 
 enum sim_instance_state { SIM_CREATING, SIM_READY, SIM_DELETING };
 /* made: its Node is to exist. An instance that is not listed any more has none. */
-struct sim_instance { char id[96]; enum sim_instance_state state; int64_t due_ms; bool made; int ordinal; };
+struct sim_instance { char id[96]; enum sim_instance_state state; int64_t due_ms; bool made; };
 struct sim_pool_memory {
 	struct sim_instance *at; /* owned; sim_pool_memory_fini() */
 	size_t n;

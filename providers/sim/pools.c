@@ -81,8 +81,8 @@ static void ask_for(const struct sim_cloud *cloud, const char *cluster, json_t *
 	m->at = fresh;
 	if (m->seed == 0)
 		sw_random(&m->seed, sizeof(m->seed));
-	name = sim_node_name(cloud, cluster, sw_json_str(pool, "metadata.name"), m->seed, m->made);
-	m->at[m->n] = (struct sim_instance){ .state = SIM_CREATING, .due_ms = clock->wall_ms + grow_ms, .ordinal = m->made++ };
+	name = sim_node_name(cloud, cluster, sw_json_str(pool, "metadata.name"), m->seed, m->made++);
+	m->at[m->n] = (struct sim_instance){ .state = SIM_CREATING, .due_ms = clock->wall_ms + grow_ms };
 	snprintf(m->at[m->n].id, sizeof(m->at[m->n].id), "%s", name);
 	m->n++;
 	free(name);

@@ -19,7 +19,7 @@
 #include "spillway/provider.h"
 #include "spillway/text.h"
 
-enum { TRIES = 6, TOKENS = 16 };
+enum { TRIES = 10, TOKENS = 16, RETRY_MS = 2 /* doubles: about two seconds in all */ };
 
 enum op_kind { OP_LIST, OP_GROW, OP_RELEASE };
 struct op {
@@ -27,6 +27,7 @@ struct op {
 	struct sim_provider *p;
 	enum op_kind kind;
 	struct sw_kube_call *call;
+	struct sw_timer *retry;
 	char *pool, *token;
 	json_t *ids;               /* array of strings */
 	int delta, tries;
@@ -53,6 +54,7 @@ static struct op *op_new(struct sim_provider *p, enum op_kind kind, const char *
 static void op_free(struct op *op)
 {
 	DL_DELETE(op->p->ops, op);
+	sw_timer_free(op->retry);
 	json_object_put(op->ids);
 	free(op->pool);
 	free(op->token);
@@ -174,6 +176,8 @@ static void read_parts(json_t *o, struct listing *l, int64_t now_ms)
 	for (size_t i = 0; i < sw_json_len(instances); i++) {
 		json_t *x = sw_json_idx(instances, i);
 
+		if (strcmp(as_text(x, "state"), "Deleting") == 0)
+			continue;
 		l->instances[l->n_instances++] = (struct sw_instance){ .id = as_text(x, "id"), .node = as_text(x, "node"), .pool = pool };
 	}
 	for (size_t i = 0; i < sw_json_len(errors); i++) {
@@ -251,6 +255,16 @@ static struct sw_err sim_list(struct sw_provider *base, sw_provider_list_fn *don
 
 static void on_pool(void *owner, struct sw_err e, const struct sw_kube_reply *reply);
 
+static void on_retry(void *owner)
+{
+	struct op *op = owner;
+	struct sw_err e = call(op, "GET", NULL, on_pool);
+
+	if (sw_failed(e))
+		op_done(op, e);
+}
+
+/* Not at once: what is in the way may be a write that is not committed yet, and reading would give the old state again. */
 static void on_patched(void *owner, struct sw_err e, const struct sw_kube_reply *reply)
 {
 	struct op *op = owner;
@@ -258,9 +272,11 @@ static void on_patched(void *owner, struct sw_err e, const struct sw_kube_reply 
 	(void)reply;
 	op->call = NULL;
 	if (e.code == SW_E_CONFLICT && ++op->tries < TRIES) {
-		e = call(op, "GET", NULL, on_pool);
-		if (!sw_failed(e))
+		e = op->retry ? SW_OK : sw_timer_new(op->p->loop, on_retry, op, &op->retry);
+		if (!sw_failed(e)) {
+			sw_timer_in(op->retry, (uint64_t)RETRY_MS << op->tries);
 			return;
+		}
 	}
 	op_done(op, e);
 }
