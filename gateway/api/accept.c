@@ -85,7 +85,7 @@ enum sw_accept sw_accept_parse(const char *accept, const char **version)
 	return SW_ACCEPT_NONE;
 }
 
-/* ---- discovery ---------------------------------------------------------------------- */
+/* ---- discovery --------------------------------------------------------------------------------- */
 
 static bool discovery_choice(struct media choice, enum sw_discovery_form *form)
 {

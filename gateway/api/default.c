@@ -2,9 +2,9 @@
 /*
  * default.c - the real server's defaults
  *
- * Most are data (schema/): a walk adds what is absent. What depends on other fields is below, kind by kind. Defaulting twice
- * changes nothing. In kinds from CRDs only the CRD's own defaults apply: an embedded pod template is left alone there, as on a
- * real server, and gets its defaults when the worker makes pods from it.
+ * Most are data (schema/): a walk adds what is absent. What depends on other fields is below, kind by kind.
+ * Defaulting twice changes nothing. In kinds from CRDs only the CRD's own defaults apply: an embedded pod template
+ * is left alone there, as on a real server, and gets its defaults when the worker makes pods from it.
  *
  * Source of the rules: k8s.io/kubernetes v1.36.1 pkg/apis/core/v1/defaults.go, pkg/apis/batch/v1/defaults.go,
  * pkg/registry/batch/job/strategy.go (selector and labels).
@@ -14,7 +14,7 @@
 #include "schema_priv.h"
 #include "spillway/text.h"
 
-/* ---- by data ------------------------------------------------------------------------------------- */
+/* ---- by data ----------------------------------------------------------------------------------- */
 
 /* In Go a zero that is no pointer is the same as nothing. */
 static bool is_unset(const struct field *f, bool builtin, json_t *v)
@@ -108,7 +108,7 @@ static void fill_message(const struct message *m, json_t *o)
 	}
 }
 
-/* ---- helpers ---------------------------------------------------------------------------------------- */
+/* ---- helpers ----------------------------------------------------------------------------------- */
 
 static json_t *object_at(json_t *o, const char *key)
 {
@@ -131,7 +131,7 @@ static bool is_empty_map(json_t *o)
 	return !o || !json_object_is_type(o, json_type_object) || json_object_object_length(o) == 0;
 }
 
-/* ---- pods ---------------------------------------------------------------------------------------------- */
+/* ---- pods -------------------------------------------------------------------------------------- */
 
 /* IfNotPresent unless the tag is latest, said or unsaid. A digest is no tag. */
 static const char *pull_policy(const char *image)
@@ -154,7 +154,8 @@ static void default_container(json_t *c, bool host_network)
 		json_t *port = sw_json_idx(ports, i);
 
 		if (sw_json_int(port, "hostPort", 0) == 0)
-			json_object_object_add(port, "hostPort", json_object_new_int64(sw_json_int(port, "containerPort", 0)));
+			json_object_object_add(port, "hostPort",
+					       json_object_new_int64(sw_json_int(port, "containerPort", 0)));
 	}
 }
 
@@ -163,7 +164,8 @@ static void default_volumes(json_t *volumes)
 	for (size_t i = 0; i < sw_json_len(volumes); i++) {
 		json_t *v = sw_json_idx(volumes, i), *image = sw_json_key(v, "image");
 
-		if (json_object_is_type(v, json_type_object) && json_object_object_length(v) <= 1 && sw_json_key(v, "name"))
+		if (json_object_is_type(v, json_type_object) && json_object_object_length(v) <= 1 &&
+		    sw_json_key(v, "name"))
 			json_object_object_add(v, "emptyDir", json_object_new_object());
 		if (image && !sw_json_str(image, "pullPolicy") && sw_json_str(image, "reference"))
 			put_str(image, "pullPolicy", pull_policy(sw_json_str(image, "reference")));
@@ -194,7 +196,8 @@ static void default_pod_spec(json_t *spec, bool is_pod)
 static void default_requests(json_t *containers)
 {
 	for (size_t i = 0; i < sw_json_len(containers); i++) {
-		json_t *resources = sw_json_key(sw_json_idx(containers, i), "resources"), *limits = sw_json_key(resources, "limits");
+		json_t *resources = sw_json_key(sw_json_idx(containers, i), "resources"),
+		       *limits = sw_json_key(resources, "limits");
 		json_t *requests;
 
 		if (is_empty_map(limits))
@@ -221,7 +224,7 @@ static void default_pod(json_t *o)
 		put_str(status, "phase", "Pending");
 }
 
-/* ---- jobs ------------------------------------------------------------------------------------------------ */
+/* ---- jobs -------------------------------------------------------------------------------------- */
 
 static void default_job_numbers(json_t *spec)
 {
@@ -232,9 +235,11 @@ static void default_job_numbers(json_t *spec)
 	if (!has_parallelism)
 		json_object_object_add(spec, "parallelism", json_object_new_int(1));
 	if (!sw_json_key(spec, "backoffLimit"))
-		json_object_object_add(spec, "backoffLimit", json_object_new_int(sw_json_key(spec, "backoffLimitPerIndex") ? INT32_MAX : 6));
+		json_object_object_add(spec, "backoffLimit",
+				       json_object_new_int(sw_json_key(spec, "backoffLimitPerIndex") ? INT32_MAX : 6));
 	if (!sw_json_key(spec, "podReplacementPolicy"))
-		put_str(spec, "podReplacementPolicy", sw_json_key(spec, "podFailurePolicy") ? "Failed" : "TerminatingOrFailed");
+		put_str(spec, "podReplacementPolicy",
+			sw_json_key(spec, "podFailurePolicy") ? "Failed" : "TerminatingOrFailed");
 }
 
 static void default_label(json_t *labels, const char *key, const char *value)
@@ -275,7 +280,7 @@ static void default_job(json_t *o)
 	object_at(o, "status");
 }
 
-/* ---- small kinds -------------------------------------------------------------------------------------------- */
+/* ---- small kinds ------------------------------------------------------------------------------- */
 
 static void default_namespace(json_t *o)
 {

@@ -16,7 +16,7 @@ const char *sw_discovery_content_type(enum sw_discovery_form form)
 	}
 }
 
-/* ---- pieces shared by both forms ---------------------------------------------------------- */
+/* ---- pieces shared by both forms --------------------------------------------------------------- */
 
 static void put_words(struct sw_buf *b, const char *key, const char *commas)
 {
@@ -79,11 +79,12 @@ static bool is_first(const struct sw_resource *rows, size_t i, enum sw_serve ser
 	return true;
 }
 
-/* ---- aggregated ----------------------------------------------------------------------------- */
+/* ---- aggregated -------------------------------------------------------------------------------- */
 
 static void put_response_kind(struct sw_buf *b, const struct sw_resource *r)
 {
-	sw_buf_printf(b, "\"responseKind\":{\"group\":\"%s\",\"version\":\"%s\",\"kind\":\"%s\"}", r->group, r->version, r->kind);
+	sw_buf_printf(b, "\"responseKind\":{\"group\":\"%s\",\"version\":\"%s\",\"kind\":\"%s\"}", r->group, r->version,
+		      r->kind);
 }
 
 static void put_subresources(struct sw_buf *b, const struct sw_resource *r, enum sw_serve serve)
@@ -109,7 +110,8 @@ static void put_aggregated_resource(struct sw_buf *b, const struct sw_resource *
 {
 	sw_buf_printf(b, "{\"resource\":\"%s\",", r->plural);
 	put_response_kind(b, r);
-	sw_buf_printf(b, ",\"scope\":\"%s\",\"singularResource\":\"%s\"", r->namespaced ? "Namespaced" : "Cluster", r->singular);
+	sw_buf_printf(b, ",\"scope\":\"%s\",\"singularResource\":\"%s\"", r->namespaced ? "Namespaced" : "Cluster",
+		      r->singular);
 	put_verbs(b, sw_resource_verbs(r, serve));
 	if (*r->short_names)
 		put_words(b, "shortNames", r->short_names);
@@ -119,7 +121,8 @@ static void put_aggregated_resource(struct sw_buf *b, const struct sw_resource *
 	sw_buf_putc(b, '}');
 }
 
-static void put_aggregated_version(struct sw_buf *b, const struct sw_resource *rows, size_t n, size_t first, enum sw_serve serve)
+static void put_aggregated_version(struct sw_buf *b, const struct sw_resource *rows, size_t n, size_t first,
+				   enum sw_serve serve)
 {
 	bool any = false;
 
@@ -136,7 +139,8 @@ static void put_aggregated_version(struct sw_buf *b, const struct sw_resource *r
 	sw_buf_puts(b, "],\"freshness\":\"Current\"}");
 }
 
-static void put_aggregated_group(struct sw_buf *b, const struct sw_resource *rows, size_t n, size_t first, enum sw_serve serve)
+static void put_aggregated_group(struct sw_buf *b, const struct sw_resource *rows, size_t n, size_t first,
+				 enum sw_serve serve)
 {
 	bool any = false;
 
@@ -161,8 +165,10 @@ static void put_aggregated(struct sw_buf *b, enum sw_serve serve, bool core, enu
 	const struct sw_resource *rows = sw_resources(&n);
 	bool any = false;
 
-	sw_buf_printf(b, "{\"kind\":\"APIGroupDiscoveryList\",\"apiVersion\":\"apidiscovery.k8s.io/%s\",\"metadata\":{},\"items\":[",
-	              form == SW_DISCOVERY_V2 ? "v2" : "v2beta1");
+	sw_buf_printf(b,
+		      "{\"kind\":\"APIGroupDiscoveryList\",\"apiVersion\":\"apidiscovery.k8s.io/"
+		      "%s\",\"metadata\":{},\"items\":[",
+		      form == SW_DISCOVERY_V2 ? "v2" : "v2beta1");
 	for (size_t i = 0; i < n; i++) {
 		if ((*rows[i].group == '\0') != core || !is_first(rows, i, serve, false))
 			continue;
@@ -174,7 +180,7 @@ static void put_aggregated(struct sw_buf *b, enum sw_serve serve, bool core, enu
 	sw_buf_puts(b, "]}");
 }
 
-/* ---- plain ---------------------------------------------------------------------------------- */
+/* ---- plain ------------------------------------------------------------------------------------- */
 
 static void put_group(struct sw_buf *b, const struct sw_resource *rows, size_t n, size_t first, enum sw_serve serve)
 {
@@ -184,8 +190,8 @@ static void put_group(struct sw_buf *b, const struct sw_resource *rows, size_t n
 	for (size_t i = first; i < n; i++) {
 		if (strcmp(rows[i].group, rows[first].group) != 0 || !is_first(rows, i, serve, true))
 			continue;
-		sw_buf_printf(b, "%s{\"groupVersion\":\"%s/%s\",\"version\":\"%s\"}", any ? "," : "", rows[i].group, rows[i].version,
-		              rows[i].version);
+		sw_buf_printf(b, "%s{\"groupVersion\":\"%s/%s\",\"version\":\"%s\"}", any ? "," : "", rows[i].group,
+			      rows[i].version, rows[i].version);
 		any = true;
 	}
 	sw_buf_printf(b, "],\"preferredVersion\":{\"groupVersion\":\"%s/%s\",\"version\":\"%s\"}", rows[first].group,
@@ -241,8 +247,8 @@ bool sw_discovery_group(struct sw_buf *b, enum sw_serve serve, const char *group
 
 static void put_plain_resource(struct sw_buf *b, const struct sw_resource *r, enum sw_serve serve, bool comma)
 {
-	sw_buf_printf(b, "%s{\"name\":\"%s\",\"singularName\":\"%s\",\"namespaced\":%s,\"kind\":\"%s\"", comma ? "," : "", r->plural,
-	              r->singular, r->namespaced ? "true" : "false", r->kind);
+	sw_buf_printf(b, "%s{\"name\":\"%s\",\"singularName\":\"%s\",\"namespaced\":%s,\"kind\":\"%s\"",
+		      comma ? "," : "", r->plural, r->singular, r->namespaced ? "true" : "false", r->kind);
 	put_verbs(b, sw_resource_verbs(r, serve));
 	if (*r->short_names)
 		put_words(b, "shortNames", r->short_names);
@@ -254,8 +260,9 @@ static void put_plain_resource(struct sw_buf *b, const struct sw_resource *r, en
 
 		if (!verbs)
 			continue;
-		sw_buf_printf(b, ",{\"name\":\"%s/%s\",\"singularName\":\"\",\"namespaced\":%s,\"kind\":\"%s\"", r->plural, subs[i].name,
-		              r->namespaced ? "true" : "false", subs[i].kind ? subs[i].kind : r->kind);
+		sw_buf_printf(b, ",{\"name\":\"%s/%s\",\"singularName\":\"\",\"namespaced\":%s,\"kind\":\"%s\"",
+			      r->plural, subs[i].name, r->namespaced ? "true" : "false",
+			      subs[i].kind ? subs[i].kind : r->kind);
 		put_verbs(b, verbs);
 		sw_buf_putc(b, '}');
 	}
@@ -269,10 +276,12 @@ bool sw_discovery_resources(struct sw_buf *b, enum sw_serve serve, const char *g
 
 	if (!sw_resource_has_group(serve, group, version))
 		return false;
-	sw_buf_printf(b, "{\"kind\":\"APIResourceList\",\"apiVersion\":\"v1\",\"groupVersion\":\"%s%s%s\",\"resources\":[", group,
-	              *group ? "/" : "", version);
+	sw_buf_printf(b,
+		      "{\"kind\":\"APIResourceList\",\"apiVersion\":\"v1\",\"groupVersion\":\"%s%s%s\",\"resources\":[",
+		      group, *group ? "/" : "", version);
 	for (size_t i = 0; i < n; i++) {
-		if (!sw_resource_verbs(&rows[i], serve) || strcmp(rows[i].group, group) != 0 || strcmp(rows[i].version, version) != 0)
+		if (!sw_resource_verbs(&rows[i], serve) || strcmp(rows[i].group, group) != 0 ||
+		    strcmp(rows[i].version, version) != 0)
 			continue;
 		put_plain_resource(b, &rows[i], serve, any);
 		any = true;

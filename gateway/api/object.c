@@ -24,7 +24,7 @@ static void put_str(json_t *o, const char *key, const char *value)
 	json_object_object_add(o, key, json_object_new_string(value));
 }
 
-/* ---- create ------------------------------------------------------------------------------------------ */
+/* ---- create ------------------------------------------------------------------------------------ */
 
 static json_t *begin_namespace(const struct sw_resource *r, json_t *meta, const char *ns)
 {
@@ -35,8 +35,10 @@ static json_t *begin_namespace(const struct sw_resource *r, json_t *meta, const 
 		return NULL;
 	}
 	if (given && *given && strcmp(given, ns) != 0)
-		return sw_status(SW_REASON_BAD_REQUEST, "the namespace of the provided object does not match the namespace sent on the "
-		                 "request: the object says \"%.80s\", the request \"%.80s\"", given, ns);
+		return sw_status(SW_REASON_BAD_REQUEST,
+				 "the namespace of the provided object does not match the namespace sent on the "
+				 "request: the object says \"%.80s\", the request \"%.80s\"",
+				 given, ns);
 	put_str(meta, "namespace", ns);
 	return NULL;
 }
@@ -55,8 +57,8 @@ static void begin_name(json_t *meta, const char *suffix)
 
 json_t *sw_object_begin(const struct sw_resource *r, json_t *o, const struct sw_begin *b)
 {
-	static const char *const not_yours[] = { "resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink",
-	                                         "managedFields", "generation" };
+	static const char *const not_yours[] = {"resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds",
+						"selfLink",        "managedFields",     "generation"};
 	json_t *meta = metadata_of(o), *no = begin_namespace(r, meta, b->ns);
 	char now[32];
 
@@ -75,7 +77,7 @@ json_t *sw_object_begin(const struct sw_resource *r, json_t *o, const struct sw_
 	return NULL;
 }
 
-/* ---- update -------------------------------------------------------------------------------------------- */
+/* ---- update ------------------------------------------------------------------------------------ */
 
 static void carry_key(json_t *to, json_t *from, const char *key)
 {
@@ -89,17 +91,27 @@ static void carry_key(json_t *to, json_t *from, const char *key)
 
 static json_t *carry_identity(const struct sw_resource *r, json_t *meta, json_t *old_meta)
 {
-	static const char *const kept[] = { "name", "namespace", "uid", "creationTimestamp", "deletionTimestamp",
-	                                    "deletionGracePeriodSeconds", "generation", "generateName", "resourceVersion", "selfLink" };
+	static const char *const kept[] = {"name",
+					   "namespace",
+					   "uid",
+					   "creationTimestamp",
+					   "deletionTimestamp",
+					   "deletionGracePeriodSeconds",
+					   "generation",
+					   "generateName",
+					   "resourceVersion",
+					   "selfLink"};
 	const char *name = sw_json_str(meta, "name"), *old_name = sw_json_str(old_meta, "name");
 	const char *uid = sw_json_str(meta, "uid"), *old_uid = sw_json_str(old_meta, "uid");
 	char why[320];
 
 	if (name && old_name && *name && strcmp(name, old_name) != 0)
-		return sw_status(SW_REASON_BAD_REQUEST, "the name of the object (%.253s) does not match the name on the URL (%.253s)", name,
-		                 old_name);
+		return sw_status(SW_REASON_BAD_REQUEST,
+				 "the name of the object (%.253s) does not match the name on the URL (%.253s)", name,
+				 old_name);
 	if (uid && old_uid && *uid && strcmp(uid, old_uid) != 0) {
-		snprintf(why, sizeof(why), "Precondition failed: UID in precondition: %.60s, UID in object meta: %.60s", uid, old_uid);
+		snprintf(why, sizeof(why), "Precondition failed: UID in precondition: %.60s, UID in object meta: %.60s",
+			 uid, old_uid);
 		return sw_status_conflict(r, old_name, why);
 	}
 	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
@@ -130,7 +142,8 @@ static void carry_all_but_status(json_t *fresh, json_t *old)
 
 static bool is_content(const char *key)
 {
-	return strcmp(key, "metadata") != 0 && strcmp(key, "status") != 0 && strcmp(key, "apiVersion") != 0 && strcmp(key, "kind") != 0;
+	return strcmp(key, "metadata") != 0 && strcmp(key, "status") != 0 && strcmp(key, "apiVersion") != 0 &&
+	       strcmp(key, "kind") != 0;
 }
 
 static bool content_differs(json_t *a, json_t *b)
@@ -146,7 +159,8 @@ static bool content_differs(json_t *a, json_t *b)
 	return false;
 }
 
-json_t *sw_object_carry(const struct sw_schema *s, const struct sw_resource *r, const char *sub, json_t *fresh, json_t *old)
+json_t *sw_object_carry(const struct sw_schema *s, const struct sw_resource *r, const char *sub, json_t *fresh,
+			json_t *old)
 {
 	json_t *old_meta = sw_json_key(old, "metadata"), *no = carry_identity(r, metadata_of(fresh), old_meta);
 
@@ -166,7 +180,7 @@ json_t *sw_object_carry(const struct sw_schema *s, const struct sw_resource *r, 
 	return NULL;
 }
 
-/* ---- same? ----------------------------------------------------------------------------------------------- */
+/* ---- same? ------------------------------------------------------------------------------------- */
 
 static bool same_managed(json_t *a, json_t *b)
 {
@@ -194,7 +208,8 @@ static bool same_metadata(json_t *a, json_t *b)
 	}
 	json_object_object_foreach(b, other, w) {
 		(void)w;
-		if (strcmp(other, "resourceVersion") != 0 && strcmp(other, "managedFields") != 0 && !sw_json_key(a, other))
+		if (strcmp(other, "resourceVersion") != 0 && strcmp(other, "managedFields") != 0 &&
+		    !sw_json_key(a, other))
 			return false;
 	}
 	return same_managed(sw_json_key(a, "managedFields"), sw_json_key(b, "managedFields"));
@@ -215,27 +230,32 @@ bool sw_object_same(json_t *a, json_t *b)
 	return ma && mb ? same_metadata(ma, mb) : ma == mb;
 }
 
-/* ---- DeleteOptions --------------------------------------------------------------------------------------- */
+/* ---- DeleteOptions ----------------------------------------------------------------------------- */
 
 static json_t *propagation_parse(const char *word, enum sw_propagation *out)
 {
-	static const char *const words[] = { [SW_PROPAGATE_BACKGROUND] = "Background", [SW_PROPAGATE_FOREGROUND] = "Foreground",
-	                                     [SW_PROPAGATE_ORPHAN] = "Orphan" };
+	static const char *const words[] = {[SW_PROPAGATE_BACKGROUND] = "Background",
+					    [SW_PROPAGATE_FOREGROUND] = "Foreground",
+					    [SW_PROPAGATE_ORPHAN] = "Orphan"};
 
 	for (size_t i = 1; i < sizeof(words) / sizeof(words[0]); i++)
 		if (strcmp(words[i], word) == 0) {
 			*out = (enum sw_propagation)i;
 			return NULL;
 		}
-	return sw_status(SW_REASON_INVALID, "DeleteOptions.meta.k8s.io \"\" is invalid: propagationPolicy: Unsupported value: \"%.60s\": "
-	                 "supported values: \"Background\", \"Foreground\", \"Orphan\"", word);
+	return sw_status(SW_REASON_INVALID,
+			 "DeleteOptions.meta.k8s.io \"\" is invalid: propagationPolicy: Unsupported value: \"%.60s\": "
+			 "supported values: \"Background\", \"Foreground\", \"Orphan\"",
+			 word);
 }
 
 static json_t *dry_run_parse(const char *word, bool *out)
 {
 	if (strcmp(word, "All") != 0)
-		return sw_status(SW_REASON_INVALID, "DeleteOptions.meta.k8s.io \"\" is invalid: dryRun: Unsupported value: \"%.60s\": "
-		                 "supported values: \"All\"", word);
+		return sw_status(SW_REASON_INVALID,
+				 "DeleteOptions.meta.k8s.io \"\" is invalid: dryRun: Unsupported value: \"%.60s\": "
+				 "supported values: \"All\"",
+				 word);
 	*out = true;
 	return NULL;
 }
@@ -279,8 +299,9 @@ static json_t *delete_field(const char *key, json_t *v, struct sw_delete_options
 	if (!v)
 		return NULL;
 	if (strcmp(key, "propagationPolicy") == 0)
-		return json_object_is_type(v, json_type_string) ? propagation_parse(json_object_get_string(v), &opt->propagation)
-		                                                : delete_wrong(key, "a string");
+		return json_object_is_type(v, json_type_string)
+			       ? propagation_parse(json_object_get_string(v), &opt->propagation)
+			       : delete_wrong(key, "a string");
 	if (strcmp(key, "gracePeriodSeconds") == 0) {
 		if (!json_object_is_type(v, json_type_int) || json_object_get_int64(v) < 0)
 			return delete_wrong(key, "a whole number from 0");

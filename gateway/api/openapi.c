@@ -2,9 +2,10 @@
 /*
  * openapi.c - /openapi/v3: what kubectl needs to validate and to explain
  *
- * kubectl looks for one thing before create and apply: a PATCH operation whose x-kubernetes-group-version-kind is the object's, with the
- * query parameter fieldValidation; and for explain, components.schemas with the kinds marked. A document has just that for one
- * group version: a path per resource and every message reachable from its kinds.
+ * kubectl looks for one thing before create and apply: a PATCH operation whose x-kubernetes-group-version-kind is
+ * the object's, with the query parameter fieldValidation; and for explain, components.schemas with the kinds
+ * marked. A document has just that for one group version: a path per resource and every message reachable from its
+ * kinds.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +21,7 @@ struct doc {
 	bool any;          /* a comma is due */
 };
 
-/* ---- the index ------------------------------------------------------------------------------------------ */
+/* ---- the index --------------------------------------------------------------------------------- */
 
 /* The text changes only with the binary: its version is the cache key that clients keep. */
 static void put_hash(struct sw_buf *b, const struct sw_schema *s, const char *group, const char *version)
@@ -54,8 +55,8 @@ void sw_openapi_index(struct sw_buf *b, const struct sw_schema *s, enum sw_serve
 
 		if (!is_first_of_version(rows, i, serve))
 			continue;
-		sw_buf_printf(b, "%s\"%s%s/%s\":{\"serverRelativeURL\":\"/openapi/v3/%s%s/%s?hash=", any ? "," : "", root, rows[i].group,
-		              rows[i].version, root, rows[i].group, rows[i].version);
+		sw_buf_printf(b, "%s\"%s%s/%s\":{\"serverRelativeURL\":\"/openapi/v3/%s%s/%s?hash=", any ? "," : "",
+			      root, rows[i].group, rows[i].version, root, rows[i].group, rows[i].version);
 		put_hash(b, s, rows[i].group, rows[i].version);
 		sw_buf_puts(b, "\"}");
 		any = true;
@@ -63,7 +64,7 @@ void sw_openapi_index(struct sw_buf *b, const struct sw_schema *s, enum sw_serve
 	sw_buf_puts(b, "}}");
 }
 
-/* ---- schemas ---------------------------------------------------------------------------------------------- */
+/* ---- schemas ----------------------------------------------------------------------------------- */
 
 /* "core.v1.PodSpec" -> "io.k8s.api.core.v1.PodSpec", as published, so that people find what they know */
 static void put_schema_name(struct sw_buf *b, const struct message *m)
@@ -90,11 +91,16 @@ static void put_enum(struct sw_buf *b, const struct field *f)
 static void put_leaf(struct sw_buf *b, const struct field *f)
 {
 	static const char *const leaves[] = {
-		[B_STRING] = "\"type\":\"string\"", [B_BOOL] = "\"type\":\"boolean\"",
-		[B_INT32] = "\"type\":\"integer\",\"format\":\"int32\"", [B_INT64] = "\"type\":\"integer\",\"format\":\"int64\"",
-		[B_DOUBLE] = "\"type\":\"number\",\"format\":\"double\"", [B_BYTES] = "\"type\":\"string\",\"format\":\"byte\"",
-		[B_QUANTITY] = "\"type\":\"string\"", [B_TIME] = "\"type\":\"string\",\"format\":\"date-time\"",
-		[B_MICROTIME] = "\"type\":\"string\",\"format\":\"date-time\"", [B_DURATION] = "\"type\":\"string\"",
+		[B_STRING] = "\"type\":\"string\"",
+		[B_BOOL] = "\"type\":\"boolean\"",
+		[B_INT32] = "\"type\":\"integer\",\"format\":\"int32\"",
+		[B_INT64] = "\"type\":\"integer\",\"format\":\"int64\"",
+		[B_DOUBLE] = "\"type\":\"number\",\"format\":\"double\"",
+		[B_BYTES] = "\"type\":\"string\",\"format\":\"byte\"",
+		[B_QUANTITY] = "\"type\":\"string\"",
+		[B_TIME] = "\"type\":\"string\",\"format\":\"date-time\"",
+		[B_MICROTIME] = "\"type\":\"string\",\"format\":\"date-time\"",
+		[B_DURATION] = "\"type\":\"string\"",
 		[B_INT_OR_STRING] = "\"x-kubernetes-int-or-string\":true",
 		[B_OBJECT] = "\"type\":\"object\",\"x-kubernetes-preserve-unknown-fields\":true",
 		[B_ANY] = "\"x-kubernetes-preserve-unknown-fields\":true",
@@ -118,7 +124,8 @@ static void put_shape(struct sw_buf *b, const struct field *f, unsigned depth)
 		put_leaf(b, f);
 		return;
 	}
-	sw_buf_puts(b, shape == SHAPE_LIST ? "\"type\":\"array\",\"items\":{" : "\"type\":\"object\",\"additionalProperties\":{");
+	sw_buf_puts(b, shape == SHAPE_LIST ? "\"type\":\"array\",\"items\":{"
+					   : "\"type\":\"object\",\"additionalProperties\":{");
 	put_shape(b, f, depth + 1);
 	sw_buf_putc(b, '}');
 }
@@ -134,7 +141,8 @@ static void put_list_kind(struct sw_buf *b, const struct field *f)
 		sw_buf_printf(b, ",\"x-kubernetes-list-type\":\"%s\"", f->is_set ? "set" : "atomic");
 	}
 	if (f->merge_key) {
-		sw_buf_printf(b, ",\"x-kubernetes-patch-strategy\":\"%s\"", f->retain_keys ? "merge,retainKeys" : "merge");
+		sw_buf_printf(b, ",\"x-kubernetes-patch-strategy\":\"%s\"",
+			      f->retain_keys ? "merge,retainKeys" : "merge");
 		if (*f->merge_key)
 			sw_buf_printf(b, ",\"x-kubernetes-patch-merge-key\":\"%s\"", f->merge_key);
 	}
@@ -179,7 +187,8 @@ static const struct sw_resource *kind_of(const struct message *m, const char *gr
 	const struct sw_resource *rows = sw_resources(&n);
 
 	for (size_t i = 0; i < n; i++)
-		if (strcmp(rows[i].message, m->name) == 0 && strcmp(rows[i].group, group) == 0 && strcmp(rows[i].version, version) == 0)
+		if (strcmp(rows[i].message, m->name) == 0 && strcmp(rows[i].group, group) == 0 &&
+		    strcmp(rows[i].version, version) == 0)
 			return &rows[i];
 	return NULL;
 }
@@ -199,8 +208,9 @@ static void put_message(struct doc *d, const struct message *m, const char *grou
 	}
 	sw_buf_puts(b, ",\"properties\":{");
 	if (r)
-		sw_buf_puts(b, "\"apiVersion\":{\"type\":\"string\",\"description\":\"Group and version of the kind.\"},"
-		               "\"kind\":{\"type\":\"string\",\"description\":\"What sort of object this is.\"}");
+		sw_buf_puts(b,
+			    "\"apiVersion\":{\"type\":\"string\",\"description\":\"Group and version of the kind.\"},"
+			    "\"kind\":{\"type\":\"string\",\"description\":\"What sort of object this is.\"}");
 	for (size_t i = 0; i < m->n; i++)
 		put_field(b, &m->fields[i], r || i);
 	sw_buf_putc(b, '}');
@@ -225,15 +235,17 @@ static void want(struct doc *d, const struct message *m)
 			want(d, m->fields[j].message);
 }
 
-/* ---- paths -------------------------------------------------------------------------------------------------- */
+/* ---- paths ------------------------------------------------------------------------------------- */
 
 static void put_path(struct doc *d, const struct sw_resource *r)
 {
 	struct sw_buf *b = d->b;
 
-	sw_buf_printf(b, "%s\"/%s%s/%s/%s%s/{name}\":{\"patch\":{\"x-kubernetes-action\":\"patch\",\"x-kubernetes-group-version-kind\":",
-	              d->any ? "," : "", *r->group ? "apis/" : "api", r->group, r->version,
-	              r->namespaced ? "namespaces/{namespace}/" : "", r->plural);
+	sw_buf_printf(b,
+		      "%s\"/%s%s/%s/%s%s/"
+		      "{name}\":{\"patch\":{\"x-kubernetes-action\":\"patch\",\"x-kubernetes-group-version-kind\":",
+		      d->any ? "," : "", *r->group ? "apis/" : "api", r->group, r->version,
+		      r->namespaced ? "namespaces/{namespace}/" : "", r->plural);
 	put_gvk(b, r);
 	sw_buf_puts(b, ",\"parameters\":[{\"name\":\"dryRun\",\"in\":\"query\",\"schema\":{\"type\":\"string\"}},"
 	               "{\"name\":\"fieldManager\",\"in\":\"query\",\"schema\":{\"type\":\"string\"}},"
@@ -248,7 +260,8 @@ static bool is_of(const struct sw_resource *r, enum sw_serve serve, const char *
 	return sw_resource_verbs(r, serve) && strcmp(r->group, group) == 0 && strcmp(r->version, version) == 0;
 }
 
-bool sw_openapi_document(struct sw_buf *b, const struct sw_schema *s, enum sw_serve serve, const char *group, const char *version)
+bool sw_openapi_document(struct sw_buf *b, const struct sw_schema *s, enum sw_serve serve, const char *group,
+			 const char *version)
 {
 	struct doc d = { .b = b, .s = s };
 	size_t n;
@@ -257,7 +270,8 @@ bool sw_openapi_document(struct sw_buf *b, const struct sw_schema *s, enum sw_se
 	if (!sw_resource_has_group(serve, group, version))
 		return false;
 	d.wanted = sw_calloc(s->n, sizeof(*d.wanted));
-	sw_buf_puts(b, "{\"openapi\":\"3.0.0\",\"info\":{\"title\":\"spillway\",\"version\":\"" SW_VERSION "\"},\"paths\":{");
+	sw_buf_puts(b, "{\"openapi\":\"3.0.0\",\"info\":{\"title\":\"spillway\",\"version\":\"" SW_VERSION
+		       "\"},\"paths\":{");
 	for (size_t i = 0; i < n; i++)
 		if (is_of(&rows[i], serve, group, version)) {
 			put_path(&d, &rows[i]);

@@ -2,8 +2,8 @@
 /*
  * patch_json.c - JSON patch (RFC 6902) with JSON pointers (RFC 6901)
  *
- * All or nothing: operations are carried out on a copy. Work is bounded by SW_PATCH_OPS operations, by the bytes that copies add, and by
- * a budget for moving the tails of long arrays.
+ * All or nothing: operations are carried out on a copy. Work is bounded by SW_PATCH_OPS operations, by the bytes
+ * that copies add, and by a budget for moving the tails of long arrays.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +32,7 @@ static json_t *bad(const struct run *r, enum sw_reason reason, const char *what,
 	return sw_status(reason, "operation %zu of the JSON patch: %s: \"%.200s\"", r->index, what, path ? path : "");
 }
 
-/* ---- pointers -------------------------------------------------------------------------------------- */
+/* ---- pointers ---------------------------------------------------------------------------------- */
 
 /* One token, unescaped. Returns what follows, or NULL if it is malformed or too long. */
 static const char *token(const char *p, char out[TOKEN_BYTES])
@@ -106,7 +106,8 @@ static json_t *find(const struct run *r, const char *path, struct place *pl)
 		if (*p++ != '/')
 			return bad(r, SW_REASON_BAD_REQUEST, "the path does not begin with /", path);
 		in = place_get(r, pl);
-		if (!pl->exists || (!json_object_is_type(in, json_type_object) && !json_object_is_type(in, json_type_array)))
+		if (!pl->exists ||
+		    (!json_object_is_type(in, json_type_object) && !json_object_is_type(in, json_type_array)))
 			return bad(r, SW_REASON_INVALID, "the path leads through something that is not there", path);
 		pl->parent = in;
 		p = token(p, pl->key);
@@ -117,7 +118,7 @@ static json_t *find(const struct run *r, const char *path, struct place *pl)
 	return NULL;
 }
 
-/* ---- changes --------------------------------------------------------------------------------------------- */
+/* ---- changes ----------------------------------------------------------------------------------- */
 
 static json_t *array_insert(struct run *r, const struct place *pl, json_t *value_taken, const char *path)
 {
@@ -154,7 +155,8 @@ static json_t *put_at(struct run *r, const struct place *pl, json_t *value_taken
 static json_t *remove_at(struct run *r, const struct place *pl, const char *path)
 {
 	if (!pl->exists || !pl->parent)
-		return bad(r, SW_REASON_INVALID, pl->parent ? "there is nothing to remove at" : "the whole document cannot be removed", path);
+		return bad(r, SW_REASON_INVALID,
+			   pl->parent ? "there is nothing to remove at" : "the whole document cannot be removed", path);
 	if (json_object_is_type(pl->parent, json_type_array)) {
 		r->moved += json_object_array_length(pl->parent) - pl->at;
 		json_object_array_del_idx(pl->parent, pl->at, 1);
@@ -257,7 +259,7 @@ static json_t *op_move(struct run *r, const char *path, const char *from)
 	return put_at(r, &pl, v, path);
 }
 
-/* ---- the list of operations ---------------------------------------------------------------------------------- */
+/* ---- the list of operations -------------------------------------------------------------------- */
 
 static json_t *run_op(struct run *r, json_t *op)
 {
@@ -279,7 +281,9 @@ static json_t *run_op(struct run *r, json_t *op)
 		return bad(r, SW_REASON_BAD_REQUEST, "expected add, remove, replace, move, copy or test", name);
 	if (!has_value)
 		return bad(r, SW_REASON_BAD_REQUEST, "value is missing", path);
-	return *name == 'a' ? op_add(r, path, value) : *name == 'r' ? op_replace(r, path, value) : op_test(r, path, value);
+	return *name == 'a'   ? op_add(r, path, value)
+	       : *name == 'r' ? op_replace(r, path, value)
+			      : op_test(r, path, value);
 }
 
 json_t *sw_json_patch(json_t **target, json_t *ops)
@@ -291,7 +295,8 @@ json_t *sw_json_patch(json_t **target, json_t *ops)
 	if (!json_object_is_type(ops, json_type_array))
 		return sw_status(SW_REASON_BAD_REQUEST, "error decoding patch: expected an array of operations");
 	if (n > SW_PATCH_OPS)
-		return sw_status(SW_REASON_TOO_LARGE, "The allowed maximum operations in a JSON patch is %d, got %zu", SW_PATCH_OPS, n);
+		return sw_status(SW_REASON_TOO_LARGE, "The allowed maximum operations in a JSON patch is %d, got %zu",
+				 SW_PATCH_OPS, n);
 	r.doc = sw_json_copy(*target);
 	for (; r.index < n && !no; r.index++) {
 		no = run_op(&r, json_object_array_get_idx(ops, r.index));

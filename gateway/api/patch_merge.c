@@ -50,7 +50,8 @@ void sw_merge_patch(json_t **target, json_t *patch)
 
 static json_t *not_an_object(const struct sw_patch_request *req)
 {
-	if (req->type == SW_PATCH_JSON ? json_object_is_type(req->patch, json_type_array) : json_object_is_type(req->patch, json_type_object))
+	if (req->type == SW_PATCH_JSON ? json_object_is_type(req->patch, json_type_array)
+				       : json_object_is_type(req->patch, json_type_object))
 		return NULL;
 	return sw_status(SW_REASON_BAD_REQUEST, "error decoding patch: expected %s",
 	                 req->type == SW_PATCH_JSON ? "an array of operations" : "an object");
@@ -59,8 +60,10 @@ static json_t *not_an_object(const struct sw_patch_request *req)
 /* A patch may not turn an object into something of another kind, or into no object at all. */
 static json_t *check_identity(const struct sw_patch_request *req, json_t *o)
 {
-	if (!json_object_is_type(o, json_type_object) || !json_object_is_type(sw_json_key(o, "metadata"), json_type_object))
-		return sw_status(SW_REASON_BAD_REQUEST, "the patch leaves no %s object with metadata behind", req->r->kind);
+	if (!json_object_is_type(o, json_type_object) ||
+	    !json_object_is_type(sw_json_key(o, "metadata"), json_type_object))
+		return sw_status(SW_REASON_BAD_REQUEST, "the patch leaves no %s object with metadata behind",
+				 req->r->kind);
 	return NULL;
 }
 

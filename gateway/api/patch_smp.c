@@ -4,10 +4,11 @@
  *
  * Maps merge. Lists with a merge key in the schema merge item by item, others are replaced. Directives:
  *
- *   $patch: replace | delete | merge    in a map; in an item of a keyed list delete removes the item with that key, replace makes the
- *                                       other items of the patch the whole list
+ *   $patch: replace | delete | merge    in a map; in an item of a keyed list: delete removes the item with that
+ *                                       key, replace makes the patch's other items the whole list
  *   $retainKeys: [...]                  keys of the live map that are not listed go
- *   $setElementOrder/LIST: [...]        the order of the merged list; items only the server knows keep their places between
+ *   $setElementOrder/LIST: [...]        the order of the merged list; items that only the server knows keep their
+ *                                       places between
  *   $deleteFromPrimitiveList/LIST       scalars to remove
  *
  * Source of the rules: k8s.io/apimachinery v0.36.1 pkg/util/strategicpatch/patch.go.
@@ -30,13 +31,15 @@ static bool begins(const char *s, const char *with)
 
 static bool is_directive(const char *key)
 {
-	return *key == '$' && (strcmp(key, "$patch") == 0 || strcmp(key, "$retainKeys") == 0 || begins(key, ORDER) || begins(key, DELETE));
+	return *key == '$' && (strcmp(key, "$patch") == 0 || strcmp(key, "$retainKeys") == 0 || begins(key, ORDER) ||
+			       begins(key, DELETE));
 }
 
 static void bad(struct smp *x, const char *what, json_t *found)
 {
 	if (!x->no)
-		x->no = sw_status(SW_REASON_BAD_REQUEST, "the strategic merge patch is invalid: %s, found %.300s", what, json_key_text(found));
+		x->no = sw_status(SW_REASON_BAD_REQUEST, "the strategic merge patch is invalid: %s, found %.300s", what,
+				  json_key_text(found));
 }
 
 /* What a patch adds is taken without its nulls and directives. */
@@ -63,7 +66,7 @@ static json_t *clean_copy(json_t *v)
 	return o;
 }
 
-/* ---- lists ------------------------------------------------------------------------------------------------ */
+/* ---- lists ------------------------------------------------------------------------------------- */
 
 /* What an item is known by: its merge key, or itself for scalars. NULL if it has none. */
 static json_t *item_key(const char *merge_key, json_t *item)
@@ -131,7 +134,8 @@ static void merge_item(struct smp *x, const struct field *f, json_t *merged, jso
 	if (!key) {
 		bad(x, "an item of a merged list has no merge key", item);
 	} else if (at < 0) {
-		json_object_object_add(index, json_key_text(key), json_object_new_int64((int64_t)json_object_array_length(merged)));
+		json_object_object_add(index, json_key_text(key),
+				       json_object_new_int64((int64_t)json_object_array_length(merged)));
 		json_object_array_add(merged, clean_copy(item));
 	} else if (*f->merge_key) {
 		json_t *was = json_object_get(json_object_array_get_idx(merged, (size_t)at));
@@ -193,7 +197,7 @@ static json_t *order_peek(struct order *o, const char *merge_key, json_t **key)
 /* Items named in `list` come in that order; the others keep their places of the live list between them. gives. */
 static json_t *reorder(const char *merge_key, json_t *merged, json_t *list, json_t *live)
 {
-	struct order o = { .list = list, .index = list_index(merge_key, list), .groups = group_items(merge_key, merged) };
+	struct order o = {.list = list, .index = list_index(merge_key, list), .groups = group_items(merge_key, merged)};
 	json_t *live_index = list_index(merge_key, live), *out = json_object_new_array(), *key = NULL, *group;
 	size_t n = sw_json_len(merged), i = 0;
 
@@ -268,7 +272,7 @@ static void delete_scalars(json_t *o, const char *key, json_t *gone)
 	json_object_object_add(o, key, kept);
 }
 
-/* ---- maps ------------------------------------------------------------------------------------------------- */
+/* ---- maps -------------------------------------------------------------------------------------- */
 
 static void retain_keys(struct smp *x, json_t *live, json_t *patch)
 {
@@ -283,7 +287,8 @@ static void retain_keys(struct smp *x, json_t *live, json_t *patch)
 	index = json_object_new_object();
 	for (size_t i = 0; i < json_object_array_length(keys); i++)
 		if (json_object_is_type(sw_json_idx(keys, i), json_type_string))
-			json_object_object_add(index, json_object_get_string(sw_json_idx(keys, i)), json_object_new_boolean(true));
+			json_object_object_add(index, json_object_get_string(sw_json_idx(keys, i)),
+					       json_object_new_boolean(true));
 	json_object_object_foreach(patch, key, v)
 		if (v && !is_directive(key) && !sw_json_key(index, key))
 			bad(x, "every key of the patch must be in $retainKeys", keys);

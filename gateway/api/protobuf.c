@@ -2,11 +2,13 @@
 /*
  * protobuf.c - Kubernetes' protobuf bodies to untyped JSON, by the schema's field numbers
  *
- * Wire format: https://protobuf.dev/programming-guides/encoding/. Special messages of apimachinery (v0.36.1 generated.proto): Time
- * {1 seconds, 2 nanos}, Quantity {1 text}, IntOrString {1 type, 2 int, 3 string}, FieldsV1 and RawExtension {1 raw JSON}, wrapped
- * lists {1 items}; map entries {1 key, 2 value}; embedded structs are messages whose fields belong to the parent.
+ * Wire format: https://protobuf.dev/programming-guides/encoding/. Special messages of apimachinery (v0.36.1
+ * generated.proto): Time {1 seconds, 2 nanos}, Quantity {1 text}, IntOrString {1 type, 2 int, 3 string}, FieldsV1
+ * and RawExtension {1 raw JSON}, wrapped lists {1 items}; map entries {1 key, 2 value}; embedded structs are
+ * messages whose fields belong to the parent.
  *
- * Go's encoder writes plain fields even when they are zero: such zeroes are dropped unless the schema says that zero is a value.
+ * Go's encoder writes plain fields even when they are zero: such zeroes are dropped unless the schema says that
+ * zero is a value.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -24,7 +26,7 @@ struct item { unsigned number, wire; uint64_t n; struct bytes b; };
 enum { VALUES_MAX = 200000 }; /* a body of empty messages must not become gigabytes of tree */
 struct decoder { const char *bad; unsigned depth, values; };
 
-/* ---- the wire --------------------------------------------------------------------------------------- */
+/* ---- the wire ---------------------------------------------------------------------------------- */
 
 static bool fail(struct decoder *d, const char *why)
 {
@@ -72,28 +74,13 @@ static bool next(struct decoder *d, struct bytes *b, struct item *it)
 		return fail(d, "a field number is out of range");
 	switch (it->wire) {
 	case WIRE_VARINT: return varint(d, b, &it->n);
-	case WIRE_BYTES: return varint(d, b, &it->n) && (it->n <= SIZE_MAX / 2 ? skip(d, b, (size_t)it->n, &it->b) : fail(d, "a length is too large"));
+	case WIRE_BYTES:
+		return varint(d, b, &it->n) &&
+		       (it->n <= SIZE_MAX / 2 ? skip(d, b, (size_t)it->n, &it->b) : fail(d, "a length is too large"));
 	case WIRE_64: return skip(d, b, 8, &it->b);
 	case WIRE_32: return skip(d, b, 4, &it->b);
 	default: return fail(d, "a field has an unknown wire type");
 	}
-}
-
-static bool is_utf8(const unsigned char *s, size_t n)
-{
-	for (size_t i = 0; i < n;) {
-		unsigned char c = s[i];
-		size_t more = c < 0x80 ? 0 : c >= 0xc2 && c < 0xe0 ? 1 : c >= 0xe0 && c < 0xf0 ? 2 : c >= 0xf0 && c < 0xf5 ? 3 : 9;
-
-		if (more == 9 || n - i <= more || (c == 0xe0 && s[i + 1] < 0xa0) || (c == 0xed && s[i + 1] > 0x9f) ||
-		    (c == 0xf0 && s[i + 1] < 0x90) || (c == 0xf4 && s[i + 1] > 0x8f))
-			return false;
-		for (size_t j = 1; j <= more; j++)
-			if ((s[i + j] & 0xc0) != 0x80)
-				return false;
-		i += more + 1;
-	}
-	return true;
 }
 
 static json_t *text(struct decoder *d, struct bytes b)
@@ -102,14 +89,14 @@ static json_t *text(struct decoder *d, struct bytes b)
 
 	if (n == 0)
 		return json_object_new_string("");
-	if (!is_utf8(b.at, n) || memchr(b.at, 0, n)) {
+	if (!sw_is_utf8((const char *)b.at, n) || memchr(b.at, 0, n)) {
 		fail(d, "a string is not UTF-8, or has a zero byte");
 		return NULL;
 	}
 	return json_object_new_string_len((const char *)b.at, (int)n);
 }
 
-/* ---- special messages ----------------------------------------------------------------------------------- */
+/* ---- special messages -------------------------------------------------------------------------- */
 
 static json_t *time_value(struct decoder *d, struct bytes b, bool micro)
 {
@@ -135,7 +122,8 @@ static json_t *time_value(struct decoder *d, struct bytes b, bool micro)
 	if (!gmtime_r(&t, &tm) || !strftime(buf, sizeof(buf), "%Y-%m-%dT%H:%M:%S", &tm))
 		return NULL;
 	if (micro)
-		snprintf(out, sizeof(out), "%s.%06" PRId64 "Z", buf, nanos >= 0 && nanos < 1000000000 ? nanos / 1000 : 0);
+		snprintf(out, sizeof(out), "%s.%06" PRId64 "Z", buf,
+			 nanos >= 0 && nanos < 1000000000 ? nanos / 1000 : 0);
 	else
 		snprintf(out, sizeof(out), "%sZ", buf);
 	return json_object_new_string(out);
@@ -182,7 +170,7 @@ static json_t *raw_json(struct decoder *d, struct bytes b)
 	return o;
 }
 
-/* ---- values ------------------------------------------------------------------------------------------------ */
+/* ---- values ------------------------------------------------------------------------------------ */
 
 static void message_decode(struct decoder *d, const struct message *m, unsigned embedded, struct bytes b, json_t *into);
 
@@ -285,11 +273,32 @@ static void wrapped_list_decode(struct decoder *d, const struct field *f, struct
 			list_decode(d, f, &it, list);
 }
 
+/* A value that a map entry leaves out is the zero of its type. */
+static struct item zero_item(const struct field *f)
+{
+	bool number = f->base == B_INT32 || f->base == B_INT64 || f->base == B_BOOL;
+
+	return (struct item){ .wire = number ? WIRE_VARINT : WIRE_BYTES };
+}
+
+static void map_put(struct decoder *d, const struct field *f, json_t *map, const char *key, const struct item *value)
+{
+	json_t *v;
+
+	if (f->shape[1] == SHAPE_LIST) {
+		wrapped_list_decode(d, f, value->b, child(map, key, true));
+		return;
+	}
+	v = value_of(d, f, value);
+	if (v)
+		json_object_object_add(map, key, v);
+}
+
 static void map_decode(struct decoder *d, const struct field *f, const struct item *entry, json_t *map)
 {
+	struct item it, value = zero_item(f);
 	struct bytes b = entry->b;
-	struct item it, value = { .wire = f->base == B_INT32 || f->base == B_INT64 || f->base == B_BOOL ? WIRE_VARINT : WIRE_BYTES };
-	json_t *key = NULL, *v;
+	json_t *key = NULL;
 
 	if (entry->wire != WIRE_BYTES) {
 		fail(d, "a map entry is not a message");
@@ -301,13 +310,8 @@ static void map_decode(struct decoder *d, const struct field *f, const struct it
 		else if (it.number == 2)
 			value = it;
 	}
-	if (key && !d->bad && f->shape[1] == SHAPE_LIST) {
-		wrapped_list_decode(d, f, value.b, child(map, json_object_get_string(key), true));
-	} else if (key && !d->bad) {
-		v = value_of(d, f, &value);
-		if (v)
-			json_object_object_add(map, json_object_get_string(key), v);
-	}
+	if (key && !d->bad)
+		map_put(d, f, map, json_object_get_string(key), &value);
 	json_object_put(key);
 }
 
@@ -356,7 +360,7 @@ static void message_decode(struct decoder *d, const struct message *m, unsigned 
 	d->depth--;
 }
 
-/* ---- the envelope -------------------------------------------------------------------------------------------- */
+/* ---- the envelope ------------------------------------------------------------------------------ */
 
 struct envelope { char api_version[128], kind[128], encoding[32]; struct bytes raw; };
 
@@ -366,7 +370,7 @@ static void take_text(struct decoder *d, struct bytes b, char *out, size_t size)
 
 	if (n == 0)
 		return;
-	if (n >= size || !is_utf8(b.at, n) || memchr(b.at, 0, n)) {
+	if (n >= size || !sw_is_utf8((const char *)b.at, n) || memchr(b.at, 0, n)) {
 		fail(d, "apiVersion, kind or encoding is no plain text");
 		return;
 	}
@@ -433,15 +437,17 @@ json_t *sw_protobuf_decode(const struct sw_schema *s, const void *bytes, size_t 
 
 	*out = NULL;
 	if (len < 4 || memcmp(bytes, "k8s\0", 4) != 0)
-		return sw_status(SW_REASON_BAD_REQUEST, "the body is not Kubernetes protobuf: it does not begin with k8s and a zero byte");
+		return sw_status(SW_REASON_BAD_REQUEST,
+				 "the body is not Kubernetes protobuf: it does not begin with k8s and a zero byte");
 	b.at += 4;
 	envelope_decode(&d, b, &e);
 	if (d.bad)
 		return sw_status(SW_REASON_BAD_REQUEST, "the protobuf body is broken: %s", d.bad);
 	m = message_for(s, &e);
 	if (!m)
-		return sw_status(SW_REASON_BAD_REQUEST, "no kind \"%s\" is registered for version \"%s\" in protobuf: send it as JSON", e.kind,
-		                 e.api_version);
+		return sw_status(SW_REASON_BAD_REQUEST,
+				 "no kind \"%s\" is registered for version \"%s\" in protobuf: send it as JSON", e.kind,
+				 e.api_version);
 	o = json_object_new_object();
 	json_object_object_add(o, "apiVersion", json_object_new_string(e.api_version));
 	json_object_object_add(o, "kind", json_object_new_string(e.kind));

@@ -2,9 +2,10 @@
 /*
  * resources.c - the resource table: everything the embedded manager and the simulated workers serve
  *
- * Names, short names, subresources and scopes are those of the real servers (k8s.io/kubernetes v1.36.1, the CRDs of Kueue 0.19.2
- * and of the training operator 1.9.3), except that training jobs are also in the category "all" so that `kubectl get all` shows
- * them. To serve one more kind: a row here, its shape in schema/, its columns in table_columns.c if it has any.
+ * Names, short names, subresources and scopes are those of the real servers (k8s.io/kubernetes v1.36.1, the CRDs
+ * of Kueue 0.19.2 and of the training operator 1.9.3), except that training jobs are also in the category "all" so
+ * that `kubectl get all` shows them. To serve one more kind: a row here, its shape in schema/, its columns in
+ * table_columns.c if it has any.
  */
 #include "spillway/resource.h"
 #include <stdio.h>
@@ -18,40 +19,58 @@ enum {
 };
 enum { BUILTIN = SW_RES_BUILTIN, GEN = SW_RES_GENERATION, CRD = SW_RES_GENERATION };
 
-#define ROW(id_, g, v, k, pl, sg, sn, cat, msg, ns, fl, vm, vw, su, cols)                                            \
-	{ .id = id_, .group = g, .version = v, .kind = k, .plural = pl, .singular = sg, .short_names = sn, .categories = cat, \
-	  .message = msg, .namespaced = ns, .flags = fl, .verbs_manager = vm, .verbs_worker = vw, .subs = su,           \
-	  .columns = &sw_columns_##cols }
-#define TRAINING(kind, plural, singular)                                                                             \
-	ROW(plural ".kubeflow.org", "kubeflow.org", "v1", kind, plural, singular, "", "all", "kubeflow.v1." kind, true, CRD,  \
-	    V_ALL, V_ALL, SW_SUB_STATUS, training)
-#define KUEUE(kind, plural, singular, short_, ns, su, cols)                                                          \
-	ROW(plural ".kueue.x-k8s.io", "kueue.x-k8s.io", "v1beta2", kind, plural, singular, short_, "", "kueue.v1beta2." kind, \
-	    ns, CRD, V_ALL, 0, su, cols)
+#define ROW(id_, g, v, k, pl, sg, sn, cat, msg, ns, fl, vm, vw, su, cols)                                              \
+	{                                                                                                              \
+		.id = id_, .group = g, .version = v, .kind = k, .plural = pl, .singular = sg, .short_names = sn,       \
+		.categories = cat, .message = msg, .namespaced = ns, .flags = fl, .verbs_manager = vm,                 \
+		.verbs_worker = vw, .subs = su, .columns = &sw_columns_##cols                                          \
+	}
+#define TRAINING(kind, plural, singular)                                                                               \
+	ROW(plural ".kubeflow.org", "kubeflow.org", "v1", kind, plural, singular, "", "all", "kubeflow.v1." kind,      \
+	    true, CRD, V_ALL, V_ALL, SW_SUB_STATUS, training)
+#define KUEUE(kind, plural, singular, short_, ns, su, cols)                                                            \
+	ROW(plural ".kueue.x-k8s.io", "kueue.x-k8s.io", "v1beta2", kind, plural, singular, short_, "",                 \
+	    "kueue.v1beta2." kind, ns, CRD, V_ALL, 0, su, cols)
 
 static const struct sw_resource rows[] = {
-	ROW("namespaces", "", "v1", "Namespace", "namespaces", "namespace", "ns", "", "core.v1.Namespace", false, BUILTIN,
-	    V_ALL & ~SW_VERB_DELCOLL, V_ALL & ~SW_VERB_DELCOLL, SW_SUB_STATUS, namespace),
-	ROW("pods", "", "v1", "Pod", "pods", "pod", "po", "all", "core.v1.Pod", true, BUILTIN | GEN | SW_RES_READ_ONLY_MANAGER,
-	    V_READ, V_ALL, SW_SUB_STATUS | SW_SUB_LOG, pod),
-	ROW("events", "", "v1", "Event", "events", "event", "ev", "", "core.v1.Event", true, BUILTIN, V_ALL, V_ALL, 0, event),
-	ROW("secrets", "", "v1", "Secret", "secrets", "secret", "", "", "core.v1.Secret", true, BUILTIN, V_ALL, V_ALL, 0, secret),
-	ROW("configmaps", "", "v1", "ConfigMap", "configmaps", "configmap", "cm", "", "core.v1.ConfigMap", true, BUILTIN,
-	    V_ALL, V_ALL, 0, configmap),
-	ROW("nodes", "", "v1", "Node", "nodes", "node", "no", "", "core.v1.Node", false, BUILTIN, 0, V_ALL, SW_SUB_STATUS, node),
+	ROW("namespaces", "", "v1", "Namespace", "namespaces", "namespace", "ns", "", "core.v1.Namespace", false,
+	    BUILTIN, V_ALL & ~SW_VERB_DELCOLL, V_ALL & ~SW_VERB_DELCOLL, SW_SUB_STATUS, namespace),
+	ROW("pods", "", "v1", "Pod", "pods", "pod", "po", "all", "core.v1.Pod", true,
+	    BUILTIN | GEN | SW_RES_READ_ONLY_MANAGER, V_READ, V_ALL, SW_SUB_STATUS | SW_SUB_LOG, pod),
+	ROW("events", "", "v1", "Event", "events", "event", "ev", "", "core.v1.Event", true, BUILTIN, V_ALL, V_ALL, 0,
+	    event),
+	ROW("secrets", "", "v1", "Secret", "secrets", "secret", "", "", "core.v1.Secret", true, BUILTIN, V_ALL, V_ALL,
+	    0, secret),
+	ROW("configmaps", "", "v1", "ConfigMap", "configmaps", "configmap", "cm", "", "core.v1.ConfigMap", true,
+	    BUILTIN, V_ALL, V_ALL, 0, configmap),
+	ROW("nodes", "", "v1", "Node", "nodes", "node", "no", "", "core.v1.Node", false, BUILTIN, 0, V_ALL,
+	    SW_SUB_STATUS, node),
 	ROW("serviceaccounts", "", "v1", "ServiceAccount", "serviceaccounts", "serviceaccount", "sa", "",
 	    "core.v1.ServiceAccount", true, BUILTIN, V_ALL, V_ALL, 0, generic),
-	ROW("jobs.batch", "batch", "v1", "Job", "jobs", "job", "", "all", "batch.v1.Job", true, BUILTIN | GEN, V_ALL, V_ALL,
-	    SW_SUB_STATUS, job),
-	{ .id = "events.events.k8s.io", .group = "events.k8s.io", .version = "v1", .kind = "Event", .plural = "events",
-	  .singular = "event", .short_names = "ev", .categories = "", .message = "events.v1.Event", .namespaced = true,
-	  .flags = BUILTIN, .verbs_manager = V_ALL, .verbs_worker = V_ALL, .columns = &sw_columns_event, .stored_as = "events" },
+	ROW("jobs.batch", "batch", "v1", "Job", "jobs", "job", "", "all", "batch.v1.Job", true, BUILTIN | GEN, V_ALL,
+	    V_ALL, SW_SUB_STATUS, job),
+	{.id = "events.events.k8s.io",
+	 .group = "events.k8s.io",
+	 .version = "v1",
+	 .kind = "Event",
+	 .plural = "events",
+	 .singular = "event",
+	 .short_names = "ev",
+	 .categories = "",
+	 .message = "events.v1.Event",
+	 .namespaced = true,
+	 .flags = BUILTIN,
+	 .verbs_manager = V_ALL,
+	 .verbs_worker = V_ALL,
+	 .columns = &sw_columns_event,
+	 .stored_as = "events"},
 	ROW("leases.coordination.k8s.io", "coordination.k8s.io", "v1", "Lease", "leases", "lease", "", "",
 	    "coordination.v1.Lease", true, BUILTIN, V_ALL, V_ALL, 0, lease),
 	KUEUE("LocalQueue", "localqueues", "localqueue", "queue,queues,lq", true, SW_SUB_STATUS, local_queue),
 	KUEUE("ClusterQueue", "clusterqueues", "clusterqueue", "cq", false, SW_SUB_STATUS, cluster_queue),
 	KUEUE("ResourceFlavor", "resourceflavors", "resourceflavor", "flavor,flavors,rf", false, 0, generic),
-	KUEUE("WorkloadPriorityClass", "workloadpriorityclasses", "workloadpriorityclass", "wpc", false, 0, priority_class),
+	KUEUE("WorkloadPriorityClass", "workloadpriorityclasses", "workloadpriorityclass", "wpc", false, 0,
+	      priority_class),
 	KUEUE("Workload", "workloads", "workload", "kwl,kueueworkload,kueueworkloads", true, SW_SUB_STATUS, workload),
 	KUEUE("AdmissionCheck", "admissionchecks", "admissioncheck", "ac", false, SW_SUB_STATUS, generic),
 	TRAINING("PyTorchJob", "pytorchjobs", "pytorchjob"),
@@ -63,14 +82,14 @@ static const struct sw_resource rows[] = {
 	ROW("nodepools.sim.spillway.dev", "sim.spillway.dev", "v1", "NodePool", "nodepools", "nodepool", "np", "",
 	    "sim.v1.NodePool", false, CRD, 0, V_ALL, SW_SUB_STATUS, node_pool),
 	ROW("selfsubjectaccessreviews.authorization.k8s.io", "authorization.k8s.io", "v1", "SelfSubjectAccessReview",
-	    "selfsubjectaccessreviews", "selfsubjectaccessreview", "", "", "authorization.v1.SelfSubjectAccessReview", false,
-	    BUILTIN | SW_RES_REVIEW, V_POST, V_POST, 0, generic),
+	    "selfsubjectaccessreviews", "selfsubjectaccessreview", "", "", "authorization.v1.SelfSubjectAccessReview",
+	    false, BUILTIN | SW_RES_REVIEW, V_POST, V_POST, 0, generic),
 	ROW("selfsubjectrulesreviews.authorization.k8s.io", "authorization.k8s.io", "v1", "SelfSubjectRulesReview",
-	    "selfsubjectrulesreviews", "selfsubjectrulesreview", "", "", "authorization.v1.SelfSubjectRulesReview", false,
+	    "selfsubjectrulesreviews", "selfsubjectrulesreview", "", "", "authorization.v1.SelfSubjectRulesReview",
+	    false, BUILTIN | SW_RES_REVIEW, V_POST, V_POST, 0, generic),
+	ROW("selfsubjectreviews.authentication.k8s.io", "authentication.k8s.io", "v1", "SelfSubjectReview",
+	    "selfsubjectreviews", "selfsubjectreview", "", "", "authentication.v1.SelfSubjectReview", false,
 	    BUILTIN | SW_RES_REVIEW, V_POST, V_POST, 0, generic),
-	ROW("selfsubjectreviews.authentication.k8s.io", "authentication.k8s.io", "v1", "SelfSubjectReview", "selfsubjectreviews",
-	    "selfsubjectreview", "", "", "authentication.v1.SelfSubjectReview", false, BUILTIN | SW_RES_REVIEW, V_POST, V_POST,
-	    0, generic),
 };
 enum { N_ROWS = sizeof(rows) / sizeof(rows[0]) };
 
@@ -97,10 +116,12 @@ unsigned sw_resource_verbs(const struct sw_resource *r, enum sw_serve serve)
 
 static bool is_in_group(const struct sw_resource *r, enum sw_serve serve, const char *group, const char *version)
 {
-	return sw_resource_verbs(r, serve) != 0 && strcmp(r->group, group) == 0 && (!version || strcmp(r->version, version) == 0);
+	return sw_resource_verbs(r, serve) != 0 && strcmp(r->group, group) == 0 &&
+	       (!version || strcmp(r->version, version) == 0);
 }
 
-const struct sw_resource *sw_resource_find(enum sw_serve serve, const char *group, const char *version, const char *plural)
+const struct sw_resource *sw_resource_find(enum sw_serve serve, const char *group, const char *version,
+					   const char *plural)
 {
 	for (size_t i = 0; i < N_ROWS; i++)
 		if (strcmp(rows[i].plural, plural) == 0 && is_in_group(&rows[i], serve, group, version))
@@ -108,7 +129,8 @@ const struct sw_resource *sw_resource_find(enum sw_serve serve, const char *grou
 	return NULL;
 }
 
-const struct sw_resource *sw_resource_by_kind(enum sw_serve serve, const char *group, const char *version, const char *kind)
+const struct sw_resource *sw_resource_by_kind(enum sw_serve serve, const char *group, const char *version,
+					      const char *kind)
 {
 	for (size_t i = 0; i < N_ROWS; i++)
 		if (strcmp(rows[i].kind, kind) == 0 && is_in_group(&rows[i], serve, group, version))
@@ -122,7 +144,8 @@ static bool has_api_version(const struct sw_resource *r, const char *api_version
 
 	if (n == 0)
 		return strcmp(api_version, r->version) == 0;
-	return strncmp(api_version, r->group, n) == 0 && api_version[n] == '/' && strcmp(api_version + n + 1, r->version) == 0;
+	return strncmp(api_version, r->group, n) == 0 && api_version[n] == '/' &&
+	       strcmp(api_version + n + 1, r->version) == 0;
 }
 
 const struct sw_resource *sw_resource_of(const char *api_version, const char *kind)
@@ -172,7 +195,7 @@ const struct sw_resource *sw_resource_storage(const struct sw_resource *r)
 	return r->stored_as ? sw_resource_by_id(r->stored_as) : r;
 }
 
-/* ---- events: two shapes of one thing -------------------------------------------------- */
+/* ---- events: two shapes of one thing ----------------------------------------------------------- */
 
 /* core/v1 name, events.k8s.io/v1 name. Source: k8s.io/kubernetes pkg/apis/events/v1/conversion.go */
 static const char *const event_fields[][2] = {

@@ -2,7 +2,8 @@
 /*
  * schema.c - compiles the carried schema files (their format: schema/README.md)
  *
- * The files are ours and were checked when they were written, yet a broken one is reported with its line, not trusted.
+ * The files are ours and were checked when they were written, yet a broken one is reported with its line, not
+ * trusted.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,7 +49,7 @@ static uint32_t name_hash(const char *s, size_t n)
 	return h;
 }
 
-/* ---- finding -------------------------------------------------------------------------------- */
+/* ---- finding ----------------------------------------------------------------------------------- */
 
 static int by_name(const void *a, const void *b)
 {
@@ -96,7 +97,7 @@ bool message_embeds(const struct message *m, unsigned number)
 	return false;
 }
 
-/* ---- reading ---------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------------- */
 
 /* Cuts the next word off *rest, in place. NULL at the end of the line. */
 static char *next_word(char **rest)
@@ -137,9 +138,10 @@ static struct words split(struct sw_schema *s, char *text, char sep)
 
 static struct sw_err read_type(struct reader *r, struct field *f, char *type)
 {
-	static const char letters[] = { [B_STRING] = 's', [B_BOOL] = 'b', [B_INT32] = 'i', [B_INT64] = 'l', [B_DOUBLE] = 'f',
-		[B_BYTES] = 'y', [B_QUANTITY] = 'q', [B_TIME] = 't', [B_MICROTIME] = 'u', [B_DURATION] = 'd',
-		[B_INT_OR_STRING] = 'o', [B_OBJECT] = 'x', [B_ANY] = 'j' };
+	static const char letters[] = {
+		[B_STRING] = 's',        [B_BOOL] = 'b',     [B_INT32] = 'i', [B_INT64] = 'l',     [B_DOUBLE] = 'f',
+		[B_BYTES] = 'y',         [B_QUANTITY] = 'q', [B_TIME] = 't',  [B_MICROTIME] = 'u', [B_DURATION] = 'd',
+		[B_INT_OR_STRING] = 'o', [B_OBJECT] = 'x',   [B_ANY] = 'j'};
 	size_t depth = 0;
 
 	while (depth < SHAPES && (strncmp(type, "[]", 2) == 0 || strncmp(type, "{}", 2) == 0)) {
@@ -182,7 +184,8 @@ static bool read_number_flag(struct field *f, const char *word)
 
 static bool read_pattern(struct field *f, const char *name)
 {
-	static const char *const names[] = { [P_SUBDOMAIN] = "subdomain", [P_LABEL] = "label", [P_KEY] = "key", [P_REASON] = "reason" };
+	static const char *const names[] = {
+		[P_SUBDOMAIN] = "subdomain", [P_LABEL] = "label", [P_KEY] = "key", [P_REASON] = "reason"};
 
 	for (size_t i = P_SUBDOMAIN; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strcmp(names[i], name) == 0)
@@ -279,7 +282,8 @@ static struct sw_err read_message(struct reader *r, char *line)
 		s->messages = grow(s->messages, r->cap_messages, sizeof(*s->messages));
 	}
 	r->message = &s->messages[s->n++];
-	*r->message = (struct message){ .name = name, .atomic = flag && *flag == 'A', .builtin = r->builtin, .description = "" };
+	*r->message = (struct message){ .name = name, .builtin = r->builtin, .description = "" };
+	r->message->atomic = flag && *flag == 'A';
 	r->cap_fields = 0;
 	return SW_OK;
 }
@@ -293,7 +297,7 @@ static struct sw_err read_line(struct reader *r, char *line)
 	return read_field(r, line);
 }
 
-/* ---- after everything was read: tables, references, defaults, descriptions ------------------------ */
+/* ---- after everything was read: tables, references, defaults, descriptions --------------------- */
 
 static void message_index(struct message *m)
 {
@@ -324,7 +328,8 @@ static struct sw_err resolve(struct sw_schema *s)
 			if (f->base == B_MESSAGE)
 				f->message = schema_message(s, f->message_name);
 			if (f->base == B_MESSAGE && !f->message)
-				return sw_err(SW_E_INVALID, "schema: %s.%s: there is no message \"%s\"", s->messages[i].name, f->name, f->message_name);
+				return sw_err(SW_E_INVALID, "schema: %s.%s: there is no message \"%s\"",
+					      s->messages[i].name, f->name, f->message_name);
 		}
 	return SW_OK;
 }
@@ -348,25 +353,22 @@ static struct sw_err late_default(struct reader *r, char *line)
 	return read_default(r, f, line);
 }
 
-/* "D MESSAGE[.FIELD] text"; message names have dots as well */
+/* "D MESSAGE[.FIELD] text". Names of messages have dots as well: a path may be both, and is described as both. */
 static struct sw_err late_description(struct reader *r, char *line)
 {
 	char *path = next_word(&line), *dot = path ? strrchr(path, '.') : NULL;
 	const struct message *m = path ? schema_message(r->s, path) : NULL;
 	struct field *f;
 
-	if (m) {
-		r->s->messages[m - r->s->messages].description = line;
-		return SW_OK;
-	}
 	if (!dot)
 		return bad(r, "expected D MESSAGE.FIELD text", path);
+	if (m)
+		r->s->messages[m - r->s->messages].description = line;
 	*dot = '\0';
 	f = own_field(r->s, path, dot + 1);
-	if (!f)
-		return bad(r, "expected a known field", dot + 1);
-	f->description = line;
-	return SW_OK;
+	if (f)
+		f->description = line;
+	return m || f ? SW_OK : bad(r, "expected a known message or field", path);
 }
 
 static struct sw_err late_line(struct reader *r, char *line)
@@ -380,8 +382,8 @@ static struct sw_err late_line(struct reader *r, char *line)
 
 static bool has_rule(const struct field *f)
 {
-	return f->required || f->enums.n || f->has_min || f->has_max || f->min_len >= 0 || f->max_len >= 0 || f->min_n >= 0 ||
-	       f->max_n >= 0 || f->pattern;
+	return f->required || f->enums.n || f->has_min || f->has_max || f->min_len >= 0 || f->max_len >= 0 ||
+	       f->min_n >= 0 || f->max_n >= 0 || f->pattern;
 }
 
 /* Marks the messages below which there is anything to default or to check, so that walks can stop early. */
@@ -406,7 +408,7 @@ static void mark_deep(struct sw_schema *s)
 	}
 }
 
-/* ---- files ------------------------------------------------------------------------------------------ */
+/* ---- files ------------------------------------------------------------------------------------- */
 
 typedef struct sw_err line_fn(struct reader *r, char *line);
 
@@ -508,7 +510,7 @@ void sw_schema_free(struct sw_schema *s)
 	free(s);
 }
 
-/* ---- paths ---------------------------------------------------------------------------------------------- */
+/* ---- paths ------------------------------------------------------------------------------------- */
 
 static size_t step_text(const struct step *at, enum path_style style, char *buf, size_t size)
 {

@@ -65,7 +65,7 @@ const struct field *message_field_n(const struct message *m, const char *name, s
 const struct field *message_number(const struct message *m, unsigned embedded, unsigned number);
 bool message_embeds(const struct message *m, unsigned number);
 
-/* ---- where we are in an object, kept on the stack and turned into text only for an error ---- */
+/* ---- where we are in an object, kept on the stack and turned into text only for an error ------- */
 
 enum step_kind { STEP_FIELD, STEP_KEY, STEP_INDEX };
 struct step { const struct step *up; enum step_kind kind; const char *name; size_t index; };

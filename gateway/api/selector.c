@@ -2,9 +2,11 @@
 /*
  * selector.c - matching selectors, and field selectors
  *
- * Which fields each kind supports: k8s.io/kubernetes v1.36.1 pkg/apis/core/v1/conversion.go, pkg/apis/batch/v1/conversion.go,
- * pkg/apis/events/v1/conversion.go. Label selector text is parsed in selector_label.c.
+ * Which fields each kind supports: k8s.io/kubernetes v1.36.1 pkg/apis/core/v1/conversion.go,
+ * pkg/apis/batch/v1/conversion.go, pkg/apis/events/v1/conversion.go. Label selector text is parsed in
+ * selector_label.c.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "selector_priv.h"
@@ -64,7 +66,7 @@ void sw_selector_free(struct sw_selector *s)
 	free(s);
 }
 
-/* ---- matching ------------------------------------------------------------------------- */
+/* ---- matching ---------------------------------------------------------------------------------- */
 
 static bool is_among(const struct term *t, const char *v)
 {
@@ -102,7 +104,9 @@ static const char *field_value(json_t *o, const char *path)
 	json_t *v = sw_json_at(o, path);
 
 	if (!v)
-		return strcmp(path, "status.succeeded") == 0 ? "0" : strcmp(path, "spec.unschedulable") == 0 ? "false" : "";
+		return strcmp(path, "status.succeeded") == 0     ? "0"
+		       : strcmp(path, "spec.unschedulable") == 0 ? "false"
+								 : "";
 	return json_object_get_string(v);
 }
 
@@ -145,13 +149,29 @@ bool sw_selector_only(const struct sw_selector *s, const char *field)
 	return s && s->n == 1 && sw_selector_exact(s, field);
 }
 
-/* ---- field selectors -------------------------------------------------------------------- */
+/* ---- field selectors --------------------------------------------------------------------------- */
 
-static const char *const pod_fields[] = { "spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName",
-                                          "spec.hostNetwork", "status.phase", "status.podIP", "status.nominatedNodeName", NULL };
-static const char *const event_fields[] = { "involvedObject.kind", "involvedObject.namespace", "involvedObject.name",
-                                            "involvedObject.uid", "involvedObject.apiVersion", "involvedObject.resourceVersion",
-                                            "involvedObject.fieldPath", "reason", "reportingComponent", "source", "type", NULL };
+static const char *const pod_fields[] = {"spec.nodeName",
+					 "spec.restartPolicy",
+					 "spec.schedulerName",
+					 "spec.serviceAccountName",
+					 "spec.hostNetwork",
+					 "status.phase",
+					 "status.podIP",
+					 "status.nominatedNodeName",
+					 NULL};
+static const char *const event_fields[] = {"involvedObject.kind",
+					   "involvedObject.namespace",
+					   "involvedObject.name",
+					   "involvedObject.uid",
+					   "involvedObject.apiVersion",
+					   "involvedObject.resourceVersion",
+					   "involvedObject.fieldPath",
+					   "reason",
+					   "reportingComponent",
+					   "source",
+					   "type",
+					   NULL};
 static const char *const namespace_fields[] = { "status.phase", NULL };
 static const char *const secret_fields[] = { "type", NULL };
 static const char *const node_fields[] = { "spec.unschedulable", NULL };
@@ -185,10 +205,9 @@ static const char *stored_field(const struct sw_resource *r, const char *field, 
 		return field;
 	if (strcmp(field, "reportingController") == 0)
 		return "reportingComponent";
-	if (strncmp(field, from, sizeof(from) - 1) != 0 || strlen(field) > 100)
+	if (strncmp(field, from, sizeof(from) - 1) != 0)
 		return field;
-	strcpy(buf, "involvedObject.");
-	strcat(buf, field + sizeof(from) - 1);
+	snprintf(buf, 128, "involvedObject.%s", field + sizeof(from) - 1);
 	return buf;
 }
 
@@ -238,15 +257,17 @@ static json_t *field_term_add(struct sw_selector *s, const struct sw_resource *r
 	struct term *term;
 
 	if (!t.op || !unescape(t.start, t.op, b))
-		return sw_status(SW_REASON_BAD_REQUEST, "unable to parse field selector: invalid selector: '%s'; can't understand '%.*s'",
-		                 text, (int)(t.end - t.start), t.start);
+		return sw_status(SW_REASON_BAD_REQUEST,
+				 "unable to parse field selector: invalid selector: '%s'; can't understand '%.*s'",
+				 text, (int)(t.end - t.start), t.start);
 	field = stored_field(r, b->at ? b->at : "", name);
 	if (!is_supported(r, field))
 		return sw_status(SW_REASON_BAD_REQUEST, "field label not supported: %s", b->at ? b->at : "");
 	term = selector_add(s, field, strlen(field), t.negated ? TERM_NOT_IN : TERM_IN);
 	if (!unescape(t.value, t.end, b))
-		return sw_status(SW_REASON_BAD_REQUEST, "unable to parse field selector: invalid field selector value in '%.*s'",
-		                 (int)(t.end - t.start), t.start);
+		return sw_status(SW_REASON_BAD_REQUEST,
+				 "unable to parse field selector: invalid field selector value in '%.*s'",
+				 (int)(t.end - t.start), t.start);
 	term_value(term, b->at ? b->at : "", b->len);
 	return NULL;
 }
@@ -262,16 +283,18 @@ json_t *sw_field_selector_parse(const struct sw_resource *r, const char *text, s
 	if (!text || !*text)
 		return NULL;
 	if (strlen(text) > SW_SELECTOR_BYTES)
-		return sw_status(SW_REASON_BAD_REQUEST, "the field selector is longer than %d bytes", SW_SELECTOR_BYTES);
+		return sw_status(SW_REASON_BAD_REQUEST, "the field selector is longer than %d bytes",
+				 SW_SELECTOR_BYTES);
 	s = selector_new(true);
 	sw_buf_init(&b, SW_SELECTOR_BYTES + 1);
 	while (*at && !no) {
 		struct field_term t = field_term_scan(at);
 
 		if (t.end > t.start) /* the real server skips empty terms */
-			no = s->n >= SW_SELECTOR_TERMS ? sw_status(SW_REASON_BAD_REQUEST, "the field selector has more than %d terms",
-			                                           SW_SELECTOR_TERMS)
-			                               : field_term_add(s, r, text, t, &b);
+			no = s->n >= SW_SELECTOR_TERMS
+				     ? sw_status(SW_REASON_BAD_REQUEST, "the field selector has more than %d terms",
+						 SW_SELECTOR_TERMS)
+				     : field_term_add(s, r, text, t, &b);
 		at = *t.end ? t.end + 1 : t.end;
 	}
 	sw_buf_fini(&b);

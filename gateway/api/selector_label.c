@@ -58,7 +58,8 @@ static bool word_is(const struct lexer *l, const char *word)
 
 static json_t *unexpected(const struct lexer *l, const char *expected)
 {
-	return sw_status(SW_REASON_BAD_REQUEST, "unable to parse requirement: found '%.*s', expected: %s", (int)l->n, l->start, expected);
+	return sw_status(SW_REASON_BAD_REQUEST, "unable to parse requirement: found '%.*s', expected: %s", (int)l->n,
+			 l->start, expected);
 }
 
 static bool name_ok(const char *s, size_t n, bool (*is)(const char *))
@@ -75,9 +76,12 @@ static bool name_ok(const char *s, size_t n, bool (*is)(const char *))
 static json_t *value_add(struct term *t, const char *s, size_t n)
 {
 	if (n && !name_ok(s, n, sw_is_label_value))
-		return sw_status(SW_REASON_BAD_REQUEST, "unable to parse requirement: values[0][%s]: Invalid value: \"%.*s\": a valid label "
-		                 "must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end "
-		                 "with an alphanumeric character", t->key, (int)(n > 400 ? 400 : n), s);
+		return sw_status(SW_REASON_BAD_REQUEST,
+				 "unable to parse requirement: values[0][%s]: Invalid value: \"%.*s\": a valid label "
+				 "must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and "
+				 "must start and end "
+				 "with an alphanumeric character",
+				 t->key, (int)(n > 400 ? 400 : n), s);
 	term_value(t, s, n);
 	return NULL;
 }
@@ -153,9 +157,12 @@ static json_t *parse_requirement(struct lexer *l, struct sw_selector *s)
 	if (l->token != T_WORD)
 		return unexpected(l, negated ? "identifier" : "!, identifier, or 'end of string'");
 	if (!name_ok(l->start, l->n, sw_is_label_key))
-		return sw_status(SW_REASON_BAD_REQUEST, "unable to parse requirement: <nil>: Invalid value: \"%.*s\": name part must consist of "
-		                 "alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character",
-		                 (int)(l->n > 400 ? 400 : l->n), l->start);
+		return sw_status(
+			SW_REASON_BAD_REQUEST,
+			"unable to parse requirement: <nil>: Invalid value: \"%.*s\": name part must consist of "
+			"alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric "
+			"character",
+			(int)(l->n > 400 ? 400 : l->n), l->start);
 	t = selector_add(s, l->start, l->n, negated ? TERM_ABSENT : TERM_EXISTS);
 	lex(l);
 	if (l->token == T_END || l->token == T_COMMA)
@@ -171,7 +178,8 @@ static json_t *parse_selector(struct lexer *l, struct sw_selector *s)
 
 	for (lex(l); !no; lex(l)) {
 		if (s->n >= SW_SELECTOR_TERMS)
-			return sw_status(SW_REASON_BAD_REQUEST, "the label selector has more than %d terms", SW_SELECTOR_TERMS);
+			return sw_status(SW_REASON_BAD_REQUEST, "the label selector has more than %d terms",
+					 SW_SELECTOR_TERMS);
 		no = parse_requirement(l, s);
 		if (no || l->token == T_END)
 			break;
@@ -191,7 +199,8 @@ json_t *sw_label_selector_parse(const char *text, struct sw_selector **out)
 	if (!text || !text[strspn(text, " \t\r\n")])
 		return NULL;
 	if (strlen(text) > SW_SELECTOR_BYTES)
-		return sw_status(SW_REASON_BAD_REQUEST, "the label selector is longer than %d bytes", SW_SELECTOR_BYTES);
+		return sw_status(SW_REASON_BAD_REQUEST, "the label selector is longer than %d bytes",
+				 SW_SELECTOR_BYTES);
 	s = selector_new(false);
 	no = parse_selector(&l, s);
 	if (no)
@@ -201,7 +210,7 @@ json_t *sw_label_selector_parse(const char *text, struct sw_selector **out)
 	return no;
 }
 
-/* ---- LabelSelector objects ----------------------------------------------------------------- */
+/* ---- LabelSelector objects --------------------------------------------------------------------- */
 
 static json_t *expression_add(struct sw_selector *s, json_t *e)
 {

@@ -5,12 +5,14 @@
  * apply(manager, document):
  *   1. the fields that the document sets are the manager's new set
  *   2. merged = document onto the live object
- *   3. fields of the new set that change the live value and that another manager owns are conflicts; forced, they are taken over
+ *   3. fields of the new set that change the live value and that another manager owns are conflicts; forced,
+ *      they are taken over
  *   4. what the manager owned and no longer sets, and nobody else owns, is removed
  *   5. the manager's entry in metadata.managedFields gets the new set
  *
- * Source of the rules: kubernetes.io "Server-Side Apply"; structured-merge-diff v6 merge/update.go; k8s.io/apimachinery v0.36.1
- * pkg/util/managedfields. Different on purpose: ownership is tracked from the first apply on (see patch.h).
+ * Source of the rules: kubernetes.io "Server-Side Apply"; structured-merge-diff v6 merge/update.go;
+ * k8s.io/apimachinery v0.36.1 pkg/util/managedfields. Different on purpose: ownership is tracked from the first
+ * apply on (see patch.h).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,7 +33,7 @@ struct apply {
 	json_t *conflicts;        /* array of {manager, text, set} */
 };
 
-/* ---- entries ------------------------------------------------------------------------------------------- */
+/* ---- entries ----------------------------------------------------------------------------------- */
 
 static bool same_sub(json_t *entry, const char *sub)
 {
@@ -64,7 +66,8 @@ static void entry_set(json_t *e, json_t *set_taken, int64_t now_ms)
 	json_object_object_add(e, "time", json_object_new_string(sw_time_text(now_ms, now)));
 }
 
-static json_t *entry_add(json_t *entries, const struct sw_resource *r, const char *manager, const char *operation, const char *sub)
+static json_t *entry_add(json_t *entries, const struct sw_resource *r, const char *manager, const char *operation,
+			 const char *sub)
 {
 	json_t *e = json_object_new_object();
 	char version[96];
@@ -110,17 +113,27 @@ static bool is_reset(json_t *entries)
 	if (!json_object_is_type(entries, json_type_array))
 		return false;
 	return json_object_array_length(entries) == 0 ||
-	       (json_object_array_length(entries) == 1 && json_object_is_type(first, json_type_object) && json_object_object_length(first) == 0);
+	       (json_object_array_length(entries) == 1 && json_object_is_type(first, json_type_object) &&
+		json_object_object_length(first) == 0);
 }
 
-/* ---- sets ------------------------------------------------------------------------------------------------ */
+/* ---- sets -------------------------------------------------------------------------------------- */
 
 /* What nobody can own: identity, what the server sets, and the part that this endpoint does not write. */
 static void strip(json_t *set, const struct sw_resource *r, const char *sub)
 {
-	static const char *const meta[] = { "f:name", "f:namespace", "f:creationTimestamp", "f:selfLink", "f:uid", "f:generation",
-	                                    "f:managedFields", "f:resourceVersion", "f:deletionTimestamp",
-	                                    "f:deletionGracePeriodSeconds", "f:generateName", "." };
+	static const char *const meta[] = {"f:name",
+					   "f:namespace",
+					   "f:creationTimestamp",
+					   "f:selfLink",
+					   "f:uid",
+					   "f:generation",
+					   "f:managedFields",
+					   "f:resourceVersion",
+					   "f:deletionTimestamp",
+					   "f:deletionGracePeriodSeconds",
+					   "f:generateName",
+					   "."};
 	json_t *m = sw_json_key(set, "f:metadata");
 	bool status = sub && strcmp(sub, "status") == 0;
 
@@ -162,16 +175,18 @@ static void claim_for_before(struct apply *a)
 	json_object_put(set);
 }
 
-/* ---- conflicts ---------------------------------------------------------------------------------------------- */
+/* ---- conflicts --------------------------------------------------------------------------------- */
 
 /* "kubectl" using batch/v1 */
 static char *manager_text(json_t *entry)
 {
-	const char *sub = sw_json_str(entry, "subresource"), *op = sw_json_str(entry, "operation"), *time = sw_json_str(entry, "time");
+	const char *sub = sw_json_str(entry, "subresource"), *op = sw_json_str(entry, "operation"),
+		   *time = sw_json_str(entry, "time");
 	bool update = op && strcmp(op, "Update") == 0 && time;
 
-	return sw_asprintf("\"%s\"%s%s%s using %s%s%s", sw_json_str(entry, "manager"), sub ? " with subresource \"" : "", sub ? sub : "",
-	                   sub ? "\"" : "", sw_json_str(entry, "apiVersion"), update ? " at " : "", update ? time : "");
+	return sw_asprintf("\"%s\"%s%s%s using %s%s%s", sw_json_str(entry, "manager"),
+			   sub ? " with subresource \"" : "", sub ? sub : "", sub ? "\"" : "",
+			   sw_json_str(entry, "apiVersion"), update ? " at " : "", update ? time : "");
 }
 
 static void find_conflicts(struct apply *a)
@@ -241,7 +256,7 @@ static json_t *conflict_status(const struct apply *a)
 	return no;
 }
 
-/* ---- apply -------------------------------------------------------------------------------------------------------- */
+/* ---- apply ------------------------------------------------------------------------------------- */
 
 /* What this manager no longer sets, unless somebody else owns it. */
 static void prune_dropped(struct apply *a, json_t *before)
@@ -297,7 +312,8 @@ static json_t *document_part(const struct sw_patch_request *q)
 
 static void take_version(struct apply *a)
 {
-	const char *rv = sw_json_str(a->req->patch, "metadata.resourceVersion"), *uid = sw_json_str(a->req->patch, "metadata.uid");
+	const char *rv = sw_json_str(a->req->patch, "metadata.resourceVersion"),
+		   *uid = sw_json_str(a->req->patch, "metadata.uid");
 
 	if (rv && *rv)
 		sw_json_set_str(a->merged, "metadata.resourceVersion", rv);
@@ -331,8 +347,10 @@ static json_t *check_request(const struct sw_patch_request *q)
 	json_t *managed = sw_json_at(q->patch, "metadata.managedFields");
 
 	if (!q->manager || !*q->manager)
-		return sw_status(SW_REASON_BAD_REQUEST, "PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required for "
-		                 "apply patch");
+		return sw_status(
+			SW_REASON_BAD_REQUEST,
+			"PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required for "
+			"apply patch");
 	if (strlen(q->manager) > MANAGER_MAX)
 		return sw_status(SW_REASON_BAD_REQUEST, "fieldManager is longer than %d bytes", MANAGER_MAX);
 	if (managed && sw_json_len(managed))
@@ -380,11 +398,11 @@ json_t *ssa_apply(const struct sw_schema *s, const struct sw_patch_request *req,
 	return no;
 }
 
-/* ---- every other write ---------------------------------------------------------------------------------------------- */
+/* ---- every other write ------------------------------------------------------------------------- */
 
 /* Others lose what was changed or removed; the writer gains what it changed. */
-static void entries_update(json_t *entries, const struct sw_resource *r, const char *sub, const char *manager, json_t *changed,
-                           json_t *removed, int64_t now_ms)
+static void entries_update(json_t *entries, const struct sw_resource *r, const char *sub, const char *manager,
+			   json_t *changed, json_t *removed, int64_t now_ms)
 {
 	json_t *own = entry_find(entries, manager, "Update", sub), *set;
 

@@ -2,16 +2,16 @@
 /*
  * ssa_priv.h - sets of fields, in the form in which managedFields keeps them (FieldsV1)
  *
- * A set is a JSON object: "f:NAME" a field, "k:{...}" an item of a keyed list, "v:VALUE" a member of a set. An empty object is
- * a member without anything below; with children, "." says that the element itself is a member too.
- * Format: k8s.io/apimachinery meta/v1 FieldsV1; sigs.k8s.io/structured-merge-diff/v6 fieldpath.
+ * A set is a JSON object: "f:NAME" a field, "k:{...}" an item of a keyed list, "v:VALUE" a member of a set. An
+ * empty object is a member without anything below; with children, "." says that the element itself is a member
+ * too. Format: k8s.io/apimachinery meta/v1 FieldsV1; sigs.k8s.io/structured-merge-diff/v6 fieldpath.
  */
 #ifndef SPILLWAY_API_SSA_PRIV_H
 #define SPILLWAY_API_SSA_PRIV_H
 
 #include "schema_priv.h"
 
-/* ---- ssa_set.c: plain set operations; all give a new set or edit the first ---- */
+/* ---- ssa_set.c: plain set operations; all give a new set or edit the first --------------------- */
 bool set_empty(json_t *set);                       /* NULL is empty */
 bool set_valid(json_t *set);                       /* objects all the way down: what the functions below rely on */
 void set_union(json_t *into, json_t *more);
@@ -22,7 +22,7 @@ size_t set_count(json_t *set);
 typedef void set_path_fn(void *owner, const char *path);
 void set_paths(json_t *set, set_path_fn *fn, void *owner);
 
-/* ---- ssa_walk.c: typed walks ---- */
+/* ---- ssa_walk.c: typed walks ------------------------------------------------------------------- */
 struct place_type { const struct message *m; const struct field *f; unsigned depth; }; /* where a value is in the schema; all 0: free-form */
 enum value_kind { KIND_LEAF, KIND_MAP, KIND_KEYED, KIND_SET };
 enum value_kind place_kind(struct place_type t, json_t *v);

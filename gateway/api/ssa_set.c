@@ -8,7 +8,8 @@
 
 static bool is_member(json_t *node)
 {
-	return json_object_object_length(node) == 0 || sw_json_key(node, ".") != NULL || json_object_object_get_ex(node, ".", NULL);
+	return json_object_object_length(node) == 0 || sw_json_key(node, ".") != NULL ||
+	       json_object_object_get_ex(node, ".", NULL);
 }
 
 static bool is_set(json_t *node)
@@ -138,7 +139,8 @@ static void put_element(struct sw_buf *b, const char *key)
 	}
 	sw_buf_putc(b, '[');
 	json_object_object_foreach(keys, name, v) {
-		sw_buf_printf(b, "%s%s=%s", any ? "," : "", name, json_object_to_json_string_ext(v, JSON_C_TO_STRING_PLAIN));
+		sw_buf_printf(b, "%s%s=%s", any ? "," : "", name,
+			      json_object_to_json_string_ext(v, JSON_C_TO_STRING_PLAIN));
 		any = true;
 	}
 	sw_buf_putc(b, ']');

@@ -2,8 +2,8 @@
 /*
  * ssa_walk.c - walking values beside the schema, for server-side apply
  *
- * What a list or map is decides everything: a keyed list and a set merge item by item, any other list and a map marked atomic are one
- * value. Where the schema knows nothing, maps merge and lists are one value.
+ * What a list or map is decides everything: a keyed list and a set merge item by item, any other list and a map
+ * marked atomic are one value. Where the schema knows nothing, maps merge and lists are one value.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -121,12 +121,13 @@ static void mark(json_t *node)
 		json_object_object_add(node, ".", json_object_new_object());
 }
 
-/* ---- which fields a value sets --------------------------------------------------------------------------- */
+/* ---- which fields a value sets ----------------------------------------------------------------- */
 
 static void child_fields(struct place_type t, json_t *v, json_t *node)
 {
 	enum value_kind kind = place_kind(t, v);
-	bool any = kind == KIND_MAP ? json_object_object_length(v) > 0 : kind != KIND_LEAF && json_object_array_length(v) > 0;
+	bool any = kind == KIND_MAP ? json_object_object_length(v) > 0
+				    : kind != KIND_LEAF && json_object_array_length(v) > 0;
 
 	if (any)
 		fields_of(t, v, node);
@@ -146,7 +147,8 @@ void fields_of(struct place_type t, json_t *v, json_t *set)
 	}
 	case KIND_KEYED:
 		for (size_t i = 0; i < json_object_array_length(v); i++) {
-			json_t *item = json_object_array_get_idx(v, i), *node = set_child(set, place_item_name(t, item));
+			json_t *item = json_object_array_get_idx(v, i),
+			       *node = set_child(set, place_item_name(t, item));
 
 			fields_of(place_item(t), item, node);
 			if (json_object_object_length(node))
@@ -161,7 +163,7 @@ void fields_of(struct place_type t, json_t *v, json_t *set)
 	}
 }
 
-/* ---- differences --------------------------------------------------------------------------------------------- */
+/* ---- differences ------------------------------------------------------------------------------- */
 
 /* item name -> the item, lent inside (gives the index) */
 static json_t *item_index(struct place_type t, json_t *list)
@@ -260,7 +262,7 @@ void fields_diff(struct place_type t, json_t *old, json_t *fresh, json_t *change
 		diff_lists(t, old, fresh, changed, removed);
 }
 
-/* ---- merging ----------------------------------------------------------------------------------------------------- */
+/* ---- merging ----------------------------------------------------------------------------------- */
 
 static json_t *merge_maps(struct place_type t, json_t *live, json_t *applied)
 {
@@ -268,7 +270,8 @@ static json_t *merge_maps(struct place_type t, json_t *live, json_t *applied)
 		json_t *was = sw_json_key(live, key);
 
 		if (v)
-			json_object_object_add(live, key, value_merge(place_child(t, key), was ? json_object_get(was) : NULL, v));
+			json_object_object_add(live, key,
+					       value_merge(place_child(t, key), was ? json_object_get(was) : NULL, v));
 	}
 	return live;
 }
@@ -298,11 +301,13 @@ static json_t *merge_lists(struct place_type t, json_t *live, json_t *applied, b
 
 		at = sw_json_key(index, name);
 		if (!at) {
-			json_object_object_add(index, name, json_object_new_int64((int64_t)json_object_array_length(live)));
+			json_object_object_add(index, name,
+					       json_object_new_int64((int64_t)json_object_array_length(live)));
 			json_object_array_add(live, item ? sw_json_copy(item) : NULL);
 		} else if (keyed) {
 			was = json_object_get(json_object_array_get_idx(live, (size_t)json_object_get_int64(at)));
-			json_object_array_put_idx(live, (size_t)json_object_get_int64(at), value_merge(place_item(t), was, item));
+			json_object_array_put_idx(live, (size_t)json_object_get_int64(at),
+						  value_merge(place_item(t), was, item));
 		}
 		free(name);
 	}
@@ -323,7 +328,7 @@ json_t *value_merge(struct place_type t, json_t *live_taken, json_t *applied)
 	return merge_lists(t, live_taken, applied, kind == KIND_KEYED);
 }
 
-/* ---- pruning ------------------------------------------------------------------------------------------------------ */
+/* ---- pruning ----------------------------------------------------------------------------------- */
 
 static bool is_member(json_t *node)
 {

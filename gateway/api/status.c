@@ -128,7 +128,8 @@ void sw_status_cause(json_t *status, const char *reason, const char *field, cons
 
 void sw_status_retry_after(json_t *status, int seconds)
 {
-	json_object_object_add(status_part(status, "details", false), "retryAfterSeconds", json_object_new_int(seconds));
+	json_object_object_add(status_part(status, "details", false), "retryAfterSeconds",
+			       json_object_new_int(seconds));
 }
 
 json_t *sw_status_not_found(const struct sw_resource *r, const char *name)
@@ -157,8 +158,8 @@ json_t *sw_status_no_resource(void)
 
 json_t *sw_status_exists(const struct sw_resource *r, const char *name, bool being_deleted)
 {
-	json_t *o = sw_status(SW_REASON_EXISTS, "%s%s \"%s\" already exists", being_deleted ? "object is being deleted: " : "",
-	                      r->id, name);
+	json_t *o = sw_status(SW_REASON_EXISTS, "%s%s \"%s\" already exists",
+			      being_deleted ? "object is being deleted: " : "", r->id, name);
 
 	sw_status_details(o, name, r->group, r->plural);
 	return o;
@@ -166,8 +167,10 @@ json_t *sw_status_exists(const struct sw_resource *r, const char *name, bool bei
 
 json_t *sw_status_conflict(const struct sw_resource *r, const char *name, const char *why)
 {
-	json_t *o = sw_status(SW_REASON_CONFLICT, "Operation cannot be fulfilled on %s \"%s\": %s", r->id, name,
-	                      why ? why : "the object has been modified; please apply your changes to the latest version and try again");
+	json_t *o = sw_status(
+		SW_REASON_CONFLICT, "Operation cannot be fulfilled on %s \"%s\": %s", r->id, name,
+		why ? why
+		    : "the object has been modified; please apply your changes to the latest version and try again");
 
 	sw_status_details(o, name, r->group, r->plural);
 	return o;
@@ -183,8 +186,8 @@ json_t *sw_status_forbidden(const struct sw_resource *r, const char *name, const
 	sw_buf_puts(&b, r->id);
 	if (name && *name)
 		sw_buf_printf(&b, " \"%s\"", name);
-	sw_buf_printf(&b, " is forbidden: User \"%s\" cannot %s resource \"%s%s%s\" in API group \"%s\"", user, verb, r->plural,
-	              sub && *sub ? "/" : "", sub ? sub : "", r->group);
+	sw_buf_printf(&b, " is forbidden: User \"%s\" cannot %s resource \"%s%s%s\" in API group \"%s\"", user, verb,
+		      r->plural, sub && *sub ? "/" : "", sub ? sub : "", r->group);
 	if (ns && *ns)
 		sw_buf_printf(&b, " in the namespace \"%s\"", ns);
 	else
@@ -199,18 +202,30 @@ json_t *sw_status_media_type(const struct sw_resource *r)
 {
 	bool builtin = r && (r->flags & SW_RES_BUILTIN);
 
-	return sw_status(SW_REASON_MEDIA_TYPE, "the body of the request was in an unknown format - accepted media types include: "
-	                 "application/json-patch+json, application/merge-patch+json, %sapplication/apply-patch+yaml",
-	                 builtin ? "application/strategic-merge-patch+json, " : "");
+	return sw_status(SW_REASON_MEDIA_TYPE,
+			 "the body of the request was in an unknown format - accepted media types include: "
+			 "application/json-patch+json, application/merge-patch+json, %sapplication/apply-patch+yaml",
+			 builtin ? "application/strategic-merge-patch+json, " : "");
 }
 
 static const enum sw_reason reason_of_code[SW_E__COUNT] = {
-	[SW_E_OK] = SW_REASON_INTERNAL,        [SW_E_CONFLICT] = SW_REASON_CONFLICT,   [SW_E_EXISTS] = SW_REASON_EXISTS,
-	[SW_E_GONE] = SW_REASON_EXPIRED,       [SW_E_NET] = SW_REASON_UNAVAILABLE,     [SW_E_TIMEOUT] = SW_REASON_TIMEOUT,
-	[SW_E_BUSY] = SW_REASON_TOO_MANY,      [SW_E_AUTH] = SW_REASON_UNAUTHORIZED,   [SW_E_FORBIDDEN] = SW_REASON_FORBIDDEN,
-	[SW_E_NOMEM] = SW_REASON_UNAVAILABLE,  [SW_E_IO] = SW_REASON_FULL,             [SW_E_MISSING] = SW_REASON_NOT_FOUND,
-	[SW_E_INVALID] = SW_REASON_BAD_REQUEST, [SW_E_TOOBIG] = SW_REASON_TOO_LARGE,
-	[SW_E_UNSUPPORTED] = SW_REASON_NO_METHOD, [SW_E_POLICY] = SW_REASON_INTERNAL,  [SW_E_CANCELED] = SW_REASON_UNAVAILABLE,
+	[SW_E_OK] = SW_REASON_INTERNAL,
+	[SW_E_CONFLICT] = SW_REASON_CONFLICT,
+	[SW_E_EXISTS] = SW_REASON_EXISTS,
+	[SW_E_GONE] = SW_REASON_EXPIRED,
+	[SW_E_NET] = SW_REASON_UNAVAILABLE,
+	[SW_E_TIMEOUT] = SW_REASON_TIMEOUT,
+	[SW_E_BUSY] = SW_REASON_TOO_MANY,
+	[SW_E_AUTH] = SW_REASON_UNAUTHORIZED,
+	[SW_E_FORBIDDEN] = SW_REASON_FORBIDDEN,
+	[SW_E_NOMEM] = SW_REASON_UNAVAILABLE,
+	[SW_E_IO] = SW_REASON_FULL,
+	[SW_E_MISSING] = SW_REASON_NOT_FOUND,
+	[SW_E_INVALID] = SW_REASON_BAD_REQUEST,
+	[SW_E_TOOBIG] = SW_REASON_TOO_LARGE,
+	[SW_E_UNSUPPORTED] = SW_REASON_NO_METHOD,
+	[SW_E_POLICY] = SW_REASON_INTERNAL,
+	[SW_E_CANCELED] = SW_REASON_UNAVAILABLE,
 };
 
 json_t *sw_status_of(struct sw_err e, const struct sw_resource *r, const char *name)
@@ -245,7 +260,7 @@ json_t *sw_status_success(const struct sw_resource *r, const char *name, const c
 	return o;
 }
 
-/* ---- causes ------------------------------------------------------------------------ */
+/* ---- causes ------------------------------------------------------------------------------------ */
 
 void sw_causes_fini(struct sw_causes *c)
 {
@@ -268,7 +283,9 @@ static void causes_add(struct sw_causes *c, const char *reason, const char *path
 /* The value as the real server shows it: JSON, cut when long. */
 static void put_value(struct sw_buf *b, json_t *value)
 {
-	const char *text = value ? json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE) : "null";
+	const char *text =
+		value ? json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)
+		      : "null";
 	size_t n = strlen(text);
 
 	sw_buf_put(b, text, n > VALUE_SHOWN_MAX ? VALUE_SHOWN_MAX : n);
@@ -354,7 +371,8 @@ void sw_cause_not_found(struct sw_causes *c, const char *path, json_t *value)
 	causes_value(c, "FieldValueNotFound", path, "Not found: ", value);
 }
 
-void sw_cause_not_supported(struct sw_causes *c, const char *path, json_t *value, const char *const *supported, size_t n)
+void sw_cause_not_supported(struct sw_causes *c, const char *path, json_t *value, const char *const *supported,
+			    size_t n)
 {
 	struct sw_buf b;
 

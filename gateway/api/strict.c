@@ -2,12 +2,13 @@
 /*
  * strict.c - decoding: does an untyped object have the shape that its kind has?
  *
- * One walk over the object beside the schema. It finds unknown fields (dropped, told by fieldValidation's rules), wrong types,
- * numbers out of range, broken quantities and times; it drops nulls and makes numbers given as quantities and times with other
- * offsets canonical. Where the object stands is kept on the C stack and turned into a path only when there is something to say.
+ * One walk over the object beside the schema. It finds unknown fields (dropped, told by fieldValidation's rules),
+ * wrong types, numbers out of range, broken quantities and times; it drops nulls and makes numbers given as
+ * quantities and times with other offsets canonical. Where the object stands is kept on the C stack and turned
+ * into a path only when there is something to say.
  *
- * Built-in kinds answer a wrong type with 400 and the words of Go's decoder (one error, the first); kinds from CRDs with 422 and a
- * list, as the real server does.
+ * Built-in kinds answer a wrong type with 400 and the words of Go's decoder (one error, the first); kinds from
+ * CRDs with 422 and a list, as the real server does.
  */
 #include <math.h>
 #include <stdio.h>
@@ -27,7 +28,8 @@ struct decode {
 	const char *owner;        /* Go name of the message we are in: "JobSpec" */
 };
 
-static void decode_value(struct decode *d, const struct field *f, unsigned depth, json_t *parent, const struct step *at, json_t *v);
+static void decode_value(struct decode *d, const struct field *f, unsigned depth, json_t *parent, const struct step *at,
+			 json_t *v);
 
 /* ---- complaints -------------------------------------------------------------------------------- */
 
@@ -64,15 +66,25 @@ static const char *short_name(const char *message)
 static const char *go_type(const struct field *f, unsigned depth, char *buf, size_t size)
 {
 	static const char *const words[] = {
-		[B_STRING] = "string", [B_BOOL] = "bool", [B_INT32] = "int32", [B_INT64] = "int64", [B_DOUBLE] = "float64",
-		[B_BYTES] = "[]uint8", [B_QUANTITY] = "resource.Quantity", [B_TIME] = "v1.Time", [B_MICROTIME] = "v1.MicroTime",
-		[B_DURATION] = "v1.Duration", [B_INT_OR_STRING] = "intstr.IntOrString", [B_OBJECT] = "map[string]interface {}",
+		[B_STRING] = "string",
+		[B_BOOL] = "bool",
+		[B_INT32] = "int32",
+		[B_INT64] = "int64",
+		[B_DOUBLE] = "float64",
+		[B_BYTES] = "[]uint8",
+		[B_QUANTITY] = "resource.Quantity",
+		[B_TIME] = "v1.Time",
+		[B_MICROTIME] = "v1.MicroTime",
+		[B_DURATION] = "v1.Duration",
+		[B_INT_OR_STRING] = "intstr.IntOrString",
+		[B_OBJECT] = "map[string]interface {}",
 		[B_ANY] = "interface {}",
 	};
 	char prefix[64] = "";
 
 	for (; depth < SHAPES && f->shape[depth] != SHAPE_ONE; depth++)
-		strncat(prefix, f->shape[depth] == SHAPE_LIST ? "[]" : "map[string]", sizeof(prefix) - strlen(prefix) - 1);
+		strncat(prefix, f->shape[depth] == SHAPE_LIST ? "[]" : "map[string]",
+			sizeof(prefix) - strlen(prefix) - 1);
 	if (f->base == B_MESSAGE)
 		snprintf(buf, size, "%sv1.%s", prefix, short_name(f->message_name));
 	else
@@ -105,7 +117,8 @@ static void put_go_path(struct sw_buf *b, const struct step *at)
 		sw_buf_printf(b, ".%s", at->name);
 }
 
-static void wrong_type(struct decode *d, const struct field *f, unsigned depth, const struct step *at, json_t *v, bool show)
+static void wrong_type(struct decode *d, const struct field *f, unsigned depth, const struct step *at, json_t *v,
+		       bool show)
 {
 	char path[PATH_MAX_BYTES], type[256];
 	struct sw_buf b;
@@ -114,7 +127,8 @@ static void wrong_type(struct decode *d, const struct field *f, unsigned depth, 
 		const char *p = step_path(at, PATH_DOTS, path);
 		json_t *word = json_object_new_string(schema_word(v));
 
-		sw_cause_invalid(&d->causes, p, word, "%s in body must be of type %s: \"%s\"", p, schema_type(f, depth), schema_word(v));
+		sw_cause_invalid(&d->causes, p, word, "%s in body must be of type %s: \"%s\"", p, schema_type(f, depth),
+				 schema_word(v));
 		json_object_put(word);
 		return;
 	}
@@ -139,7 +153,8 @@ static void wrong_text(struct decode *d, const struct step *at, json_t *v, const
 	if (!d->builtin)
 		sw_cause_invalid(&d->causes, p, v, "%s", why);
 	else if (!d->wrong)
-		d->wrong = sw_asprintf("%s: found %.200s, %.600s", p, json_object_to_json_string_ext(v, JSON_C_TO_STRING_PLAIN), why);
+		d->wrong = sw_asprintf("%s: found %.200s, %.600s", p,
+				       json_object_to_json_string_ext(v, JSON_C_TO_STRING_PLAIN), why);
 }
 
 static void unknown_field(struct decode *d, const struct step *at)
@@ -154,7 +169,7 @@ static void unknown_field(struct decode *d, const struct step *at)
 	json_object_array_add(d->strict, json_object_new_string(text));
 }
 
-/* ---- scalars -------------------------------------------------------------------------------------- */
+/* ---- scalars ----------------------------------------------------------------------------------- */
 
 static void replace(json_t *parent, const struct step *at, json_t *fresh)
 {
@@ -265,7 +280,7 @@ static void decode_scalar(struct decode *d, const struct field *f, json_t *paren
 	}
 }
 
-/* ---- objects, lists, maps ---------------------------------------------------------------------------- */
+/* ---- objects, lists, maps ---------------------------------------------------------------------- */
 
 static void decode_message(struct decode *d, const struct message *m, json_t *o, const struct step *up)
 {
@@ -317,7 +332,8 @@ static void decode_map(struct decode *d, const struct field *f, unsigned depth, 
 	}
 }
 
-static void decode_value(struct decode *d, const struct field *f, unsigned depth, json_t *parent, const struct step *at, json_t *v)
+static void decode_value(struct decode *d, const struct field *f, unsigned depth, json_t *parent, const struct step *at,
+			 json_t *v)
 {
 	enum shape shape = depth < SHAPES ? f->shape[depth] : SHAPE_ONE;
 
@@ -354,11 +370,12 @@ static void decode_object(struct decode *d, const struct message *m, json_t *o)
 	}
 }
 
-/* ---- the outcome --------------------------------------------------------------------------------------- */
+/* ---- the outcome ------------------------------------------------------------------------------- */
 
 static json_t *cannot_handle(const struct sw_resource *r, const char *why)
 {
-	return sw_status(SW_REASON_BAD_REQUEST, "%s in version \"%s\" cannot be handled as a %s: %s", r->kind, r->version, r->kind, why);
+	return sw_status(SW_REASON_BAD_REQUEST, "%s in version \"%s\" cannot be handled as a %s: %s", r->kind,
+			 r->version, r->kind, why);
 }
 
 /* dups: "a.b, c.d" */
@@ -387,7 +404,8 @@ static json_t *strict_status(const struct decode *d)
 	sw_buf_init(&b, 256 << 10);
 	sw_buf_puts(&b, "strict decoding error: ");
 	for (size_t i = 0; i < n; i++)
-		sw_buf_printf(&b, "%s%s", i ? ", " : "", json_object_get_string(json_object_array_get_idx(d->strict, i)));
+		sw_buf_printf(&b, "%s%s", i ? ", " : "",
+			      json_object_get_string(json_object_array_get_idx(d->strict, i)));
 	no = cannot_handle(d->r, b.at ? b.at : "strict decoding error");
 	sw_buf_fini(&b);
 	return no;
@@ -401,7 +419,8 @@ static json_t *outcome(struct decode *d, json_t *o, enum sw_fields mode, json_t 
 		return strict_status(d);
 	if (sw_causes_any(&d->causes))
 		return sw_status_invalid(d->r, sw_json_str(o, "metadata.name"), &d->causes);
-	for (size_t i = 0; warnings && mode == SW_FIELDS_WARN && d->strict && i < json_object_array_length(d->strict); i++)
+	for (size_t i = 0; warnings && mode == SW_FIELDS_WARN && d->strict && i < json_object_array_length(d->strict);
+	     i++)
 		json_object_array_add(warnings, json_object_get(json_object_array_get_idx(d->strict, i)));
 	return NULL;
 }
@@ -420,7 +439,8 @@ static json_t *check_type_meta(const struct sw_resource *r, json_t *o)
 		json_object_object_add(o, "apiVersion", json_object_new_string(expected));
 		version = sw_json_key(o, "apiVersion");
 	}
-	if (strcmp(json_object_get_string(kind), r->kind) == 0 && strcmp(json_object_get_string(version), expected) == 0)
+	if (strcmp(json_object_get_string(kind), r->kind) == 0 &&
+	    strcmp(json_object_get_string(version), expected) == 0)
 		return NULL;
 	return sw_status(SW_REASON_BAD_REQUEST, "the object provided is %.100s, Kind=%.100s, expected %s, Kind=%s",
 	                 json_object_get_string(version), json_object_get_string(kind), expected, r->kind);
@@ -435,7 +455,8 @@ json_t *sw_object_decode(const struct sw_schema *s, const struct sw_resource *r,
 
 	SW_REQUIRE(m);
 	if (!json_object_is_type(o, json_type_object))
-		return sw_status(SW_REASON_BAD_REQUEST, "the body is %s, expected an object of kind %s", o ? json_word(o) : "null", r->kind);
+		return sw_status(SW_REASON_BAD_REQUEST, "the body is %s, expected an object of kind %s",
+				 o ? json_word(o) : "null", r->kind);
 	no = check_type_meta(r, o);
 	if (no)
 		return no;
@@ -450,7 +471,8 @@ json_t *sw_object_decode(const struct sw_schema *s, const struct sw_resource *r,
 
 json_t *sw_fields_parse(const char *word, enum sw_fields *out)
 {
-	static const char *const words[] = { [SW_FIELDS_WARN] = "Warn", [SW_FIELDS_STRICT] = "Strict", [SW_FIELDS_IGNORE] = "Ignore" };
+	static const char *const words[] = {
+		[SW_FIELDS_WARN] = "Warn", [SW_FIELDS_STRICT] = "Strict", [SW_FIELDS_IGNORE] = "Ignore"};
 
 	*out = SW_FIELDS_WARN;
 	if (!word || !*word)

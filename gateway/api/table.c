@@ -14,14 +14,16 @@ static void put_definitions(struct sw_buf *b, const struct sw_columns *c)
 {
 	sw_buf_putc(b, '[');
 	for (size_t i = 0; i < c->n; i++)
-		sw_buf_printf(b, "%s{\"name\":\"%s\",\"type\":\"%s\",\"format\":\"%s\",\"description\":\"\",\"priority\":%d}",
-		              i ? "," : "", c->at[i].name, c->at[i].type, c->at[i].format, c->at[i].priority);
+		sw_buf_printf(
+			b, "%s{\"name\":\"%s\",\"type\":\"%s\",\"format\":\"%s\",\"description\":\"\",\"priority\":%d}",
+			i ? "," : "", c->at[i].name, c->at[i].type, c->at[i].format, c->at[i].priority);
 	sw_buf_putc(b, ']');
 }
 
 static void put_head(struct sw_buf *b, const struct sw_table *t)
 {
-	sw_buf_printf(b, "{\"kind\":\"Table\",\"apiVersion\":\"%s\",\"metadata\":{", t->api_version ? t->api_version : "meta.k8s.io/v1");
+	sw_buf_printf(b, "{\"kind\":\"Table\",\"apiVersion\":\"%s\",\"metadata\":{",
+		      t->api_version ? t->api_version : "meta.k8s.io/v1");
 }
 
 void sw_table_begin(struct sw_buf *b, struct sw_table *t, const char *rv, const char *cont)
@@ -43,7 +45,8 @@ void sw_partial_metadata(struct sw_buf *b, const char *version, json_t *o)
 {
 	json_t *meta = sw_json_key(o, "metadata");
 
-	sw_buf_printf(b, "{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"%s\",\"metadata\":", version ? version : "meta.k8s.io/v1");
+	sw_buf_printf(b, "{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"%s\",\"metadata\":",
+		      version ? version : "meta.k8s.io/v1");
 	if (meta)
 		sw_buf_json(b, meta);
 	else

@@ -3,8 +3,8 @@
  * table_columns.c - the columns of each kind and what goes in them
  *
  * The rules are those of the real printers, so that eyes and scripts find what they know.
- * Sources: k8s.io/kubernetes v1.36.1 pkg/printers/internalversion/printers.go; additionalPrinterColumns of the CRDs of
- * Kueue 0.19.2 and of the training operator 1.9.3.
+ * Sources: k8s.io/kubernetes v1.36.1 pkg/printers/internalversion/printers.go; additionalPrinterColumns of the
+ * CRDs of Kueue 0.19.2 and of the training operator 1.9.3.
  */
 #include <ctype.h>
 #include <stdio.h>
@@ -21,7 +21,7 @@
 #define INT(name) { name, "integer", "", 0 }
 #define AGE { "Age", "string", "", 0 }
 
-/* ---- small writers ---------------------------------------------------------------------- */
+/* ---- small writers ----------------------------------------------------------------------------- */
 
 static void put_name(struct sw_buf *b, json_t *o)
 {
@@ -98,7 +98,7 @@ static void put_containers(struct sw_buf *b, json_t *containers, const char *fie
 	sw_buf_fini(&text);
 }
 
-/* ---- generic and the small kinds -------------------------------------------------------- */
+/* ---- generic and the small kinds --------------------------------------------------------------- */
 
 static void generic_cells(struct sw_buf *b, json_t *o, int64_t now_ms)
 {
@@ -204,7 +204,7 @@ static void node_pool_cells(struct sw_buf *b, json_t *o, int64_t now_ms)
 }
 COLUMNS(node_pool, node_pool_cells, NAME, STR("GPU"), STR("Machine"), INT("Desired"), INT("Ready"), INT("Max"), AGE);
 
-/* ---- jobs --------------------------------------------------------------------------------- */
+/* ---- jobs -------------------------------------------------------------------------------------- */
 
 static bool job_condition(json_t *job, const char *type)
 {
@@ -306,10 +306,10 @@ static void job_cells(struct sw_buf *b, json_t *o, int64_t now_ms)
 	put_containers(b, containers, "image");
 	put_selector(b, sw_json_at(o, "spec.selector"));
 }
-COLUMNS(job, job_cells, NAME, STR("Status"), STR("Completions"), STR("Duration"), AGE, WIDE("Containers"), WIDE("Images"),
-        WIDE("Selector"));
+COLUMNS(job, job_cells, NAME, STR("Status"), STR("Completions"), STR("Duration"), AGE, WIDE("Containers"),
+	WIDE("Images"), WIDE("Selector"));
 
-/* ---- events ------------------------------------------------------------------------------- */
+/* ---- events ------------------------------------------------------------------------------------ */
 
 static const char *first_of(const char *a, const char *b)
 {
@@ -348,7 +348,8 @@ static void put_event_object(struct sw_buf *b, json_t *object)
 static void put_event_source(struct sw_buf *b, json_t *o)
 {
 	json_t *source = either(o, "source", "deprecatedSource");
-	const char *component = first_of(sw_json_str(source, "component"), text_of(either(o, "reportingComponent", "reportingController")));
+	const char *component = first_of(sw_json_str(source, "component"),
+					 text_of(either(o, "reportingComponent", "reportingController")));
 	const char *host = first_of(sw_json_str(source, "host"), sw_json_str(o, "reportingInstance"));
 	struct sw_buf text;
 
@@ -379,7 +380,8 @@ static void event_cells(struct sw_buf *b, json_t *o, int64_t now_ms)
 {
 	json_t *series = sw_json_key(o, "series");
 	json_t *object = either(o, "involvedObject", "regarding");
-	const char *first = first_of(text_of(either(o, "firstTimestamp", "deprecatedFirstTimestamp")), sw_json_str(o, "eventTime"));
+	const char *first =
+		first_of(text_of(either(o, "firstTimestamp", "deprecatedFirstTimestamp")), sw_json_str(o, "eventTime"));
 	const char *last = first_of(text_of(either(o, "lastTimestamp", "deprecatedLastTimestamp")), first);
 	json_t *count = either(o, "count", "deprecatedCount");
 	long long n = count ? json_object_get_int64(count) : 0;
@@ -400,10 +402,10 @@ static void event_cells(struct sw_buf *b, json_t *o, int64_t now_ms)
 	sw_buf_printf(b, ",%lld", n ? n : 1);
 	put_str(b, sw_json_str(o, "metadata.name"), "");
 }
-COLUMNS(event, event_cells, STR("Last Seen"), STR("Type"), STR("Reason"), STR("Object"), WIDE("Subobject"), WIDE("Source"),
-        STR("Message"), WIDE("First Seen"), WIDE("Count"), { "Name", "string", "name", 1 });
+COLUMNS(event, event_cells, STR("Last Seen"), STR("Type"), STR("Reason"), STR("Object"), WIDE("Subobject"),
+	WIDE("Source"), STR("Message"), WIDE("First Seen"), WIDE("Count"), {"Name", "string", "name", 1});
 
-/* ---- nodes -------------------------------------------------------------------------------- */
+/* ---- nodes ------------------------------------------------------------------------------------- */
 
 static void put_node_status(struct sw_buf *b, json_t *o)
 {
@@ -482,5 +484,5 @@ static void node_cells(struct sw_buf *b, json_t *o, int64_t now_ms)
 	put_node_kernel(b, info);
 	put_str(b, sw_json_str(info, "containerRuntimeVersion"), "<unknown>");
 }
-COLUMNS(node, node_cells, NAME, STR("Status"), STR("Roles"), AGE, STR("Version"), WIDE("Internal-IP"), WIDE("External-IP"),
-        WIDE("OS-Image"), WIDE("Kernel-Version"), WIDE("Container-Runtime"));
+COLUMNS(node, node_cells, NAME, STR("Status"), STR("Roles"), AGE, STR("Version"), WIDE("Internal-IP"),
+	WIDE("External-IP"), WIDE("OS-Image"), WIDE("Kernel-Version"), WIDE("Container-Runtime"));

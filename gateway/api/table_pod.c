@@ -146,7 +146,8 @@ static void deleted(struct pod_summary *p)
 static void pod_summarize(struct pod_summary *p, json_t *pod)
 {
 	const char *phase = sw_json_str(pod, "status.phase"), *reason = sw_json_str(pod, "status.reason");
-	json_t *init = sw_json_at(pod, "status.initContainerStatuses"), *init_spec = sw_json_at(pod, "spec.initContainers");
+	json_t *init = sw_json_at(pod, "status.initContainerStatuses"),
+	       *init_spec = sw_json_at(pod, "spec.initContainers");
 
 	*p = (struct pod_summary){ .pod = pod };
 	set_status(p, "", reason && *reason ? reason : phase ? phase : "");
@@ -225,8 +226,14 @@ static void pod_cells(struct sw_buf *b, json_t *o, int64_t now_ms)
 }
 
 static const struct sw_column columns[] = {
-	{ "Name", "string", "name", 0 },   { "Ready", "string", "", 0 }, { "Status", "string", "", 0 },
-	{ "Restarts", "string", "", 0 },   { "Age", "string", "", 0 },   { "IP", "string", "", 1 },
-	{ "Node", "string", "", 1 },       { "Nominated Node", "string", "", 1 }, { "Readiness Gates", "string", "", 1 },
+	{"Name", "string", "name", 0},
+	{"Ready", "string", "", 0},
+	{"Status", "string", "", 0},
+	{"Restarts", "string", "", 0},
+	{"Age", "string", "", 0},
+	{"IP", "string", "", 1},
+	{"Node", "string", "", 1},
+	{"Nominated Node", "string", "", 1},
+	{"Readiness Gates", "string", "", 1},
 };
 const struct sw_columns sw_columns_pod = { columns, sizeof(columns) / sizeof(columns[0]), pod_cells };

@@ -2,9 +2,10 @@
 /*
  * unhonoured.c - the one table of fields that are understood but that nobody here would act on
  *
- * A field that spillway does not honour is refused with its path, never ignored. Pod templates pass through to real API servers, whose
- * controllers honour everything in them, so little is left: what contradicts mirroring, and what the embedded manager's own queue
- * does not do. (A manager that is a real cluster with Kueue honours the latter.)
+ * A field that spillway does not honour is refused with its path, never ignored. Pod templates pass through to
+ * real API servers, whose controllers honour everything in them, so little is left: what contradicts mirroring,
+ * and what the embedded manager's own queue does not do. (A manager that is a real cluster with Kueue honours the
+ * latter.)
  */
 #include <string.h>
 #include "check_priv.h"
@@ -18,18 +19,18 @@ struct unhonoured {
 	const char *why;
 };
 static const struct unhonoured rows[] = {
-	{ "jobs.batch", "spec.manualSelector", "false", COPIES },
-	{ "clusterqueues.kueue.x-k8s.io", "spec.cohortName", "", OWN_QUEUE },
-	{ "clusterqueues.kueue.x-k8s.io", "spec.fairSharing", NULL, OWN_QUEUE },
-	{ "clusterqueues.kueue.x-k8s.io", "spec.admissionScope", NULL, OWN_QUEUE },
-	{ "clusterqueues.kueue.x-k8s.io", "spec.concurrentAdmissionPolicy", NULL, OWN_QUEUE },
-	{ "clusterqueues.kueue.x-k8s.io", "spec.preemption.withinClusterQueue", "Never", OWN_QUEUE },
-	{ "clusterqueues.kueue.x-k8s.io", "spec.preemption.reclaimWithinCohort", "Never", OWN_QUEUE },
-	{ "clusterqueues.kueue.x-k8s.io", "spec.preemption.borrowWithinCohort.policy", "Never", OWN_QUEUE },
-	{ "clusterqueues.kueue.x-k8s.io", "spec.resourceGroups[].flavors[].resources[].borrowingLimit", NULL, OWN_QUEUE },
-	{ "clusterqueues.kueue.x-k8s.io", "spec.resourceGroups[].flavors[].resources[].lendingLimit", NULL, OWN_QUEUE },
-	{ "localqueues.kueue.x-k8s.io", "spec.fairSharing", NULL, OWN_QUEUE },
-	{ "resourceflavors.kueue.x-k8s.io", "spec.topologyName", NULL, OWN_QUEUE },
+	{"jobs.batch", "spec.manualSelector", "false", COPIES},
+	{"clusterqueues.kueue.x-k8s.io", "spec.cohortName", "", OWN_QUEUE},
+	{"clusterqueues.kueue.x-k8s.io", "spec.fairSharing", NULL, OWN_QUEUE},
+	{"clusterqueues.kueue.x-k8s.io", "spec.admissionScope", NULL, OWN_QUEUE},
+	{"clusterqueues.kueue.x-k8s.io", "spec.concurrentAdmissionPolicy", NULL, OWN_QUEUE},
+	{"clusterqueues.kueue.x-k8s.io", "spec.preemption.withinClusterQueue", "Never", OWN_QUEUE},
+	{"clusterqueues.kueue.x-k8s.io", "spec.preemption.reclaimWithinCohort", "Never", OWN_QUEUE},
+	{"clusterqueues.kueue.x-k8s.io", "spec.preemption.borrowWithinCohort.policy", "Never", OWN_QUEUE},
+	{"clusterqueues.kueue.x-k8s.io", "spec.resourceGroups[].flavors[].resources[].borrowingLimit", NULL, OWN_QUEUE},
+	{"clusterqueues.kueue.x-k8s.io", "spec.resourceGroups[].flavors[].resources[].lendingLimit", NULL, OWN_QUEUE},
+	{"localqueues.kueue.x-k8s.io", "spec.fairSharing", NULL, OWN_QUEUE},
+	{"resourceflavors.kueue.x-k8s.io", "spec.topologyName", NULL, OWN_QUEUE},
 };
 
 static void found(struct check *c, const struct unhonoured *row, const struct step *at, json_t *v)

@@ -2,7 +2,8 @@
 /*
  * validate.c - the 422: collecting what is wrong with an object that has the right shape
  *
- * Order: the schema's rules, metadata, the kind's own rules. Everything found is reported at once, up to SW_CAUSES_MAX.
+ * Order: the schema's rules, metadata, the kind's own rules. Everything found is reported at once, up to
+ * SW_CAUSES_MAX.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -78,7 +79,7 @@ bool check_budget(struct check *c, const struct step *at, size_t n)
 	return false;
 }
 
-/* ---- shared rules --------------------------------------------------------------------------------- */
+/* ---- shared rules ------------------------------------------------------------------------------ */
 
 bool text_is(json_t *v, const char *s)
 {
@@ -105,9 +106,11 @@ bool check_dns_label(struct check *c, const struct step *at, json_t *v)
 {
 	if (!v || sw_is_dns_label(json_object_get_string(v)))
 		return true;
-	check_invalid(c, at, v, "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and "
-	              "end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is "
-	              "'[a-z0-9]([-a-z0-9]*[a-z0-9])?')");
+	check_invalid(c, at, v,
+		      "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must "
+		      "start and "
+		      "end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is "
+		      "'[a-z0-9]([-a-z0-9]*[a-z0-9])?')");
 	return false;
 }
 
@@ -115,9 +118,11 @@ void check_subdomain(struct check *c, const struct step *at, json_t *v)
 {
 	if (!v || sw_is_subdomain(json_object_get_string(v)))
 		return;
-	check_invalid(c, at, v, "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must "
-	              "start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
-	              "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')");
+	check_invalid(c, at, v,
+		      "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', "
+		      "and must "
+		      "start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
+		      "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')");
 }
 
 void check_immutable(struct check *c, const struct step *up, json_t *o, json_t *old, const char *name)
@@ -128,7 +133,8 @@ void check_immutable(struct check *c, const struct step *up, json_t *o, json_t *
 		check_invalid(c, AT_FIELD(up, name), v, "field is immutable");
 }
 
-json_t *sw_object_validate(const struct sw_schema *s, const struct sw_resource *r, const char *sub, json_t *o, json_t *old)
+json_t *sw_object_validate(const struct sw_schema *s, const struct sw_resource *r, const char *sub, json_t *o,
+			   json_t *old)
 {
 	struct check c = { .r = r, .builtin = r->flags & SW_RES_BUILTIN };
 	json_t *no;

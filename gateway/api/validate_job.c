@@ -2,7 +2,8 @@
 /*
  * validate_job.c - batch/v1 Job: numbers, completion modes, selector and labels, what may not change
  *
- * Source of rules and words: k8s.io/kubernetes v1.36.1 pkg/apis/batch/validation/validation.go, pkg/registry/batch/job/strategy.go.
+ * Source of rules and words: k8s.io/kubernetes v1.36.1 pkg/apis/batch/validation/validation.go,
+ * pkg/registry/batch/job/strategy.go.
  */
 #include <stdio.h>
 #include <string.h>
@@ -10,8 +11,14 @@
 #include "spillway/selector.h"
 #include "spillway/text.h"
 
-enum { PARALLELISM_INDEXED_MAX = 100000, FAILED_INDEXES_MAX = 100000, COMPLETIONS_SOFT = 100000, PARALLELISM_HIGH_MAX = 10000,
-       FAILED_INDEXES_HIGH_MAX = 10000, MANAGED_BY_MAX = 63 };
+enum {
+	PARALLELISM_INDEXED_MAX = 100000,
+	FAILED_INDEXES_MAX = 100000,
+	COMPLETIONS_SOFT = 100000,
+	PARALLELISM_HIGH_MAX = 10000,
+	FAILED_INDEXES_HIGH_MAX = 10000,
+	MANAGED_BY_MAX = 63
+};
 
 struct job_numbers {
 	json_t *completions, *parallelism, *per_index, *max_failed;
@@ -28,13 +35,18 @@ static void check_high_completions(struct check *c, const struct step *spec, con
 	if (number(n->completions) <= COMPLETIONS_SOFT || !n->per_index)
 		return;
 	if (!n->max_failed)
-		check_required(c, AT_FIELD(spec, "maxFailedIndexes"), "must be specified when completions is above 100000");
+		check_required(c, AT_FIELD(spec, "maxFailedIndexes"),
+			       "must be specified when completions is above 100000");
 	if (number(n->parallelism) > PARALLELISM_HIGH_MAX)
-		check_invalid(c, AT_FIELD(spec, "parallelism"), n->parallelism, "must be less than or equal to %d when completions are above "
-		              "%d and used with backoff limit per index", PARALLELISM_HIGH_MAX, COMPLETIONS_SOFT);
+		check_invalid(c, AT_FIELD(spec, "parallelism"), n->parallelism,
+			      "must be less than or equal to %d when completions are above "
+			      "%d and used with backoff limit per index",
+			      PARALLELISM_HIGH_MAX, COMPLETIONS_SOFT);
 	if (number(n->max_failed) > FAILED_INDEXES_HIGH_MAX)
-		check_invalid(c, AT_FIELD(spec, "maxFailedIndexes"), n->max_failed, "must be less than or equal to %d when completions are "
-		              "above %d and used with backoff limit per index", FAILED_INDEXES_HIGH_MAX, COMPLETIONS_SOFT);
+		check_invalid(c, AT_FIELD(spec, "maxFailedIndexes"), n->max_failed,
+			      "must be less than or equal to %d when completions are "
+			      "above %d and used with backoff limit per index",
+			      FAILED_INDEXES_HIGH_MAX, COMPLETIONS_SOFT);
 }
 
 static void check_indexed(struct check *c, const struct step *spec, const struct job_numbers *n)
@@ -43,18 +55,23 @@ static void check_indexed(struct check *c, const struct step *spec, const struct
 		check_required(c, AT_FIELD(spec, "completions"), "when completion mode is Indexed");
 	if (number(n->parallelism) > PARALLELISM_INDEXED_MAX)
 		check_invalid(c, AT_FIELD(spec, "parallelism"), n->parallelism,
-		              "must be less than or equal to %d when completion mode is Indexed", PARALLELISM_INDEXED_MAX);
+			      "must be less than or equal to %d when completion mode is Indexed",
+			      PARALLELISM_INDEXED_MAX);
 	if (n->completions && n->max_failed && number(n->max_failed) > number(n->completions))
-		check_invalid(c, AT_FIELD(spec, "maxFailedIndexes"), n->max_failed, "must be less than or equal to completions");
+		check_invalid(c, AT_FIELD(spec, "maxFailedIndexes"), n->max_failed,
+			      "must be less than or equal to completions");
 	if (number(n->max_failed) > FAILED_INDEXES_MAX)
-		check_invalid(c, AT_FIELD(spec, "maxFailedIndexes"), n->max_failed, "must be less than or equal to %d", FAILED_INDEXES_MAX);
+		check_invalid(c, AT_FIELD(spec, "maxFailedIndexes"), n->max_failed, "must be less than or equal to %d",
+			      FAILED_INDEXES_MAX);
 	check_high_completions(c, spec, n);
 }
 
-static void check_not_indexed(struct check *c, const struct step *spec, const struct job_numbers *n, json_t *success_policy)
+static void check_not_indexed(struct check *c, const struct step *spec, const struct job_numbers *n,
+			      json_t *success_policy)
 {
 	if (n->per_index)
-		check_invalid(c, AT_FIELD(spec, "backoffLimitPerIndex"), n->per_index, "requires indexed completion mode");
+		check_invalid(c, AT_FIELD(spec, "backoffLimitPerIndex"), n->per_index,
+			      "requires indexed completion mode");
 	if (n->max_failed)
 		check_invalid(c, AT_FIELD(spec, "maxFailedIndexes"), n->max_failed, "requires indexed completion mode");
 	if (success_policy)
@@ -63,8 +80,13 @@ static void check_not_indexed(struct check *c, const struct step *spec, const st
 
 static void check_numbers(struct check *c, const struct step *spec, json_t *s)
 {
-	static const char *const not_negative[] = { "parallelism", "completions", "activeDeadlineSeconds", "backoffLimit",
-	                                            "ttlSecondsAfterFinished", "backoffLimitPerIndex", "maxFailedIndexes" };
+	static const char *const not_negative[] = {"parallelism",
+						   "completions",
+						   "activeDeadlineSeconds",
+						   "backoffLimit",
+						   "ttlSecondsAfterFinished",
+						   "backoffLimitPerIndex",
+						   "maxFailedIndexes"};
 	struct job_numbers n = {
 		.completions = sw_json_key(s, "completions"), .parallelism = sw_json_key(s, "parallelism"),
 		.per_index = sw_json_key(s, "backoffLimitPerIndex"), .max_failed = sw_json_key(s, "maxFailedIndexes"),
@@ -107,7 +129,8 @@ static void check_managed_by(struct check *c, const struct step *spec, json_t *v
 	if (!strchr(s, '/') || !sw_is_label_key(s))
 		check_invalid(c, at, v, "must be a domain-prefixed path (such as \"acme.io/foo\")");
 	if (strlen(s) > MANAGED_BY_MAX)
-		sw_cause_too_long(&c->causes, step_path(at, PATH_BRACKETS, path), v, "may not be more than %d bytes", MANAGED_BY_MAX);
+		sw_cause_too_long(&c->causes, step_path(at, PATH_BRACKETS, path), v, "may not be more than %d bytes",
+				  MANAGED_BY_MAX);
 }
 
 /* The selector must find the pods: made by us from the uid, or, with manualSelector, by the user. */
@@ -128,16 +151,19 @@ static void check_selector(struct check *c, const struct step *spec, json_t *s)
 	}
 	pod = sw_json_key(s, "template");
 	if (!sw_selector_match(parsed, pod))
-		check_invalid(c, AT_FIELD(AT_FIELD(AT_FIELD(spec, "template"), "metadata"), "labels"), sw_json_at(pod, "metadata.labels"),
-		              "`selector` does not match template `labels`");
+		check_invalid(c, AT_FIELD(AT_FIELD(AT_FIELD(spec, "template"), "metadata"), "labels"),
+			      sw_json_at(pod, "metadata.labels"), "`selector` does not match template `labels`");
 	sw_selector_free(parsed);
 }
 
 static void check_generated_labels(struct check *c, const struct step *spec, json_t *o, json_t *s)
 {
-	static const struct { const char *label, *from; } generated[] = {
-		{ "controller-uid", "metadata.uid" },   { "job-name", "metadata.name" },
-		{ "batch.kubernetes.io/controller-uid", "metadata.uid" }, { "batch.kubernetes.io/job-name", "metadata.name" },
+	static const struct { const char *label, *from;
+	} generated[] = {
+		{"controller-uid", "metadata.uid"},
+		{"job-name", "metadata.name"},
+		{"batch.kubernetes.io/controller-uid", "metadata.uid"},
+		{"batch.kubernetes.io/job-name", "metadata.name"},
 	};
 	const struct step *labels = AT_FIELD(AT_FIELD(AT_FIELD(spec, "template"), "metadata"), "labels");
 
@@ -167,7 +193,7 @@ static void check_indexed_name(struct check *c, json_t *o, json_t *s)
 		              "will not able to create pod with invalid DNS label: %s", host);
 }
 
-/* ---- updates ------------------------------------------------------------------------------------------ */
+/* ---- updates ----------------------------------------------------------------------------------- */
 
 /* While a job is suspended and has never started, a queue may still say where its pods go and how large they are. */
 static json_t *template_frozen_part(json_t *template, bool loose)
@@ -216,7 +242,8 @@ static void check_completions_update(struct check *c, const struct step *spec, j
 
 	if (json_object_equal(v, was))
 		return;
-	if (text_is(sw_json_key(s, "completionMode"), "Indexed") && v && was && json_object_equal(v, sw_json_key(s, "parallelism")) &&
+	if (text_is(sw_json_key(s, "completionMode"), "Indexed") && v && was &&
+	    json_object_equal(v, sw_json_key(s, "parallelism")) &&
 	    json_object_equal(was, sw_json_key(old, "parallelism")))
 		return;
 	if (text_is(sw_json_key(s, "completionMode"), "Indexed") && v && was)
@@ -227,8 +254,8 @@ static void check_completions_update(struct check *c, const struct step *spec, j
 
 static void check_update(struct check *c, const struct step *spec, json_t *s, json_t *old)
 {
-	static const char *const immutable[] = { "selector", "completionMode", "podFailurePolicy", "backoffLimitPerIndex", "managedBy",
-	                                         "successPolicy" };
+	static const char *const immutable[] = {
+		"selector", "completionMode", "podFailurePolicy", "backoffLimitPerIndex", "managedBy", "successPolicy"};
 	json_t *old_spec = sw_json_key(old, "spec");
 
 	check_completions_update(c, spec, s, old_spec);
@@ -257,7 +284,7 @@ void check_job(struct check *c, json_t *o, json_t *old)
 		check_update(c, spec, s, old);
 }
 
-/* ---- status ---------------------------------------------------------------------------------------------- */
+/* ---- status ------------------------------------------------------------------------------------ */
 
 void check_job_status(struct check *c, json_t *o, json_t *old)
 {
@@ -269,8 +296,10 @@ void check_job_status(struct check *c, json_t *o, json_t *old)
 	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
 		check_not_negative(c, at, status, counts[i]);
 	if (sw_json_condition_true(o, "Complete") && sw_json_condition_true(o, "Failed"))
-		check_invalid(c, AT_FIELD(at, "conditions"), NULL, "cannot set Complete=True and Failed=true conditions");
+		check_invalid(c, AT_FIELD(at, "conditions"), NULL,
+			      "cannot set Complete=True and Failed=true conditions");
 	for (size_t i = 0; old && i < 2; i++)
 		if (sw_json_condition_true(old, final[i]) && !sw_json_condition_true(o, final[i]))
-			check_invalid(c, AT_FIELD(at, "conditions"), NULL, "cannot disable the terminal %s=True condition", final[i]);
+			check_invalid(c, AT_FIELD(at, "conditions"), NULL,
+				      "cannot disable the terminal %s=True condition", final[i]);
 }

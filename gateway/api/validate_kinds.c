@@ -2,8 +2,8 @@
 /*
  * validate_kinds.c - rules of the other kinds, one function each, found by the resource's id
  *
- * Sources: k8s.io/kubernetes v1.36.1 pkg/apis/core/validation; Kueue 0.19.2 pkg/webhooks and the rules in its CRDs; training operator
- * 1.9.3 pkg/webhooks.
+ * Sources: k8s.io/kubernetes v1.36.1 pkg/apis/core/validation; Kueue 0.19.2 pkg/webhooks and the rules in its
+ * CRDs; training operator 1.9.3 pkg/webhooks.
  */
 #include <string.h>
 #include "check_priv.h"
@@ -11,12 +11,13 @@
 
 enum { DATA_MAX_BYTES = 1 << 20 };
 
-/* ---- pods -------------------------------------------------------------------------------------------- */
+/* ---- pods -------------------------------------------------------------------------------------- */
 
 /* What a pod's update may change; nodeName once, by a scheduler. */
 static json_t *pod_frozen_part(json_t *spec, bool scheduled)
 {
-	static const char *const free_fields[] = { "activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds", "schedulingGates" };
+	static const char *const free_fields[] = {"activeDeadlineSeconds", "tolerations",
+						  "terminationGracePeriodSeconds", "schedulingGates"};
 	json_t *copy = sw_json_copy(spec);
 
 	for (size_t i = 0; i < sizeof(free_fields) / sizeof(free_fields[0]); i++)
@@ -49,14 +50,17 @@ static void check_pod(struct check *c, json_t *o, json_t *old)
 	a = pod_frozen_part(spec, sw_json_str(old_spec, "nodeName") != NULL);
 	b = pod_frozen_part(old_spec, sw_json_str(old_spec, "nodeName") != NULL);
 	if (!json_object_equal(a, b))
-		check_forbidden(c, at, "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,"
-		                "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),"
-		                "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)");
+		check_forbidden(
+			c, at,
+			"pod updates may not change fields other than "
+			"`spec.containers[*].image`,`spec.initContainers[*].image`,"
+			"`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),"
+			"`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)");
 	json_object_put(a);
 	json_object_put(b);
 }
 
-/* ---- config maps and secrets --------------------------------------------------------------------------- */
+/* ---- config maps and secrets ------------------------------------------------------------------- */
 
 static bool is_data_key(const char *s)
 {
@@ -80,8 +84,11 @@ static size_t check_data_keys(struct check *c, json_t *o, const char *field)
 		if (!is_data_key(key)) {
 			json_t *k = json_object_new_string(key);
 
-			check_invalid(c, AT_KEY(at, key), k, "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. "
-			              "'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')");
+			check_invalid(
+				c, AT_KEY(at, key), k,
+				"a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. "
+				"'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is "
+				"'[-._a-zA-Z0-9]+')");
 			json_object_put(k);
 		}
 	}
@@ -116,7 +123,7 @@ static void check_secret(struct check *c, json_t *o, json_t *old)
 		check_immutable(c, NULL, o, old, "type");
 }
 
-/* ---- events ------------------------------------------------------------------------------------------------ */
+/* ---- events ------------------------------------------------------------------------------------ */
 
 static void check_event(struct check *c, json_t *o, json_t *old)
 {
@@ -131,7 +138,7 @@ static void check_event(struct check *c, json_t *o, json_t *old)
 		check_invalid(c, AT_FIELD(AT_FIELD(NULL, field), "namespace"), of, "does not match event.namespace");
 }
 
-/* ---- nodes and pools --------------------------------------------------------------------------------------- */
+/* ---- nodes and pools --------------------------------------------------------------------------- */
 
 static void check_node(struct check *c, json_t *o, json_t *old)
 {
@@ -145,9 +152,10 @@ static void check_node(struct check *c, json_t *o, json_t *old)
 
 		if (!list)
 			continue;
-		json_object_object_foreach(list, name, v)
-			if (!sw_failed(sw_quantity_milli(json_object_get_string(v), &milli)) && milli < 0)
-				check_invalid(c, AT_KEY(AT_FIELD(status, key), name), v, "must be greater than or equal to 0");
+		json_object_object_foreach(list, name,
+					   v) if (!sw_failed(sw_quantity_milli(json_object_get_string(v), &milli)) &&
+						  milli < 0)
+			check_invalid(c, AT_KEY(AT_FIELD(status, key), name), v, "must be greater than or equal to 0");
 	}
 }
 
@@ -159,10 +167,11 @@ static void check_pool(struct check *c, json_t *o, json_t *old)
 
 	(void)old;
 	if (least > most)
-		check_invalid(c, AT_FIELD(spec, "minNodes"), sw_json_at(o, "spec.minNodes"), "must be less than or equal to maxNodes");
+		check_invalid(c, AT_FIELD(spec, "minNodes"), sw_json_at(o, "spec.minNodes"),
+			      "must be less than or equal to maxNodes");
 	if (desired && (json_object_get_int64(desired) > most || json_object_get_int64(desired) < least))
-		check_invalid(c, AT_FIELD(spec, "desired"), desired, "must be between minNodes (%lld) and maxNodes (%lld)", (long long)least,
-		              (long long)most);
+		check_invalid(c, AT_FIELD(spec, "desired"), desired,
+			      "must be between minNodes (%lld) and maxNodes (%lld)", (long long)least, (long long)most);
 }
 
 static void check_lease(struct check *c, json_t *o, json_t *old)
@@ -176,7 +185,7 @@ static void check_lease(struct check *c, json_t *o, json_t *old)
 	check_not_negative(c, spec, sw_json_key(o, "spec"), "leaseTransitions");
 }
 
-/* ---- training jobs --------------------------------------------------------------------------------------------- */
+/* ---- training jobs ----------------------------------------------------------------------------- */
 
 struct training { const char *id, *specs, *container; const char *types[6]; };
 static const struct training trainings[] = {
@@ -209,7 +218,8 @@ static void check_replica_type(struct check *c, const struct step *at, const str
 	json_object_put(v);
 }
 
-static void check_replica(struct check *c, const struct step *at, const struct training *t, const char *type, json_t *replica)
+static void check_replica(struct check *c, const struct step *at, const struct training *t, const char *type,
+			  json_t *replica)
 {
 	json_t *count = sw_json_key(replica, "replicas"), *containers = sw_json_at(replica, "template.spec.containers");
 	const struct step *template = AT_FIELD(at, "template");
@@ -222,8 +232,9 @@ static void check_replica(struct check *c, const struct step *at, const struct t
 	check_pod_template(c, template, sw_json_key(replica, "template"));
 	if (t->container && sw_json_len(containers) && !has_container(containers, t->container))
 		check_required(c, AT_FIELD(AT_FIELD(template, "spec"), "containers"),
-		               "must have at least one container with the name that the training operator looks for (pytorch, tensorflow, "
-		               "paddle, xgboost, jax)");
+			       "must have at least one container with the name that the training operator looks for "
+			       "(pytorch, tensorflow, "
+			       "paddle, xgboost, jax)");
 }
 
 static void check_training(struct check *c, json_t *o, json_t *old)
@@ -246,13 +257,16 @@ static void check_training(struct check *c, json_t *o, json_t *old)
 	check_not_negative(c, AT_FIELD(spec, "runPolicy"), policy, "activeDeadlineSeconds");
 	check_not_negative(c, AT_FIELD(spec, "runPolicy"), policy, "ttlSecondsAfterFinished");
 	if (!old && name && (!sw_is_dns_label(json_object_get_string(name)) || *json_object_get_string(name) <= '9'))
-		check_invalid(c, AT_FIELD(AT_FIELD(NULL, "metadata"), "name"), name, "should match: a DNS-1035 label must consist of lower "
-		              "case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character");
+		check_invalid(c, AT_FIELD(AT_FIELD(NULL, "metadata"), "name"), name,
+			      "should match: a DNS-1035 label must consist of lower "
+			      "case alphanumeric characters or '-', start with an alphabetic character, and end with "
+			      "an alphanumeric character");
 	if (old && !json_object_equal(sw_json_key(policy, "managedBy"), sw_json_at(old, "spec.runPolicy.managedBy")))
-		check_invalid(c, AT_FIELD(AT_FIELD(spec, "runPolicy"), "managedBy"), sw_json_key(policy, "managedBy"), "field is immutable");
+		check_invalid(c, AT_FIELD(AT_FIELD(spec, "runPolicy"), "managedBy"), sw_json_key(policy, "managedBy"),
+			      "field is immutable");
 }
 
-/* ---- Kueue ------------------------------------------------------------------------------------------------------- */
+/* ---- Kueue ------------------------------------------------------------------------------------- */
 
 static void check_quota(struct check *c, const struct step *at, json_t *resource)
 {
@@ -272,13 +286,16 @@ static void check_group(struct check *c, const struct step *at, json_t *group)
 		const struct step *flavor = AT_INDEX(AT_FIELD(at, "flavors"), i);
 
 		if (sw_json_len(resources) != sw_json_len(covered))
-			check_invalid(c, at, NULL, "flavors must have the same number of resources as the coveredResources");
+			check_invalid(c, at, NULL,
+				      "flavors must have the same number of resources as the coveredResources");
 		for (size_t j = 0; j < sw_json_len(resources); j++) {
 			json_t *r = sw_json_idx(resources, j);
 			const struct step *here = AT_INDEX(AT_FIELD(flavor, "resources"), j);
 
-			if (j < sw_json_len(covered) && !json_object_equal(sw_json_key(r, "name"), sw_json_idx(covered, j)))
-				check_invalid(c, AT_FIELD(here, "name"), sw_json_key(r, "name"), "must match the name in coveredResources");
+			if (j < sw_json_len(covered) &&
+			    !json_object_equal(sw_json_key(r, "name"), sw_json_idx(covered, j)))
+				check_invalid(c, AT_FIELD(here, "name"), sw_json_key(r, "name"),
+					      "must match the name in coveredResources");
 			check_quota(c, here, r);
 		}
 	}
@@ -297,21 +314,33 @@ static void check_cluster_queue(struct check *c, json_t *o, json_t *old)
 static void check_local_queue(struct check *c, json_t *o, json_t *old)
 {
 	if (old && !json_object_equal(sw_json_at(o, "spec.clusterQueue"), sw_json_at(old, "spec.clusterQueue")))
-		check_invalid(c, AT_FIELD(AT_FIELD(NULL, "spec"), "clusterQueue"), sw_json_at(o, "spec.clusterQueue"), "field is immutable");
+		check_invalid(c, AT_FIELD(AT_FIELD(NULL, "spec"), "clusterQueue"), sw_json_at(o, "spec.clusterQueue"),
+			      "field is immutable");
 }
 
 
-/* ---- the table ------------------------------------------------------------------------------------------------------ */
+/* ---- the table --------------------------------------------------------------------------------- */
 
 typedef void kind_fn(struct check *c, json_t *o, json_t *old);
-static const struct { const char *id; kind_fn *fn; } kinds[] = {
-	{ "jobs.batch", check_job },           { "pods", check_pod },           { "configmaps", check_configmap },
-	{ "secrets", check_secret },           { "events", check_event },       { "events.events.k8s.io", check_event },
-	{ "nodepools.sim.spillway.dev", check_pool }, { "leases.coordination.k8s.io", check_lease }, { "nodes", check_node },
-	{ "pytorchjobs.kubeflow.org", check_training }, { "tfjobs.kubeflow.org", check_training },
-	{ "paddlejobs.kubeflow.org", check_training },  { "xgboostjobs.kubeflow.org", check_training },
-	{ "jaxjobs.kubeflow.org", check_training },     { "mpijobs.kubeflow.org", check_training },
-	{ "clusterqueues.kueue.x-k8s.io", check_cluster_queue }, { "localqueues.kueue.x-k8s.io", check_local_queue },
+static const struct { const char *id; kind_fn *fn;
+} kinds[] = {
+	{"jobs.batch", check_job},
+	{"pods", check_pod},
+	{"configmaps", check_configmap},
+	{"secrets", check_secret},
+	{"events", check_event},
+	{"events.events.k8s.io", check_event},
+	{"nodepools.sim.spillway.dev", check_pool},
+	{"leases.coordination.k8s.io", check_lease},
+	{"nodes", check_node},
+	{"pytorchjobs.kubeflow.org", check_training},
+	{"tfjobs.kubeflow.org", check_training},
+	{"paddlejobs.kubeflow.org", check_training},
+	{"xgboostjobs.kubeflow.org", check_training},
+	{"jaxjobs.kubeflow.org", check_training},
+	{"mpijobs.kubeflow.org", check_training},
+	{"clusterqueues.kueue.x-k8s.io", check_cluster_queue},
+	{"localqueues.kueue.x-k8s.io", check_local_queue},
 };
 
 void check_kind(struct check *c, const char *sub, json_t *o, json_t *old)

@@ -29,16 +29,23 @@ void check_labels(struct check *c, const struct step *at, json_t *labels)
 		if (!sw_is_label_key(key)) {
 			json_t *k = json_object_new_string(key);
 
-			check_invalid(c, at, k, "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with "
-			              "an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is "
-			              "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')");
+			check_invalid(c, at, k,
+				      "name part must consist of alphanumeric characters, '-', '_' or '.', and must "
+				      "start and end with "
+				      "an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex "
+				      "used for validation is "
+				      "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')");
 			json_object_put(k);
 		}
 		if (!sw_is_label_value(json_object_get_string(value)))
-			check_invalid(c, at, value, json_object_get_string_len(value) > 63 ? "must be no more than 63 characters" :
-			              "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must "
-			              "start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used "
-			              "for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')");
+			check_invalid(c, at, value,
+				      json_object_get_string_len(value) > 63
+					      ? "must be no more than 63 characters"
+					      : "a valid label must be an empty string or consist of alphanumeric "
+						"characters, '-', '_' or '.', and must "
+						"start and end with an alphanumeric character (e.g. 'MyValue',  or "
+						"'my_value',  or '12345', regex used "
+						"for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')");
 	}
 }
 
@@ -58,14 +65,17 @@ void check_annotations(struct check *c, const struct step *at, json_t *annotatio
 		if (n >= sizeof(lower) || !sw_is_label_key(lower)) {
 			json_t *k = json_object_new_string_len(key, n > 400 ? 400 : (int)n);
 
-			check_invalid(c, at, k, "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with "
-			              "an alphanumeric character");
+			check_invalid(c, at, k,
+				      "name part must consist of alphanumeric characters, '-', '_' or '.', and must "
+				      "start and end with "
+				      "an alphanumeric character");
 			json_object_put(k);
 		}
 		bytes += n + (size_t)json_object_get_string_len(value);
 	}
 	if (bytes > ANNOTATIONS_MAX_BYTES)
-		sw_cause_too_long(&c->causes, step_path(at, PATH_BRACKETS, path), NULL, "may not be more than %d bytes", ANNOTATIONS_MAX_BYTES);
+		sw_cause_too_long(&c->causes, step_path(at, PATH_BRACKETS, path), NULL, "may not be more than %d bytes",
+				  ANNOTATIONS_MAX_BYTES);
 }
 
 static void check_owners(struct check *c, const struct step *at, json_t *owners)
@@ -101,7 +111,10 @@ static void check_finalizers(struct check *c, const struct step *at, json_t *lis
 		if (!sw_is_label_key(s))
 			check_invalid(c, AT_INDEX(at, i), v, "must be a qualified name, as in example.com/cleanup");
 		else if (going && !has_text(had, s))
-			check_forbidden(c, at, "no new finalizers can be added if the object is being deleted, found new finalizers []string{\"%s\"}", s);
+			check_forbidden(c, at,
+					"no new finalizers can be added if the object is being deleted, found new "
+					"finalizers []string{\"%s\"}",
+					s);
 	}
 }
 

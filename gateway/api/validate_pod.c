@@ -2,15 +2,16 @@
 /*
  * validate_pod.c - pod specs: names, images, resources, environment, ports, mounts, volumes
  *
- * Source of rules and words: k8s.io/kubernetes v1.36.1 pkg/apis/core/validation/validation.go. Rarer rules (probes, security contexts,
- * sources of volumes) are left to the worker's own API server, which checks the template again.
+ * Source of rules and words: k8s.io/kubernetes v1.36.1 pkg/apis/core/validation/validation.go. Rarer rules
+ * (probes, security contexts, sources of volumes) are left to the worker's own API server, which checks the
+ * template again.
  */
 #include <stdlib.h>
 #include <string.h>
 #include "check_priv.h"
 #include "spillway/text.h"
 
-/* ---- resources ------------------------------------------------------------------------------------ */
+/* ---- resources --------------------------------------------------------------------------------- */
 
 static const char *const standard_resources[] = { "cpu", "memory", "ephemeral-storage" };
 
@@ -88,14 +89,15 @@ static void check_resources(struct check *c, const struct step *up, json_t *reso
 		if (!limit && !may_overcommit(name))
 			check_required(c, AT_FIELD(at, "limits"), "Limit must be set for non overcommitable resources");
 		else if (limit && ask != most && !may_overcommit(name))
-			check_invalid(c, AT_FIELD(at, "requests"), v, "must be equal to %s limit of %s", name, json_object_get_string(limit));
+			check_invalid(c, AT_FIELD(at, "requests"), v, "must be equal to %s limit of %s", name,
+				      json_object_get_string(limit));
 		else if (limit && ask > most)
-			check_invalid(c, AT_FIELD(at, "requests"), v, "must be less than or equal to %s limit of %s", name,
-			              json_object_get_string(limit));
+			check_invalid(c, AT_FIELD(at, "requests"), v, "must be less than or equal to %s limit of %s",
+				      name, json_object_get_string(limit));
 	}
 }
 
-/* ---- containers ------------------------------------------------------------------------------------- */
+/* ---- containers -------------------------------------------------------------------------------- */
 
 static bool is_env_name(const char *s)
 {
@@ -116,9 +118,11 @@ static void check_env(struct check *c, const struct step *up, json_t *env)
 
 		if (name && *json_object_get_string(name) && !is_env_name(json_object_get_string(name)))
 			check_invalid(c, AT_FIELD(at, "name"), name,
-			              "a valid environment variable name must consist only of printable ASCII characters other than '='");
+				      "a valid environment variable name must consist only of printable ASCII "
+				      "characters other than '='");
 		if (value && *value && sw_json_key(e, "valueFrom"))
-			check_invalid(c, AT_FIELD(at, "valueFrom"), NULL, "may not be specified when `value` is not empty");
+			check_invalid(c, AT_FIELD(at, "valueFrom"), NULL,
+				      "may not be specified when `value` is not empty");
 	}
 }
 
@@ -205,7 +209,7 @@ static void check_containers(struct check *c, const struct step *up, json_t *spe
 	}
 }
 
-/* ---- volumes ------------------------------------------------------------------------------------------ */
+/* ---- volumes ----------------------------------------------------------------------------------- */
 
 static void check_volumes(struct check *c, const struct step *up, json_t *volumes)
 {
@@ -228,7 +232,7 @@ static void check_volumes(struct check *c, const struct step *up, json_t *volume
 	}
 }
 
-/* ---- the spec --------------------------------------------------------------------------------------------- */
+/* ---- the spec ---------------------------------------------------------------------------------- */
 
 static void check_tolerations(struct check *c, const struct step *up, json_t *list)
 {
@@ -243,10 +247,12 @@ static void check_tolerations(struct check *c, const struct step *up, json_t *li
 		if (!keyless && !sw_is_label_key(json_object_get_string(key)))
 			check_invalid(c, AT_FIELD(here, "key"), key, "must be a qualified name");
 		if (keyless && !text_is(op, "Exists"))
-			check_invalid(c, AT_FIELD(here, "operator"), op, "operator must be Exists when `key` is empty, which means \"match all "
-			              "values and all keys\"");
+			check_invalid(c, AT_FIELD(here, "operator"), op,
+				      "operator must be Exists when `key` is empty, which means \"match all "
+				      "values and all keys\"");
 		if (text_is(op, "Exists") && value && *value)
-			check_invalid(c, AT_FIELD(here, "operator"), sw_json_key(t, "value"), "value must be empty when `operator` is 'Exists'");
+			check_invalid(c, AT_FIELD(here, "operator"), sw_json_key(t, "value"),
+				      "value must be empty when `operator` is 'Exists'");
 		if (sw_json_key(t, "tolerationSeconds") && !text_is(sw_json_key(t, "effect"), "NoExecute"))
 			check_invalid(c, AT_FIELD(here, "effect"), sw_json_key(t, "effect"),
 			              "effect must be 'NoExecute' when `tolerationSeconds` is set");
@@ -285,5 +291,6 @@ void check_pod_template(struct check *c, const struct step *at, json_t *template
 		return;
 	check_pod_spec(c, spec_at, spec);
 	if (sw_json_len(sw_json_key(spec, "ephemeralContainers")))
-		check_forbidden(c, AT_FIELD(spec_at, "ephemeralContainers"), "ephemeral containers not allowed in pod template");
+		check_forbidden(c, AT_FIELD(spec_at, "ephemeralContainers"),
+				"ephemeral containers not allowed in pod template");
 }

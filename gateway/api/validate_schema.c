@@ -2,8 +2,8 @@
 /*
  * validate_schema.c - the rules that are data: required fields, enums, bounds, patterns, keys of lists
  *
- * Runs after decoding and defaulting, so types are right already. A built-in kind's status is not checked: its writers are
- * controllers, and a half-filled status is better than none.
+ * Runs after decoding and defaulting, so types are right already. A built-in kind's status is not checked: its
+ * writers are controllers, and a half-filled status is better than none.
  */
 #include <string.h>
 #include "check_priv.h"
@@ -48,7 +48,9 @@ static void check_pattern(struct check *c, const struct field *f, json_t *v, con
 	case P_LABEL: check_dns_label(c, at, v); break;
 	case P_KEY:
 		if (!sw_is_label_key(s))
-			check_invalid(c, at, v, "must be a qualified name: an optional DNS subdomain and '/', then letters, digits, '-', '_', '.'");
+			check_invalid(c, at, v,
+				      "must be a qualified name: an optional DNS subdomain and '/', then letters, "
+				      "digits, '-', '_', '.'");
 		break;
 	case P_REASON:
 		if (!is_reason(s))
@@ -68,7 +70,8 @@ static void check_string(struct check *c, const struct field *f, json_t *v, cons
 	if (f->enums.n && !is_word_of(f, s))
 		check_not_supported(c, at, v, f->enums.at, f->enums.n);
 	if (f->max_len >= 0 && code_points(s) > (size_t)f->max_len)
-		sw_cause_too_long(&c->causes, step_path(at, PATH_DOTS, path), v, "may not be more than %lld bytes", (long long)f->max_len);
+		sw_cause_too_long(&c->causes, step_path(at, PATH_DOTS, path), v, "may not be more than %lld bytes",
+				  (long long)f->max_len);
 	else if (f->min_len > 0 && code_points(s) < (size_t)f->min_len)
 		check_invalid(c, at, v, "should be at least %lld chars long", (long long)f->min_len);
 	else if (f->pattern && (*s || f->required))
@@ -113,7 +116,8 @@ static void check_unique(struct check *c, const struct field *f, json_t *list, c
 			json_t *a = json_object_array_get_idx(list, i), *b = json_object_array_get_idx(list, j);
 
 			if (f->list_keys.n ? same_keys(f, a, b) : json_object_equal(a, b)) {
-				check_duplicate(c, AT_INDEX(up, i), f->list_keys.n ? sw_json_key(a, f->list_keys.at[0]) : a);
+				check_duplicate(c, AT_INDEX(up, i),
+						f->list_keys.n ? sw_json_key(a, f->list_keys.at[0]) : a);
 				break;
 			}
 		}
@@ -147,15 +151,16 @@ static bool is_missing(const struct check *c, const struct field *f, json_t *v)
 {
 	if (!v)
 		return true;
-	return c->builtin && f->shape[0] == SHAPE_ONE && json_object_is_type(v, json_type_string) && json_object_get_string_len(v) == 0;
+	return c->builtin && f->shape[0] == SHAPE_ONE && json_object_is_type(v, json_type_string) &&
+	       json_object_get_string_len(v) == 0;
 }
 
 static bool has_rule(const struct field *f)
 {
 	if (f->message)
 		return f->message->deep_required || f->max_n >= 0 || f->min_n >= 0 || f->list_keys.n;
-	return f->enums.n || f->has_min || f->has_max || f->min_len >= 0 || f->max_len >= 0 || f->min_n >= 0 || f->max_n >= 0 ||
-	       f->pattern || f->is_set;
+	return f->enums.n || f->has_min || f->has_max || f->min_len >= 0 || f->max_len >= 0 || f->min_n >= 0 ||
+	       f->max_n >= 0 || f->pattern || f->is_set;
 }
 
 static void check_message(struct check *c, const struct message *m, json_t *o, const struct step *up)

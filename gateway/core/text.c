@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "utf8.h"
 
 /* ---- names ---------------------------------------------------------------- */
 
@@ -79,6 +80,16 @@ bool sw_is_label_key(const char *s)
 bool sw_is_label_value(const char *s)
 {
 	return s && (*s == 0 || is_qualified(s, strlen(s)));
+}
+
+bool sw_is_utf8(const char *bytes, size_t n)
+{
+	for (size_t i = 0, step; i < n; i += step) {
+		step = sw_utf8_len(bytes + i, n - i);
+		if (!step)
+			return false;
+	}
+	return true;
 }
 
 /* ---- randomness and hashes ------------------------------------------------ */

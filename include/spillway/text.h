@@ -36,6 +36,7 @@ bool sw_is_subdomain(const char *s);
 bool sw_is_dns_label(const char *s);
 bool sw_is_label_key(const char *s);
 bool sw_is_label_value(const char *s);
+bool sw_is_utf8(const char *bytes, size_t n); /* RFC 3629; a zero byte is fine */
 
 void sw_random(void *bytes, size_t n);      /* OpenSSL RAND_bytes; aborts if it fails */
 const char *sw_uuid(char buf[37]);          /* version 4 */
