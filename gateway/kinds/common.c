@@ -16,8 +16,8 @@ struct sw_err kinds_count(json_t *job, const char *path, int64_t least, int64_t 
 	*out = json_object_is_type(v, json_type_int) ? json_object_get_int64(v) : INT64_MIN;
 	if (*out >= least && *out <= INT32_MAX)
 		return SW_OK;
-	return sw_err(SW_E_INVALID, "%s: found %.40s, expected a whole number from %lld to %d", path, json_object_get_string(v),
-	              (long long)least, INT32_MAX);
+	return sw_err(SW_E_INVALID, "%s: found %.40s, expected a whole number from %lld to %d", path,
+		      json_object_get_string(v), (long long)least, INT32_MAX);
 }
 
 int32_t kinds_count_lax(json_t *job, const char *path, int32_t otherwise)

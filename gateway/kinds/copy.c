@@ -2,8 +2,9 @@
 /*
  * copy.c - the copy of a job that goes to a worker
  *
- * It is made from the whole untyped object, so that fields nobody here knows travel too. What belongs to the manager's object is taken
- * out, what says whose copy it is is put in: on the job, to find it; on its pods, to tell attempts apart.
+ * It is made from the whole untyped object, so that fields nobody here knows travel too. What belongs to the manager's
+ * object is taken out, what says whose copy it is is put in: on the job, to find it; on its pods, to tell attempts
+ * apart.
  */
 #include <stdio.h>
 #include <string.h>
@@ -11,18 +12,29 @@
 
 static void drop_foreign(const struct sw_kind *k, json_t *copy)
 {
-	static const char *const meta[] = { "uid", "resourceVersion", "creationTimestamp", "generation", "managedFields",
-		                            "ownerReferences", "finalizers", "generateName", "selfLink", "deletionTimestamp",
-		                            "deletionGracePeriodSeconds" };
+	static const char *const meta[] = {"uid",
+					   "resourceVersion",
+					   "creationTimestamp",
+					   "generation",
+					   "managedFields",
+					   "ownerReferences",
+					   "finalizers",
+					   "generateName",
+					   "selfLink",
+					   "deletionTimestamp",
+					   "deletionGracePeriodSeconds"};
 	json_t *m = sw_json_key(copy, "metadata"), *notes = sw_json_at(copy, "metadata.annotations");
 	char ttl[96];
 
 	for (size_t i = 0; i < sizeof(meta) / sizeof(*meta); i++)
 		sw_json_del_key(m, meta[i]);
-	sw_json_del_key(notes, "kubectl.kubernetes.io/last-applied-configuration"); /* the whole object, for the manager's kubectl */
+	sw_json_del_key(
+		notes,
+		"kubectl.kubernetes.io/last-applied-configuration"); /* the whole object, for the manager's kubectl */
 	sw_json_del_key(notes, SW_ANN_STOPPED);
 	sw_json_del_key(copy, "status");
-	snprintf(ttl, sizeof(ttl), "%.*s.ttlSecondsAfterFinished", (int)(strrchr(k->suspend_path, '.') - k->suspend_path), k->suspend_path);
+	snprintf(ttl, sizeof(ttl), "%.*s.ttlSecondsAfterFinished",
+		 (int)(strrchr(k->suspend_path, '.') - k->suspend_path), k->suspend_path);
 	sw_json_del(copy, ttl); /* honoured where the user looks; the copy goes when its result is home */
 }
 

@@ -2,8 +2,8 @@
 /*
  * demand.c - what a job asks for: pod sets, and the portable wishes in spillway.dev annotations
  *
- * Strict, because a wish that is misspelt and passed over is found only on the bill. A wish may be an annotation or a label
- * (annotations win; a list of GPUs is no label value). To add a wish: a row in wishes[] and its reader.
+ * Strict, because a wish that is misspelt and passed over is found only on the bill. A wish may be an annotation or a
+ * label (annotations win; a list of GPUs is no label value). To add a wish: a row in wishes[] and its reader.
  */
 #include <math.h>
 #include <stdio.h>
@@ -37,8 +37,8 @@ static struct sw_err models_add(const char *name, const struct sw_catalog *cat, 
 	if (!n) {
 		const char *near = sw_catalog_nearest_gpu(cat, name);
 
-		return sw_err(SW_E_INVALID, "unknown GPU \"%.40s\"%s%s%s", name, near ? ", did you mean \"" : "", near ? near : "",
-		              near ? "\"?" : "; expected models such as \"H100\", \"A100\", \"T4\"");
+		return sw_err(SW_E_INVALID, "unknown GPU \"%.40s\"%s%s%s", name, near ? ", did you mean \"" : "",
+			      near ? near : "", near ? "\"?" : "; expected models such as \"H100\", \"A100\", \"T4\"");
 	}
 	for (size_t i = 0; !sw_failed(e) && i < n && i < SW_MODELS_MAX; i++)
 		e = model_add(family[i], out);
@@ -85,7 +85,8 @@ static struct sw_err wish_precision(const char *text, const struct sw_catalog *c
 
 static struct sw_err wish_spot(const char *text, const struct sw_catalog *cat, struct sw_demand *out)
 {
-	static const char *const words[] = { [SW_SPOT_ALLOW] = "allow", [SW_SPOT_NEVER] = "never", [SW_SPOT_REQUIRE] = "require" };
+	static const char *const words[] = {
+		[SW_SPOT_ALLOW] = "allow", [SW_SPOT_NEVER] = "never", [SW_SPOT_REQUIRE] = "require"};
 
 	(void)cat;
 	for (int i = 0; i < 3; i++)
@@ -95,8 +96,8 @@ static struct sw_err wish_spot(const char *text, const struct sw_catalog *cat, s
 		}
 	const char *near = sw_nearest(text, words, 3);
 
-	return sw_err(SW_E_INVALID, "found \"%.40s\"%s%s%s, expected allow, never or require", text, near ? ", did you mean \"" : "",
-	              near ? near : "", near ? "\"?" : "");
+	return sw_err(SW_E_INVALID, "found \"%.40s\"%s%s%s, expected allow, never or require", text,
+		      near ? ", did you mean \"" : "", near ? near : "", near ? "\"?" : "");
 }
 
 static struct sw_err wish_price(const char *text, const struct sw_catalog *cat, struct sw_demand *out)
@@ -107,7 +108,8 @@ static struct sw_err wish_price(const char *text, const struct sw_catalog *cat, 
 	(void)cat;
 	out->max_price = plain ? strtod(text, &end) : NAN;
 	if (!plain || *end || !(out->max_price > 0) || !isfinite(out->max_price))
-		return sw_err(SW_E_INVALID, "found \"%.40s\", expected a price in USD per hour, such as \"12.50\"", text);
+		return sw_err(SW_E_INVALID, "found \"%.40s\", expected a price in USD per hour, such as \"12.50\"",
+			      text);
 	return SW_OK;
 }
 
@@ -127,7 +129,9 @@ static struct sw_err wish_data(const char *text, const struct sw_catalog *cat, s
 
 	(void)cat;
 	if (!scheme || scheme == text || !scheme[3])
-		return sw_err(SW_E_INVALID, "found \"%.60s\", expected where the data is, such as \"s3://bucket@region:500Gi\"", text);
+		return sw_err(SW_E_INVALID,
+			      "found \"%.60s\", expected where the data is, such as \"s3://bucket@region:500Gi\"",
+			      text);
 	out->data = text;
 	return SW_OK;
 }
@@ -144,8 +148,8 @@ static const struct wish { const char *key; wish_fn *read; bool about_gpu; } wis
 enum { N_WISHES = sizeof(wishes) / sizeof(*wishes) };
 
 /* What spillway itself writes on copies: a job exported from a worker may still carry it, it is overwritten. */
-static const char *const ours[] = { SW_LABEL_ORIGIN, SW_LABEL_WORKLOAD, SW_ANN_WORKLOAD, SW_ANN_OWNER_UID, SW_ANN_ATTEMPT,
-	                            SW_ANN_POOL, SW_ANN_STOPPED };
+static const char *const ours[] = {SW_LABEL_ORIGIN, SW_LABEL_WORKLOAD, SW_ANN_WORKLOAD, SW_ANN_OWNER_UID,
+				   SW_ANN_ATTEMPT,  SW_ANN_POOL,       SW_ANN_STOPPED};
 
 static bool known_key(const char *key)
 {
@@ -172,8 +176,8 @@ static struct sw_err check_keys(json_t *map, const char *path)
 			continue;
 		const char *near = sw_nearest(key, names, N_WISHES);
 
-		return sw_err(SW_E_INVALID, "%s[%.80s]: spillway knows no such wish%s%s%s", path, key, near ? ", did you mean \"" : "",
-		              near ? near : "", near ? "\"?" : "");
+		return sw_err(SW_E_INVALID, "%s[%.80s]: spillway knows no such wish%s%s%s", path, key,
+			      near ? ", did you mean \"" : "", near ? near : "", near ? "\"?" : "");
 	}
 	return SW_OK;
 }
@@ -291,8 +295,8 @@ const char *sw_demand_refuses(const struct sw_demand *d, const struct sw_gpu *gp
 	else if (other)
 		snprintf(buf, size, "%s is counted as %s, the job asks for %s", gpu->model, gpu->resource, other);
 	else if (d->gpu_memory_bytes > gpu->memory_bytes)
-		snprintf(buf, size, "%s has %s of memory, the job needs %s", gpu->model, sw_bytes_text(gpu->memory_bytes, have),
-		         sw_bytes_text(d->gpu_memory_bytes, want));
+		snprintf(buf, size, "%s has %s of memory, the job needs %s", gpu->model,
+			 sw_bytes_text(gpu->memory_bytes, have), sw_bytes_text(d->gpu_memory_bytes, want));
 	else if (d->has_precision && !sw_gpu_can(gpu, d->precision))
 		snprintf(buf, size, "%s has no %s", gpu->model, precisions[d->precision]);
 	else

@@ -2,18 +2,20 @@
 /*
  * job.c - batch/v1 Job, indexed ones too
  *
- * A gang is min(parallelism, completions) pods: what Kueue reserves for (pkg/controller/jobs/job/job_controller.go, podsCount,
- * v0.19.2), and what the job controller runs at once.
+ * A gang is min(parallelism, completions) pods: what Kueue reserves for (pkg/controller/jobs/job/job_controller.go,
+ * podsCount, v0.19.2), and what the job controller runs at once.
  *
  * The rules for a legal status are those of the API server for jobs that somebody else manages: kubernetes 1.36,
- * pkg/registry/batch/job/strategy.go (getStatusValidationOptions) and pkg/apis/batch/validation (ValidateJobStatusUpdate).
+ * pkg/registry/batch/job/strategy.go (getStatusValidationOptions) and pkg/apis/batch/validation
+ * (ValidateJobStatusUpdate).
  */
 #include <string.h>
 #include "kinds_priv.h"
 
 static size_t podsets(json_t *job, struct sw_podset out[SW_PODSETS_MAX])
 {
-	int32_t pods = kinds_count_lax(job, "spec.parallelism", 1), all = kinds_count_lax(job, "spec.completions", INT32_MAX);
+	int32_t pods = kinds_count_lax(job, "spec.parallelism", 1),
+		all = kinds_count_lax(job, "spec.completions", INT32_MAX);
 
 	kinds_podset(out, "main", pods < all ? pods : all, sw_json_at(job, "spec.template"), "spec.template");
 	return 1;
@@ -22,7 +24,8 @@ static size_t podsets(json_t *job, struct sw_podset out[SW_PODSETS_MAX])
 static struct sw_err check(json_t *job)
 {
 	int64_t n;
-	struct sw_err e = kinds_count(job, "spec.parallelism", 1, 1, &n); /* none: it would hold its place in the queue for ever */
+	struct sw_err e = kinds_count(job, "spec.parallelism", 1, 1,
+				      &n); /* none: it would hold its place in the queue for ever */
 
 	if (!sw_failed(e))
 		e = kinds_count(job, "spec.completions", 1, 1, &n);
@@ -47,7 +50,8 @@ static enum sw_outcome outcome(json_t *job, const char **why)
 static int64_t active(json_t *job)
 {
 	/* `active` leaves out pods that are being deleted; they may still run. */
-	return kinds_active(&sw_kind_job, job, sw_json_int(job, "status.active", 0) + sw_json_int(job, "status.terminating", 0));
+	return kinds_active(&sw_kind_job, job,
+			    sw_json_int(job, "status.active", 0) + sw_json_int(job, "status.terminating", 0));
 }
 
 static void prepare(json_t *copy)
@@ -155,12 +159,23 @@ static json_t *status_home(json_t *local, json_t *remote, json_t *base)
 	set_count(status, "ready", ready < running ? ready : running);
 	if (end)
 		set_count(status, "terminating", 0);
-	sw_json_del(status, "uncountedTerminatedPods"); /* the other controller's bookkeeping, about pods that are not here */
+	sw_json_del(status,
+		    "uncountedTerminatedPods"); /* the other controller's bookkeeping, about pods that are not here */
 	return status;
 }
 
 const struct sw_kind sw_kind_job = {
-	.group = "batch", .version = "v1", .kind = "Job", .plural = "jobs", .resource = "jobs.batch",
-	.job_name_label = "batch.kubernetes.io/job-name", .suspend_path = "spec.suspend",
-	.podsets = podsets, .check = check, .outcome = outcome, .active = active, .prepare = prepare, .status_home = status_home,
+	.group = "batch",
+	.version = "v1",
+	.kind = "Job",
+	.plural = "jobs",
+	.resource = "jobs.batch",
+	.job_name_label = "batch.kubernetes.io/job-name",
+	.suspend_path = "spec.suspend",
+	.podsets = podsets,
+	.check = check,
+	.outcome = outcome,
+	.active = active,
+	.prepare = prepare,
+	.status_home = status_home,
 };

@@ -15,7 +15,8 @@ int32_t kinds_count_lax(json_t *job, const char *path, int32_t otherwise);
 /* Fills one pod set. */
 void kinds_podset(struct sw_podset *set, const char *name, int32_t count, json_t *template, const char *path);
 
-/* Copies status conditions' terminal state: reason of the first true one of `types` (NULL-terminated), or NULL if none is. */
+/* Copies status conditions' terminal state: reason of the first true one of `types` (NULL-terminated), or NULL if none
+ * is. */
 json_t *kinds_true_condition(json_t *object, const char *const *types);
 /* The same over a status instead of an object. */
 json_t *kinds_status_condition(json_t *status, const char *type);

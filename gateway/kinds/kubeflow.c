@@ -69,7 +69,8 @@ static struct sw_err check_replica(const struct kubeflow_names *names, const cha
 	if (!sw_failed(e) && least && n > 1)
 		e = sw_err(SW_E_INVALID, "replicas: found %lld, expected 1: there is one %s", (long long)n, type);
 	if (!sw_failed(e) && names->container && !has_container(r, names->container))
-		e = sw_err(SW_E_INVALID, "template.spec.containers: expected a container named \"%s\"", names->container);
+		e = sw_err(SW_E_INVALID, "template.spec.containers: expected a container named \"%s\"",
+			   names->container);
 	return sw_err_wrap(e, "spec.%s.%s", names->specs, type);
 }
 
@@ -80,7 +81,8 @@ struct sw_err kubeflow_check(const struct kubeflow_names *names, json_t *job)
 	int64_t pods = 0;
 
 	if (!json_object_is_type(specs, json_type_object))
-		return sw_err(SW_E_INVALID, "spec.%s: found nothing, expected at least %s", names->specs, names->types[0]);
+		return sw_err(SW_E_INVALID, "spec.%s: found nothing, expected at least %s", names->specs,
+			      names->types[0]);
 	json_object_object_foreach(specs, type, r) {
 		size_t i = 0, n = n_types(names);
 
@@ -89,15 +91,18 @@ struct sw_err kubeflow_check(const struct kubeflow_names *names, json_t *job)
 		if (i == n) {
 			const char *near = sw_nearest(type, names->types, (int)n);
 
-			return sw_err(SW_E_INVALID, "spec.%s.%.60s: no such replica type%s%s; expected %s%s", names->specs, type,
-			              near ? ", did you mean " : "", near ? near : "", names->types[0], n > 1 ? ", ..." : "");
+			return sw_err(SW_E_INVALID, "spec.%s.%.60s: no such replica type%s%s; expected %s%s",
+				      names->specs, type, near ? ", did you mean " : "", near ? near : "",
+				      names->types[0], n > 1 ? ", ..." : "");
 		}
 		e = check_replica(names, type, r);
 		if (sw_failed(e))
 			return e;
 		pods += kinds_count_lax(r, "replicas", 1);
 	}
-	return pods > 0 ? SW_OK : sw_err(SW_E_INVALID, "spec.%s: found no replicas, expected at least 1 pod in all", names->specs);
+	return pods > 0 ? SW_OK
+			: sw_err(SW_E_INVALID, "spec.%s: found no replicas, expected at least 1 pod in all",
+				 names->specs);
 }
 
 enum sw_outcome kubeflow_outcome(json_t *job, const char **why)
@@ -143,7 +148,8 @@ static void add_base(json_t *status, json_t *local, json_t *base)
 	json_object_object_foreach(types, type, s) {
 		json_t *was = sw_json_key(sw_json_key(base, "replicaStatuses"), type);
 		json_t *now = sw_json_key(sw_json_key(local, "replicaStatuses"), type);
-		int64_t failed = sw_json_int(was, "failed", 0) + sw_json_int(s, "failed", 0), seen = sw_json_int(now, "failed", 0);
+		int64_t failed = sw_json_int(was, "failed", 0) + sw_json_int(s, "failed", 0),
+			seen = sw_json_int(now, "failed", 0);
 
 		if (json_object_is_type(s, json_type_object) && (failed || seen))
 			sw_json_set_int(s, "failed", failed > seen ? failed : seen);

@@ -2,9 +2,9 @@
 /*
  * kubeflow.h - the six training kinds of kubeflow.org/v1 differ in names only
  *
- * Each has a map of replica types to {replicas, template}, a spec.runPolicy, and a status of conditions and replicaStatuses.
- * A kind's own file states the names and takes everything else from here.
- * Source: training-operator v1.9.3, pkg/apis/kubeflow.org/v1/{common,pytorch,tensorflow,...}_types.go, pkg/webhooks.
+ * Each has a map of replica types to {replicas, template}, a spec.runPolicy, and a status of conditions and
+ * replicaStatuses. A kind's own file states the names and takes everything else from here. Source: training-operator
+ * v1.9.3, pkg/apis/kubeflow.org/v1/{common,pytorch,tensorflow,...}_types.go, pkg/webhooks.
  */
 #ifndef SPILLWAY_KUBEFLOW_H
 #define SPILLWAY_KUBEFLOW_H
@@ -26,14 +26,29 @@ void kubeflow_prepare(json_t *copy);
 json_t *kubeflow_status_home(json_t *local, json_t *remote, json_t *base);
 
 /* One row. The file defines `static const struct kubeflow_names names` before it. */
-#define KUBEFLOW_KIND(id, Kind, plural_)                                                                             \
-	static size_t podsets(json_t *job, struct sw_podset out[SW_PODSETS_MAX]) { return kubeflow_podsets(&names, job, out); } \
-	static struct sw_err check(json_t *job) { return kubeflow_check(&names, job); }                              \
-	const struct sw_kind sw_kind_##id = {                                                                        \
-		.group = "kubeflow.org", .version = "v1", .kind = Kind, .plural = plural_, .resource = plural_ ".kubeflow.org", \
-		.job_name_label = "training.kubeflow.org/job-name", .suspend_path = "spec.runPolicy.suspend",        \
-		.podsets = podsets, .check = check, .outcome = kubeflow_outcome, .active = kubeflow_active,          \
-		.prepare = kubeflow_prepare, .status_home = kubeflow_status_home,                                    \
+#define KUBEFLOW_KIND(id, Kind, plural_)                                                                               \
+	static size_t podsets(json_t *job, struct sw_podset out[SW_PODSETS_MAX])                                       \
+	{                                                                                                              \
+		return kubeflow_podsets(&names, job, out);                                                             \
+	}                                                                                                              \
+	static struct sw_err check(json_t *job)                                                                        \
+	{                                                                                                              \
+		return kubeflow_check(&names, job);                                                                    \
+	}                                                                                                              \
+	const struct sw_kind sw_kind_##id = {                                                                          \
+		.group = "kubeflow.org",                                                                               \
+		.version = "v1",                                                                                       \
+		.kind = Kind,                                                                                          \
+		.plural = plural_,                                                                                     \
+		.resource = plural_ ".kubeflow.org",                                                                   \
+		.job_name_label = "training.kubeflow.org/job-name",                                                    \
+		.suspend_path = "spec.runPolicy.suspend",                                                              \
+		.podsets = podsets,                                                                                    \
+		.check = check,                                                                                        \
+		.outcome = kubeflow_outcome,                                                                           \
+		.active = kubeflow_active,                                                                             \
+		.prepare = kubeflow_prepare,                                                                           \
+		.status_home = kubeflow_status_home,                                                                   \
 	}
 
 #endif

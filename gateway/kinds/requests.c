@@ -2,9 +2,9 @@
 /*
  * requests.c - what one pod asks for, as the scheduler will count it
  *
- * Source: k8s.io/component-helpers/resource/helpers.go PodRequests() and kubernetes.io/docs, "Sidecar containers", section
- * "Resource sharing within containers". Requests that are absent default to the limits, which the API server does when the pod is
- * made and Kueue does for its Workloads.
+ * Source: k8s.io/component-helpers/resource/helpers.go PodRequests() and kubernetes.io/docs, "Sidecar containers",
+ * section "Resource sharing within containers". Requests that are absent default to the limits, which the API server
+ * does when the pod is made and Kueue does for its Workloads.
  */
 #include <stdio.h>
 #include <string.h>
@@ -46,8 +46,8 @@ struct sw_err sw_amounts_add(struct sw_amounts *into, const struct sw_amounts *f
 
 		if (!to)
 			return no_room();
-		if (__builtin_mul_overflow(from->at[i].milli, times, &product) || __builtin_add_overflow(to->milli, product, &to->milli) ||
-		    to->milli > AMOUNT_MAX)
+		if (__builtin_mul_overflow(from->at[i].milli, times, &product) ||
+		    __builtin_add_overflow(to->milli, product, &to->milli) || to->milli > AMOUNT_MAX)
 			return sw_err(SW_E_INVALID, "the requests for %.60s add up to more than 2^53", to->resource);
 	}
 	return SW_OK;
@@ -90,12 +90,15 @@ static struct sw_err quantity_read(const char *resource, json_t *v, bool strict,
 	if (sw_failed(e))
 		return e;
 	if (*milli < 0 || *milli > AMOUNT_MAX)
-		return sw_err(SW_E_INVALID, "found \"%.40s\", expected a quantity from 0 to 2^53", json_object_get_string(v));
+		return sw_err(SW_E_INVALID, "found \"%.40s\", expected a quantity from 0 to 2^53",
+			      json_object_get_string(v));
 	if (strict && *milli == 0)
-		return sw_err(SW_E_INVALID, "found \"%.40s\", expected more than zero; leave the field out to ask for none",
-		              json_object_get_string(v));
+		return sw_err(SW_E_INVALID,
+			      "found \"%.40s\", expected more than zero; leave the field out to ask for none",
+			      json_object_get_string(v));
 	if (strict && is_extended(resource) && *milli % 1000)
-		return sw_err(SW_E_INVALID, "found \"%.40s\", expected a whole number of devices", json_object_get_string(v));
+		return sw_err(SW_E_INVALID, "found \"%.40s\", expected a whole number of devices",
+			      json_object_get_string(v));
 	return SW_OK;
 }
 
@@ -226,8 +229,8 @@ struct sw_err sw_gpu_amount(const struct sw_amounts *a, const char *path, const 
 		if (!a->at[i].milli || !sw_is_gpu_resource(a->at[i].resource))
 			continue;
 		if (*resource)
-			return sw_err(SW_E_INVALID, "%s: asks for %s and %s, expected one kind of GPU in a pod", path, *resource,
-			              a->at[i].resource);
+			return sw_err(SW_E_INVALID, "%s: asks for %s and %s, expected one kind of GPU in a pod", path,
+				      *resource, a->at[i].resource);
 		*resource = a->at[i].resource;
 		*gpus = (a->at[i].milli + 999) / 1000;
 	}
@@ -245,7 +248,9 @@ struct sw_err sw_pod_requests(json_t *spec, const char *path, struct sw_requests
 	if (!sw_failed(e))
 		e = sw_gpu_amount(&a, path, &gpu, &gpus);
 	if (!sw_failed(e))
-		*out = (struct sw_requests){ .cpu_milli = sw_amounts_get(&a, "cpu"), .memory_bytes = (sw_amounts_get(&a, "memory") + 999) / 1000,
-			                     .gpus = gpus, .gpu_resource = gpu };
+		*out = (struct sw_requests){.cpu_milli = sw_amounts_get(&a, "cpu"),
+					    .memory_bytes = (sw_amounts_get(&a, "memory") + 999) / 1000,
+					    .gpus = gpus,
+					    .gpu_resource = gpu};
 	return e;
 }

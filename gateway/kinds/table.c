@@ -28,7 +28,8 @@ static bool same_api(const struct sw_kind *k, const char *api_version)
 {
 	size_t n = strlen(k->group);
 
-	return strncmp(api_version, k->group, n) == 0 && api_version[n] == '/' && strcmp(api_version + n + 1, k->version) == 0;
+	return strncmp(api_version, k->group, n) == 0 && api_version[n] == '/' &&
+	       strcmp(api_version + n + 1, k->version) == 0;
 }
 
 const struct sw_kind *sw_kind_of(json_t *object)
@@ -54,7 +55,8 @@ const struct sw_kind *sw_kind_named(const char *word)
 	for (size_t i = 0; i < N_KINDS; i++) {
 		const struct sw_kind *k = kinds[i];
 
-		if (strcasecmp(k->kind, word) == 0 || strcasecmp(k->plural, word) == 0 || strcasecmp(k->resource, word) == 0)
+		if (strcasecmp(k->kind, word) == 0 || strcasecmp(k->plural, word) == 0 ||
+		    strcasecmp(k->resource, word) == 0)
 			return k;
 	}
 	return NULL;

@@ -2,9 +2,9 @@
 /*
  * admit.c - what users may write
  *
- * Runs on every write of a user, after defaults and the schema. What spillway could not honour is refused here with its path, so
- * that nothing is accepted and then ignored. suspend belongs to spillway: what a user does to it is a wish, kept as an
- * annotation on the job (SW_ANN_STOPPED).
+ * Runs on every write of a user, after defaults and the schema. What spillway could not honour is refused here with its
+ * path, so that nothing is accepted and then ignored. suspend belongs to spillway: what a user does to it is a wish,
+ * kept as an annotation on the job (SW_ANN_STOPPED).
  */
 #include <stdio.h>
 #include <string.h>
@@ -49,8 +49,10 @@ static struct sw_err queue_default(struct emb *m, json_t *job)
 		return SW_OK;
 	}
 	names_of_queues(m, ns ? ns : "", names, sizeof(names));
-	return sw_err(SW_E_INVALID, "metadata.labels[" SW_LABEL_QUEUE "]: expected the name of a LocalQueue in namespace %.60s (%s%s); nothing runs outside a queue",
-	              ns ? ns : "", *names ? "there are: " : "there is none", names);
+	return sw_err(SW_E_INVALID,
+		      "metadata.labels[" SW_LABEL_QUEUE
+		      "]: expected the name of a LocalQueue in namespace %.60s (%s%s); nothing runs outside a queue",
+		      ns ? ns : "", *names ? "there are: " : "there is none", names);
 }
 
 static void queue_warn(struct emb *m, json_t *job, char warn[256])
@@ -62,8 +64,9 @@ static void queue_warn(struct emb *m, json_t *job, char warn[256])
 		return;
 	if (!lq_exists(m, ns, queue)) {
 		names_of_queues(m, ns, names, sizeof(names));
-		snprintf(warn, 256, "LocalQueue \"%.60s\" does not exist in namespace %.40s%s%.70s; the job waits until it does", queue, ns,
-		         *names ? ", there are: " : "", names);
+		snprintf(warn, 256,
+			 "LocalQueue \"%.60s\" does not exist in namespace %.40s%s%.70s; the job waits until it does",
+			 queue, ns, *names ? ", there are: " : "", names);
 		return;
 	}
 	snprintf(warn, 256, "the job waits: LocalQueue \"%.60s\": %.150s", queue, why);
@@ -81,8 +84,9 @@ static struct sw_err priority_check(struct emb *m, json_t *job)
 		names[n++] = p->name;
 	const char *near = sw_nearest(wish, names, n);
 
-	return sw_err(SW_E_INVALID, "metadata.labels[" SW_LABEL_PRIORITY "]: WorkloadPriorityClass \"%.60s\" does not exist%s%s%s", wish,
-	              near ? ", did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+	return sw_err(SW_E_INVALID,
+		      "metadata.labels[" SW_LABEL_PRIORITY "]: WorkloadPriorityClass \"%.60s\" does not exist%s%s%s",
+		      wish, near ? ", did you mean \"" : "", near ? near : "", near ? "\"?" : "");
 }
 
 static struct sw_err managed_by_check(const struct sw_kind *k, json_t *job)
@@ -92,8 +96,8 @@ static struct sw_err managed_by_check(const struct sw_kind *k, json_t *job)
 
 	if (!by || strcmp(by, "kueue.x-k8s.io/multikueue") == 0 || strcmp(by, CONTROLLER) == 0)
 		return SW_OK;
-	return sw_err(SW_E_INVALID, "%.*s.managedBy: found \"%.60s\": that controller does not run here; leave it out", stem,
-	              k->suspend_path, by);
+	return sw_err(SW_E_INVALID, "%.*s.managedBy: found \"%.60s\": that controller does not run here; leave it out",
+		      stem, k->suspend_path, by);
 }
 
 static struct sw_err job_check(struct emb *m, const struct sw_kind *k, json_t *job)
@@ -142,7 +146,8 @@ static void suspend_follow(const struct sw_kind *k, json_t *job, json_t *old, ch
 		sw_kind_suspend(k, job, false); /* the same manifest again, as written for Kueue: no new wish */
 	} else if (!was && is) {
 		stopped = true;
-		snprintf(warn, 256, "the job is stopped and leaves its cluster; set suspend to false to queue it again");
+		snprintf(warn, 256,
+			 "the job is stopped and leaves its cluster; set suspend to false to queue it again");
 	} else if (was && !is) {
 		if (!stopped)
 			snprintf(warn, 256, "suspend is set back: the job starts when it is admitted");
@@ -173,7 +178,8 @@ static bool spec_same(const struct sw_kind *k, json_t *job, json_t *old)
 	char path[96];
 
 	for (size_t i = 0; i < 2; i++) {
-		snprintf(path, sizeof(path), "%.*s.%s", (int)(strrchr(k->suspend_path, '.') - k->suspend_path), k->suspend_path, free_fields[i]);
+		snprintf(path, sizeof(path), "%.*s.%s", (int)(strrchr(k->suspend_path, '.') - k->suspend_path),
+			 k->suspend_path, free_fields[i]);
 		sw_json_del(a, path);
 		sw_json_del(b, path);
 	}
@@ -191,9 +197,11 @@ static struct sw_err running_check(const struct sw_kind *k, json_t *job, json_t 
 	if (sw_kind_suspended(k, old) || k->outcome(old, &why) != SW_UNFINISHED)
 		return SW_OK;
 	if (strcmp(a ? a : "", b ? b : "") != 0)
-		return sw_err(SW_E_INVALID, "metadata.labels[" SW_LABEL_QUEUE "]: field is immutable while the job runs; suspend it first");
+		return sw_err(SW_E_INVALID, "metadata.labels[" SW_LABEL_QUEUE
+					    "]: field is immutable while the job runs; suspend it first");
 	if (!spec_same(k, job, old))
-		return sw_err(SW_E_INVALID, "spec: the job runs on a cluster and would not see the change; suspend it first");
+		return sw_err(SW_E_INVALID,
+			      "spec: the job runs on a cluster and would not see the change; suspend it first");
 	return SW_OK;
 }
 
@@ -262,8 +270,9 @@ static struct sw_err on_check(void *owner, json_t *o, json_t *old, const char *u
 	(void)owner, (void)old, (void)user, (void)warn;
 	if (controller && strcmp(controller, CONTROLLER) == 0)
 		return SW_OK;
-	return sw_err(SW_E_INVALID, "spec.controllerName: found \"%.60s\", no such controller runs here; only " CONTROLLER " does",
-	              controller ? controller : "");
+	return sw_err(SW_E_INVALID,
+		      "spec.controllerName: found \"%.60s\", no such controller runs here; only " CONTROLLER " does",
+		      controller ? controller : "");
 }
 
 static bool same_but_active(json_t *a, json_t *b)
@@ -287,7 +296,9 @@ static struct sw_err on_workload(void *owner, json_t *o, json_t *old, const char
 	if (user && strcmp(user, INSIDE) == 0)
 		return SW_OK;
 	if (!old)
-		return sw_err(SW_E_INVALID, "Workloads are made by spillway for jobs; create a job with the label " SW_LABEL_QUEUE " instead");
+		return sw_err(SW_E_INVALID,
+			      "Workloads are made by spillway for jobs; create a job with the label " SW_LABEL_QUEUE
+			      " instead");
 	if (same_but_active(o, old) && finalizer_has(o, SW_FINALIZER_COPIES) == finalizer_has(old, SW_FINALIZER_COPIES))
 		return SW_OK;
 	return sw_err(SW_E_INVALID, "spec: of a Workload only spec.active may be changed, the rest is spillway's");
@@ -296,8 +307,11 @@ static struct sw_err on_workload(void *owner, json_t *o, json_t *old, const char
 void admit_hooks(struct emb *m, struct sw_api_options *opt)
 {
 	static const struct sw_admit others[] = {
-		{ CLUSTER_QUEUES, on_cluster_queue, false }, { LOCAL_QUEUES, on_local_queue, false }, { FLAVORS, on_flavor, false },
-		{ CHECKS, on_check, false }, { WORKLOADS, on_workload, true },
+		{CLUSTER_QUEUES, on_cluster_queue, false},
+		{LOCAL_QUEUES, on_local_queue, false},
+		{FLAVORS, on_flavor, false},
+		{CHECKS, on_check, false},
+		{WORKLOADS, on_workload, true},
 	};
 	size_t n = 0, n_others = sizeof(others) / sizeof(*others), kinds = 0;
 

@@ -16,7 +16,8 @@ static struct sw_err create_absent(struct emb *m, json_t *o)
 
 	if (!r || !name)
 		return sw_err(SW_E_INVALID, "bootstrap object %s %s: expected a kind that is served, and a name",
-		              sw_json_str(o, "kind") ? sw_json_str(o, "kind") : "without kind", name ? name : "without name");
+			      sw_json_str(o, "kind") ? sw_json_str(o, "kind") : "without kind",
+			      name ? name : "without name");
 	struct sw_obj_key key = { r->id, r->namespaced ? ns ? ns : "default" : "", name };
 	struct sw_err e = sw_store_latest(m->store, &key, &have, NULL);
 
@@ -53,8 +54,10 @@ static struct sw_err check_ensure(struct emb *m)
 		return e;
 	e = SW_OK;
 	if (!o) {
-		o = sw_json_fmt("{\"apiVersion\":\"kueue.x-k8s.io/v1beta2\",\"kind\":\"AdmissionCheck\",\"metadata\":{\"name\":\"%s\"},"
-		                "\"spec\":{\"controllerName\":\"%s\"}}", SW_CHECK_NAME, CONTROLLER);
+		o = sw_json_fmt("{\"apiVersion\":\"kueue.x-k8s.io/"
+				"v1beta2\",\"kind\":\"AdmissionCheck\",\"metadata\":{\"name\":\"%s\"},"
+				"\"spec\":{\"controllerName\":\"%s\"}}",
+				SW_CHECK_NAME, CONTROLLER);
 		emb_begin(m, o);
 		rv = SW_RV_ABSENT;
 	}

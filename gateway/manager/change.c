@@ -10,8 +10,10 @@
 static struct sw_err wrong_state(const struct row *r, const char *what)
 {
 	return sw_err(SW_E_INVALID, "workload %s: %s, but it %s", r->text, what,
-	              r->flags & ROW_FINISHED ? "is finished" : r->flags & ROW_EVICTED ? "is evicted" : r->flags & ROW_RESERVED ?
-	              "has a winner already" : "has no quota");
+		      r->flags & ROW_FINISHED   ? "is finished"
+		      : r->flags & ROW_EVICTED  ? "is evicted"
+		      : r->flags & ROW_RESERVED ? "has a winner already"
+						: "has no quota");
 }
 
 static bool undecided(const struct row *r)
@@ -79,7 +81,8 @@ static struct sw_err apply_reject(struct emb *m, struct row *r, json_t *w, const
 
 typedef struct sw_err apply_fn(struct emb *m, struct row *r, json_t *w, const struct sw_change *c, const char *now);
 
-static struct sw_err write_change(struct emb *m, struct row *r, const struct sw_change *c, apply_fn *apply, sw_manager_fn *done, void *owner)
+static struct sw_err write_change(struct emb *m, struct row *r, const struct sw_change *c, apply_fn *apply,
+				  sw_manager_fn *done, void *owner)
 {
 	json_t *w;
 	uint64_t rv;
@@ -94,15 +97,17 @@ static struct sw_err write_change(struct emb *m, struct row *r, const struct sw_
 	if (!sw_failed(e))
 		e = emb_put(m, WORKLOADS, w, rv, &put);
 	if (!sw_failed(e) && c->op == SW_CHANGE_WIN) {
-		emb_event_object(m, WORKLOADS, w, false, "Admitted", "Admitted by ClusterQueue %s, dispatched to cluster %s",
-		                 r->cluster_queue ? r->cluster_queue : "", c->cluster);
+		emb_event_object(m, WORKLOADS, w, false, "Admitted",
+				 "Admitted by ClusterQueue %s, dispatched to cluster %s",
+				 r->cluster_queue ? r->cluster_queue : "", c->cluster);
 		sw_metric_add(m->m_admitted, 1, c->cluster);
 	}
 	json_object_put(w);
 	return e;
 }
 
-struct sw_err change_op(struct sw_manager *base, const char *key, uint64_t rv, const struct sw_change *c, sw_manager_fn *done, void *owner)
+struct sw_err change_op(struct sw_manager *base, const char *key, uint64_t rv, const struct sw_change *c,
+			sw_manager_fn *done, void *owner)
 {
 	static apply_fn *const writes[] = {
 		[SW_CHANGE_NOMINATE] = apply_nominate, [SW_CHANGE_MESSAGE] = apply_message, [SW_CHANGE_WIN] = apply_win,

@@ -7,7 +7,10 @@
 const char *sw_check_name(enum sw_check c)
 {
 	static const char *const names[] = {
-		[SW_CHECK_PENDING] = "Pending", [SW_CHECK_READY] = "Ready", [SW_CHECK_RETRY] = "Retry", [SW_CHECK_REJECTED] = "Rejected",
+		[SW_CHECK_PENDING] = "Pending",
+		[SW_CHECK_READY] = "Ready",
+		[SW_CHECK_RETRY] = "Retry",
+		[SW_CHECK_REJECTED] = "Rejected",
 	};
 
 	return names[c];

@@ -21,7 +21,7 @@ const char *emb_intern(struct emb *m, const char *text)
 	HASH_FIND_STR(m->names, text, n);
 	if (!n) {
 		n = sw_calloc(1, sizeof(*n) + strlen(text) + 1);
-		strcpy(n->text, text);
+		memcpy(n->text, text, strlen(text) + 1);
 		HASH_ADD_STR(m->names, text, n);
 	}
 	return n->text;
@@ -35,7 +35,8 @@ void emb_notify(struct emb *m, const char *key)
 
 /* ---- events --------------------------------------------------------------------------------- */
 
-void emb_event_object(struct emb *m, const char *resource, json_t *object, bool warning, const char *reason, const char *fmt, ...)
+void emb_event_object(struct emb *m, const char *resource, json_t *object, bool warning, const char *reason,
+		      const char *fmt, ...)
 {
 	char text[512];
 	va_list ap;
@@ -136,7 +137,7 @@ static struct sw_err read_op(struct sw_manager *base, const char *key, sw_manage
 	r->m = m;
 	r->done = done;
 	r->owner = owner;
-	strcpy(r->key, key);
+	memcpy(r->key, key, strlen(key) + 1);
 	r->next = m->readings;
 	r->link = &m->readings;
 	if (r->next)
@@ -148,7 +149,8 @@ static struct sw_err read_op(struct sw_manager *base, const char *key, sw_manage
 
 /* ---- notes --------------------------------------------------------------------------------------- */
 
-static struct sw_err note_put_op(struct sw_manager *base, const char *name, json_t *value, sw_manager_fn *done, void *owner)
+static struct sw_err note_put_op(struct sw_manager *base, const char *name, json_t *value, sw_manager_fn *done,
+				 void *owner)
 {
 	struct emb *m = emb_of(base);
 	char *key = sw_asprintf("note/%s", name), *text = NULL;
@@ -178,7 +180,8 @@ static void on_note(void *owner, const char *key, const char *bytes, size_t len)
 	json_object_put(value);
 }
 
-static void notes_op(struct sw_manager *base, const char *prefix, void (*fn)(void *owner, const char *name, json_t *value), void *owner)
+static void notes_op(struct sw_manager *base, const char *prefix,
+		     void (*fn)(void *owner, const char *name, json_t *value), void *owner)
 {
 	struct emb *m = emb_of(base);
 	struct notes n = { fn, owner };
@@ -193,9 +196,19 @@ static void notes_op(struct sw_manager *base, const char *prefix, void (*fn)(voi
 /* ---- start ------------------------------------------------------------------------------------------ */
 
 static const struct sw_manager_ops ops = {
-	.name = "embedded", .watch = watch_op, .get = row_get_op, .each = row_each_op, .read = read_op, .change = change_op,
-	.sync_status = sync_status_op, .finish = finish_op, .event = event_op, .note_put = note_put_op, .notes = notes_op,
-	.mirror_pod = mirror_pod_op, .keep_log = keep_log_op,
+	.name = "embedded",
+	.watch = watch_op,
+	.get = row_get_op,
+	.each = row_each_op,
+	.read = read_op,
+	.change = change_op,
+	.sync_status = sync_status_op,
+	.finish = finish_op,
+	.event = event_op,
+	.note_put = note_put_op,
+	.notes = notes_op,
+	.mirror_pod = mirror_pod_op,
+	.keep_log = keep_log_op,
 };
 
 static bool is_ready(void *owner, char why[128])
@@ -262,10 +275,13 @@ struct sw_err sw_embedded_new(struct sw_loop *loop, const struct sw_embedded_opt
 	m->catalog = opt->catalog;
 	m->log_limit = opt->log_bytes ? opt->log_bytes : LOG_BYTES;
 	sw_keymap_init(&m->rows, row_key);
-	m->m_pending = sw_metric(reg, SW_GAUGE, "spillway_pending_workloads", "Workloads without quota.", "cluster_queue");
-	m->m_admitted = sw_metric(reg, SW_COUNTER, "spillway_admitted_workloads_total", "Workloads that a cluster won.", "cluster");
+	m->m_pending =
+		sw_metric(reg, SW_GAUGE, "spillway_pending_workloads", "Workloads without quota.", "cluster_queue");
+	m->m_admitted = sw_metric(reg, SW_COUNTER, "spillway_admitted_workloads_total", "Workloads that a cluster won.",
+				  "cluster");
 	m->m_evicted = sw_metric(reg, SW_COUNTER, "spillway_evicted_workloads_total", "Evictions.", "reason");
-	m->m_finished = sw_metric(reg, SW_COUNTER, "spillway_finished_workloads_total", "Workloads that ended.", "outcome");
+	m->m_finished =
+		sw_metric(reg, SW_COUNTER, "spillway_finished_workloads_total", "Workloads that ended.", "outcome");
 	struct sw_err e = machinery(m);
 
 	if (!sw_failed(e))

@@ -9,8 +9,9 @@
  *   finish.c    status and results come home        queues.c   queue definitions and their status
  *   admit.c     what users may write                mirror.c   pods;  logs.c: kept tails;  boot.c: first objects
  *
- * Truth is in the store. Rows follow committed events; the queue follows rows. Writes are made straight to the store with
- * a precondition (metadata and status at once, which the API's verbs cannot do), so every transition is one commit.
+ * Truth is in the store. Rows follow committed events; the queue follows rows. Writes are made straight to the store
+ * with a precondition (metadata and status at once, which the API's verbs cannot do), so every transition is one
+ * commit.
  */
 #ifndef SPILLWAY_EMBEDDED_PRIV_H
 #define SPILLWAY_EMBEDDED_PRIV_H
@@ -89,7 +90,8 @@ struct put { /* who hears of it */
 	const char *key;    /* of a Workload, or NULL: its row is read again if the commit fails */
 	const char *retry;  /* key of the job reconciler that comes again if the commit fails, or NULL */
 };
-struct sw_err emb_get(struct emb *m, const char *resource, const char *ns, const char *name, json_t **out, uint64_t *rv); /* newest */
+struct sw_err emb_get(struct emb *m, const char *resource, const char *ns, const char *name, json_t **out,
+		      uint64_t *rv); /* newest */
 struct sw_err emb_get_key(struct emb *m, const char *resource, const char *key, json_t **out, uint64_t *rv);
 struct sw_err emb_put(struct emb *m, const char *resource, json_t *o, uint64_t expect_rv, const struct put *put);
 struct sw_err emb_erase(struct emb *m, const char *resource, json_t *o, uint64_t expect_rv, const struct put *put);
@@ -194,8 +196,8 @@ const char *emb_intern(struct emb *m, const char *text); /* NULL stays NULL */
 void emb_notify(struct emb *m, const char *key);
 /* An event on the user's job, or on its Workload. */
 void emb_event_job(struct emb *m, const struct row *r, bool warning, const char *reason, const char *message);
-void emb_event_object(struct emb *m, const char *resource, json_t *object, bool warning, const char *reason, const char *fmt, ...)
-	__attribute__((format(printf, 6, 7)));
+void emb_event_object(struct emb *m, const char *resource, json_t *object, bool warning, const char *reason,
+		      const char *fmt, ...) __attribute__((format(printf, 6, 7)));
 
 /* sync.c */
 struct sw_err sync_start(struct emb *m);
@@ -214,11 +216,13 @@ void workload_reconcile(void *owner, const char *key);
 void quota_pump(struct emb *m);
 void quota_pump_soon(struct emb *m);
 void quota_on_timer(void *owner);
-struct sw_err quota_evict(struct emb *m, struct row *r, const char *reason, const char *message, sw_manager_fn *done, void *owner);
+struct sw_err quota_evict(struct emb *m, struct row *r, const char *reason, const char *message, sw_manager_fn *done,
+			  void *owner);
 struct sw_err quota_release(struct emb *m, struct row *r, const struct sw_change *c, sw_manager_fn *done, void *owner);
 struct sw_err quota_let_go(struct emb *m, struct row *r, sw_manager_fn *done, void *owner);
 void quota_put(struct emb *m, const char *key, json_t *workload, bool holds);
-json_t *quota_job_of(struct emb *m, const struct row *r, uint64_t *rv); /* gives the newest state of its job, or NULL if it is gone */
+json_t *quota_job_of(struct emb *m, const struct row *r,
+		     uint64_t *rv); /* gives the newest state of its job, or NULL if it is gone */
 
 /* queues.c */
 void queues_apply(struct emb *m, const char *resource, const char *ns, const char *name, json_t *object);
@@ -229,15 +233,18 @@ void queues_free(struct emb *m);
 struct queue_def *queue_def_find(struct queue_def *table, const char *key);
 
 /* change.c, finish.c, mirror.c, logs.c, admit.c, boot.c */
-struct sw_err change_op(struct sw_manager *m, const char *key, uint64_t rv, const struct sw_change *c, sw_manager_fn *done, void *owner);
-struct sw_err finish_op(struct sw_manager *m, const char *key, const char *job_uid, json_t *copy_status, enum sw_outcome outcome,
-                        const char *message, sw_manager_fn *done, void *owner);
-struct sw_err sync_status_op(struct sw_manager *m, const char *key, const char *job_uid, json_t *copy_status, sw_manager_fn *done, void *owner);
-struct sw_err finish_workload(struct emb *m, const char *key, enum sw_outcome outcome, const char *message, const struct put *put);
-struct sw_err mirror_pod_op(struct sw_manager *m, const char *key, const char *job_uid, const char *cluster, json_t *pod,
-                            sw_manager_fn *done, void *owner);
-struct sw_err keep_log_op(struct sw_manager *m, const char *ns, const char *pod, const char *container, const char *bytes, size_t n,
-                          bool cut, sw_manager_fn *done, void *owner);
+struct sw_err change_op(struct sw_manager *m, const char *key, uint64_t rv, const struct sw_change *c,
+			sw_manager_fn *done, void *owner);
+struct sw_err finish_op(struct sw_manager *m, const char *key, const char *job_uid, json_t *copy_status,
+			enum sw_outcome outcome, const char *message, sw_manager_fn *done, void *owner);
+struct sw_err sync_status_op(struct sw_manager *m, const char *key, const char *job_uid, json_t *copy_status,
+			     sw_manager_fn *done, void *owner);
+struct sw_err finish_workload(struct emb *m, const char *key, enum sw_outcome outcome, const char *message,
+			      const struct put *put);
+struct sw_err mirror_pod_op(struct sw_manager *m, const char *key, const char *job_uid, const char *cluster,
+			    json_t *pod, sw_manager_fn *done, void *owner);
+struct sw_err keep_log_op(struct sw_manager *m, const char *ns, const char *pod, const char *container,
+			  const char *bytes, size_t n, bool cut, sw_manager_fn *done, void *owner);
 struct sw_err logs_load(struct emb *m);
 void logs_free(struct emb *m);
 void logs_forget_pod(struct emb *m, json_t *pod);

@@ -87,7 +87,8 @@ static void home_put(struct home *h)
 	json_object_put(h->job);
 }
 
-struct sw_err sync_status_op(struct sw_manager *base, const char *key, const char *job_uid, json_t *copy_status, sw_manager_fn *done, void *owner)
+struct sw_err sync_status_op(struct sw_manager *base, const char *key, const char *job_uid, json_t *copy_status,
+			     sw_manager_fn *done, void *owner)
 {
 	struct emb *m = emb_of(base);
 	struct home h;
@@ -124,8 +125,13 @@ static void say_end(struct home *h, enum sw_outcome outcome, const char *message
 	if (h->kind->outcome(h->job, &why) != SW_UNFINISHED)
 		return;
 	if (batch)
-		sw_json_set_condition(h->job, well ? "SuccessCriteriaMet" : "FailureTarget", true, reason, message, now);
-	sw_json_set_condition(h->job, batch ? well ? "Complete" : "Failed" : well ? "Succeeded" : "Failed", true, reason, message, now);
+		sw_json_set_condition(h->job, well ? "SuccessCriteriaMet" : "FailureTarget", true, reason, message,
+				      now);
+	sw_json_set_condition(h->job,
+			      batch  ? well ? "Complete" : "Failed"
+			      : well ? "Succeeded"
+				     : "Failed",
+			      true, reason, message, now);
 	if (!sw_json_str(h->job, "status.startTime"))
 		sw_json_set_str(h->job, "status.startTime", now);
 	if (well || !batch)
@@ -135,7 +141,8 @@ static void say_end(struct home *h, enum sw_outcome outcome, const char *message
 	json_object_object_del(sw_json_key(h->job, "status"), "terminating");
 }
 
-struct sw_err finish_workload(struct emb *m, const char *key, enum sw_outcome outcome, const char *message, const struct put *put)
+struct sw_err finish_workload(struct emb *m, const char *key, enum sw_outcome outcome, const char *message,
+			      const struct put *put)
 {
 	json_t *w;
 	uint64_t rv;
@@ -158,8 +165,8 @@ struct sw_err finish_workload(struct emb *m, const char *key, enum sw_outcome ou
 	return e;
 }
 
-struct sw_err finish_op(struct sw_manager *base, const char *key, const char *job_uid, json_t *copy_status, enum sw_outcome outcome,
-                        const char *message, sw_manager_fn *done, void *owner)
+struct sw_err finish_op(struct sw_manager *base, const char *key, const char *job_uid, json_t *copy_status,
+			enum sw_outcome outcome, const char *message, sw_manager_fn *done, void *owner)
 {
 	struct emb *m = emb_of(base);
 	struct home h;
@@ -182,7 +189,8 @@ struct sw_err finish_op(struct sw_manager *base, const char *key, const char *jo
 	if (!sw_failed(e))
 		e = finish_workload(m, key, outcome, message, &last);
 	if (!sw_failed(e))
-		emb_event_object(m, h.kind->resource, h.job, outcome != SW_SUCCEEDED, "FinishedWorkload", "Workload '%s' is declared finished", key);
+		emb_event_object(m, h.kind->resource, h.job, outcome != SW_SUCCEEDED, "FinishedWorkload",
+				 "Workload '%s' is declared finished", key);
 	home_put(&h);
 	return e;
 }

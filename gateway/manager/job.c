@@ -92,7 +92,8 @@ void job_seen(struct emb *m, const struct sw_kind *k, json_t *job, bool deleted)
 
 /* ---- status while nothing runs -------------------------------------------------------------------- */
 
-static void set_condition(json_t *job, const char *type, bool on, const char *reason, const char *message, const char *now)
+static void set_condition(json_t *job, const char *type, bool on, const char *reason, const char *message,
+			  const char *now)
 {
 	sw_json_set_condition(job, type, on, reason, message, now);
 }
@@ -153,7 +154,8 @@ static struct sw_err view_create(struct emb *m, struct view *v)
 	if (sw_failed(e)) {
 		sw_queue_remove(m->queue, v->wl_key);
 	} else {
-		emb_event_object(m, v->kind->resource, v->job, false, "CreatedWorkload", "Created Workload: %s", v->wl_key);
+		emb_event_object(m, v->kind->resource, v->job, false, "CreatedWorkload", "Created Workload: %s",
+				 v->wl_key);
 		if (m->fresh_reserved)
 			emb_event_object(m, WORKLOADS, w, false, "QuotaReserved", "Quota reserved in ClusterQueue %s",
 			                 sw_json_str(w, "status.admission.clusterQueue"));
@@ -175,7 +177,8 @@ static unsigned differs(struct emb *m, struct view *v, const char **class, int32
 	unsigned d = SAME;
 
 	job_priority(m, v->job, class, priority);
-	if (*priority != (int32_t)sw_json_int(v->w, "spec.priority", 0) || strcmp(*class ? *class : "", had ? had : "") != 0)
+	if (*priority != (int32_t)sw_json_int(v->w, "spec.priority", 0) ||
+	    strcmp(*class ? *class : "", had ? had : "") != 0)
 		d |= PRIORITY;
 	if (strcmp(queue_label(v->job), queue ? queue : "") != 0)
 		d |= QUEUE;
@@ -220,7 +223,8 @@ static struct sw_err workload_follow(struct emb *m, struct view *v)
 	if (!reserved || d == PRIORITY)
 		return rewrite(m, v, d, class, priority);
 	if (!r || row_admitted(r))
-		return SW_OK; /* a running job's spec is refused at the door; what slipped in counts for the next attempt */
+		return SW_OK; /* a running job's spec is refused at the door; what slipped in counts for the next
+				 attempt */
 	return quota_evict(m, r, EVICT_CHANGED, "The job was changed while it waited", NULL, NULL);
 }
 
@@ -246,8 +250,10 @@ static struct sw_err job_follow(struct emb *m, struct view *v)
 	struct sw_err e = emb_put(m, v->kind->resource, v->job, v->job_rv, &put);
 
 	if (!sw_failed(e) && !hold)
-		emb_event_object(m, v->kind->resource, v->job, false, "Started", "Admitted by clusterQueue %s, runs on cluster %s",
-		                 sw_json_str(v->w, "status.admission.clusterQueue"), sw_json_str(v->w, "status.clusterName"));
+		emb_event_object(m, v->kind->resource, v->job, false, "Started",
+				 "Admitted by clusterQueue %s, runs on cluster %s",
+				 sw_json_str(v->w, "status.admission.clusterQueue"),
+				 sw_json_str(v->w, "status.clusterName"));
 	return e;
 }
 
@@ -260,7 +266,9 @@ static int64_t finished_ms(json_t *job)
 	int64_t ms = 0;
 
 	for (size_t i = 0; !at && i < sizeof(ends) / sizeof(*ends); i++)
-		at = sw_json_condition_true(job, ends[i]) ? sw_json_str(sw_json_condition(job, ends[i]), "lastTransitionTime") : NULL;
+		at = sw_json_condition_true(job, ends[i])
+			     ? sw_json_str(sw_json_condition(job, ends[i]), "lastTransitionTime")
+			     : NULL;
 	if (at && sw_failed(sw_time_parse(at, &ms)))
 		ms = 0;
 	return ms;
@@ -307,8 +315,10 @@ static struct sw_err view_settle(struct emb *m, struct view *v, uint64_t *again_
 		return after_end(m, v, outcome, again_ms);
 	e = emb_get_key(m, WORKLOADS, v->wl_key, &v->w, &v->w_rv);
 	if (e.code == SW_E_MISSING && !sw_kind_suspended(v->kind, v->job))
-		return job_follow(m, v); /* its Workload was deleted under it: held first, queued by the event of that */
-	if (e.code == SW_E_MISSING) /* a job that is stopped before it ever waited gets its Workload when it is resumed */
+		return job_follow(m,
+				  v); /* its Workload was deleted under it: held first, queued by the event of that */
+	if (e.code ==
+	    SW_E_MISSING) /* a job that is stopped before it ever waited gets its Workload when it is resumed */
 		return job_stopped_by_user(v->job) ? SW_OK : view_create(m, v);
 	if (job_stopped_by_user(v->job) && !row_find(m, v->wl_key))
 		*again_ms = 20; /* its Workload is being created: the row will have to know */

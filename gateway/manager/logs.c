@@ -43,7 +43,7 @@ static struct kept_log *kept_add(struct emb *m, const char *name, uint64_t seq, 
 {
 	struct kept_log *k = sw_calloc(1, sizeof(*k) + strlen(name) + 1);
 
-	strcpy(k->name, name);
+	memcpy(k->name, name, strlen(name) + 1);
 	k->seq = seq;
 	k->bytes = bytes;
 	HASH_ADD_STR(m->logs, name, k); /* uthash keeps the order in which they came */
@@ -67,8 +67,8 @@ static void make_room(struct emb *m)
 		kept_drop(m, m->logs, true);
 }
 
-struct sw_err keep_log_op(struct sw_manager *base, const char *ns, const char *pod, const char *container, const char *bytes, size_t n,
-                          bool cut, sw_manager_fn *done, void *owner)
+struct sw_err keep_log_op(struct sw_manager *base, const char *ns, const char *pod, const char *container,
+			  const char *bytes, size_t n, bool cut, sw_manager_fn *done, void *owner)
 {
 	struct emb *m = emb_of(base);
 	char name[NAME_MAX_BYTES], key[NAME_MAX_BYTES + 8], meta[64], about[NAME_MAX_BYTES + 32];
@@ -90,7 +90,8 @@ struct sw_err keep_log_op(struct sw_manager *base, const char *ns, const char *p
 	snprintf(about, sizeof(about), "%zu %s", n + 1, name);
 	make_room(m);
 	if (!kept_find(m, name))
-		return sw_err(SW_E_TOOBIG, "log of pod %.100s: %zu bytes are over the limit of %zu for all kept logs", pod, n, m->log_limit);
+		return sw_err(SW_E_TOOBIG, "log of pod %.100s: %zu bytes are over the limit of %zu for all kept logs",
+			      pod, n, m->log_limit);
 	sw_buf_init(&b, n + 2);
 	sw_buf_putc(&b, cut ? '-' : '+');
 	sw_buf_put(&b, bytes, n);
@@ -188,7 +189,10 @@ static struct sw_err kept_serve(const struct sw_log_request *req, const struct s
 	size_t n = kept->len - 1, from;
 
 	if (req->since_s >= 0 || req->timestamps)
-		return sw_err(SW_E_INVALID, "the log of finished pod %s was kept without times: since and timestamps cannot be honoured", req->pod);
+		return sw_err(
+			SW_E_INVALID,
+			"the log of finished pod %s was kept without times: since and timestamps cannot be honoured",
+			req->pod);
 	from = tail_from(text, n, req->tail_lines);
 	text += from;
 	n -= from;
@@ -207,13 +211,16 @@ static struct sw_err kept_answer(struct emb *m, const struct sw_log_request *req
 	struct sw_bytes *kept = NULL;
 
 	if (req->previous)
-		return sw_err(SW_E_INVALID, "previous terminated container \"%s\" in pod \"%s\" not found", container, req->pod);
+		return sw_err(SW_E_INVALID, "previous terminated container \"%s\" in pod \"%s\" not found", container,
+			      req->pod);
 	if (snprintf(key, sizeof(key), "log/%s/%s/%s", req->ns, req->pod, container) >= (int)sizeof(key))
 		return sw_err(SW_E_INVALID, "log of pod %.100s: its name is too long", req->pod);
 	struct sw_err e = sw_store_note_get(m->store, key, &kept);
 
 	if (e.code == SW_E_MISSING)
-		return sw_err(SW_E_MISSING, "no log of container \"%s\" in pod \"%s\" was kept, and it runs on no cluster now", container, req->pod);
+		return sw_err(SW_E_MISSING,
+			      "no log of container \"%s\" in pod \"%s\" was kept, and it runs on no cluster now",
+			      container, req->pod);
 	if (!sw_failed(e) && kept->len)
 		e = kept_serve(req, kept, r);
 	sw_bytes_unref(kept);

@@ -2,8 +2,8 @@
 /*
  * mirror.c - pods of running copies, shown here as if they ran here
  *
- * A mirrored pod belongs to the user's job (so it goes with it) and carries the labels that kubectl asks for: `kubectl logs
- * job/x` follows the job's selector, which names the job's uid on this side.
+ * A mirrored pod belongs to the user's job (so it goes with it) and carries the labels that kubectl asks for: `kubectl
+ * logs job/x` follows the job's selector, which names the job's uid on this side.
  */
 #include <stdio.h>
 #include <string.h>
@@ -26,8 +26,9 @@ static void set_owner(json_t *pod, const struct sw_kind *k, json_t *job)
 /* gives the pod as it is kept here. */
 static json_t *pod_localise(json_t *pod, const struct sw_kind *k, json_t *job, const char *cluster)
 {
-	static const char *const drop[] = { "resourceVersion", "managedFields", "finalizers", "generateName", "deletionTimestamp",
-		                            "deletionGracePeriodSeconds", "selfLink" };
+	static const char *const drop[] = {"resourceVersion", "managedFields",     "finalizers",
+					   "generateName",    "deletionTimestamp", "deletionGracePeriodSeconds",
+					   "selfLink"};
 	static const char *const uid_labels[] = { "controller-uid", "batch.kubernetes.io/controller-uid" };
 	json_t *copy = sw_json_copy(pod), *meta = sw_json_key(copy, "metadata");
 
@@ -57,7 +58,8 @@ static struct sw_err pod_store(struct emb *m, json_t *fresh, const struct put *p
 	json_t *have = NULL;
 	char own[37];
 	uint64_t rv = SW_RV_ABSENT;
-	struct sw_err e = emb_get(m, "pods", sw_json_str(fresh, "metadata.namespace"), sw_json_str(fresh, "metadata.name"), &have, &rv);
+	struct sw_err e = emb_get(m, "pods", sw_json_str(fresh, "metadata.namespace"),
+				  sw_json_str(fresh, "metadata.name"), &have, &rv);
 
 	if (e.code == SW_E_MISSING) {
 		rv = SW_RV_ABSENT;
@@ -73,7 +75,8 @@ static struct sw_err pod_store(struct emb *m, json_t *fresh, const struct put *p
 	return e;
 }
 
-static struct sw_err pod_gone(struct emb *m, const struct sw_kind *k, json_t *job, const char *ns, const char *name, const struct put *put)
+static struct sw_err pod_gone(struct emb *m, const struct sw_kind *k, json_t *job, const char *ns, const char *name,
+			      const struct put *put)
 {
 	json_t *have = NULL;
 	const char *why;
@@ -92,8 +95,8 @@ static struct sw_err pod_gone(struct emb *m, const struct sw_kind *k, json_t *jo
 	return e;
 }
 
-struct sw_err mirror_pod_op(struct sw_manager *base, const char *key, const char *job_uid, const char *cluster, json_t *pod,
-                            sw_manager_fn *done, void *owner)
+struct sw_err mirror_pod_op(struct sw_manager *base, const char *key, const char *job_uid, const char *cluster,
+			    json_t *pod, sw_manager_fn *done, void *owner)
 {
 	struct emb *m = emb_of(base);
 	struct row *r = row_find(m, key);

@@ -81,7 +81,7 @@ static void flight_begin(struct emb *m, const char *key, uint64_t rv)
 
 	if (!f) {
 		f = sw_calloc(1, sizeof(*f) + strlen(key) + 1);
-		strcpy(f->key, key);
+		memcpy(f->key, key, strlen(key) + 1);
 		HASH_ADD_STR(m->flights, key, f);
 	}
 	f->rv = rv;
@@ -174,7 +174,8 @@ static void members(struct sw_buf *b, json_t *o, const char *skip_a, const char 
 	}
 }
 
-/* The text in the order in which the API server stores it. Returns the length up to where resourceVersion's digits go. */
+/* The text in the order in which the API server stores it. Returns the length up to where resourceVersion's digits go.
+ */
 static size_t object_text(struct sw_buf *b, json_t *o)
 {
 	size_t at;
@@ -209,7 +210,8 @@ static void owners_of(json_t *o, const char *out[OWNERS_MAX + 1])
 	out[n] = NULL;
 }
 
-static struct sw_err write_one(struct emb *m, const char *resource, json_t *o, uint64_t expect_rv, const struct put *put, bool erase)
+static struct sw_err write_one(struct emb *m, const char *resource, json_t *o, uint64_t expect_rv,
+			       const struct put *put, bool erase)
 {
 	static const struct put nobody = { 0 };
 	const char *ns = sw_json_str(o, "metadata.namespace"), *owners[OWNERS_MAX + 1];
@@ -222,12 +224,14 @@ static struct sw_err write_one(struct emb *m, const char *resource, json_t *o, u
 	size_t at = object_text(&b, o);
 	struct sw_put p = { .key = { resource, ns ? ns : "", sw_json_str(o, "metadata.name") }, .expect_rv = expect_rv,
 		            .uid = sw_json_str(o, "metadata.uid"), .owner_uids = owners, .head = b.at, .head_len = at };
-	struct sw_err e = sw_buf_ok(&b) ? SW_OK : sw_err(SW_E_TOOBIG, "%s %s: over %d bytes", resource, p.key.name, OBJECT_MAX);
+	struct sw_err e =
+		sw_buf_ok(&b) ? SW_OK : sw_err(SW_E_TOOBIG, "%s %s: over %d bytes", resource, p.key.name, OBJECT_MAX);
 
 	if (!sw_failed(e)) {
 		p.tail = b.at + at;
 		p.tail_len = b.len - at;
-		e = erase ? sw_store_delete(m->store, &p, on_commit, t, &rv) : sw_store_put(m->store, &p, on_commit, t, &rv);
+		e = erase ? sw_store_delete(m->store, &p, on_commit, t, &rv)
+			  : sw_store_put(m->store, &p, on_commit, t, &rv);
 	}
 	if (sw_failed(e))
 		ticket_free(t);

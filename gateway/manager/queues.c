@@ -29,7 +29,7 @@ static struct queue_def *def_get(struct queue_def **table, const char *key)
 
 	if (!d) {
 		d = sw_calloc(1, sizeof(*d) + strlen(key) + 1);
-		strcpy(d->key, key);
+		memcpy(d->key, key, strlen(key) + 1);
 		HASH_ADD_STR(*table, key, d);
 	}
 	return d;
@@ -99,7 +99,7 @@ static void priority_apply(struct emb *m, const char *name, json_t *object)
 	} else if (object) {
 		if (!p) {
 			p = sw_calloc(1, sizeof(*p) + strlen(name) + 1);
-			strcpy(p->name, name);
+			memcpy(p->name, name, strlen(name) + 1);
 			HASH_ADD_STR(m->priorities, name, p);
 		}
 		p->value = (int32_t)sw_json_int(object, "value", 0);
@@ -145,7 +145,8 @@ void queues_apply(struct emb *m, const char *resource, const char *ns, const cha
 	struct sw_err e = define(m, resource, ns, name, object);
 
 	if (sw_failed(e)) { /* the door refuses these: it was stored by an older version */
-		sw_log(WARN, "manager", "queue definition cannot be honoured; it admits nothing", "object=%s/%s error=\"%s\"", resource, key, e.text);
+		sw_log(WARN, "manager", "queue definition cannot be honoured; it admits nothing",
+		       "object=%s/%s error=\"%s\"", resource, key, e.text);
 		e = define(m, resource, ns, name, NULL);
 	}
 	while (m->synced && sw_queue_drain(m->queue, &drained))
@@ -202,8 +203,8 @@ static json_t *usage_json(struct emb *m, const char *cq, const char *local)
 	return list;
 }
 
-static void status_fill(struct emb *m, json_t *o, const struct queue_def *d, const char *cq, const char *local, struct sw_queue_counts n,
-                        bool active, const char *reason, const char *why)
+static void status_fill(struct emb *m, json_t *o, const struct queue_def *d, const char *cq, const char *local,
+			struct sw_queue_counts n, bool active, const char *reason, const char *why)
 {
 	char now[32];
 
@@ -215,7 +216,8 @@ static void status_fill(struct emb *m, json_t *o, const struct queue_def *d, con
 	sw_json_set_int(o, "status.admittedWorkloads", (int64_t)d->admitted);
 }
 
-static void status_write(struct emb *m, const char *resource, const char *ns, const char *name, const struct queue_def *d)
+static void status_write(struct emb *m, const char *resource, const char *ns, const char *name,
+			 const struct queue_def *d)
 {
 	bool cluster = strcmp(resource, CLUSTER_QUEUES) == 0;
 	json_t *o, *before;
@@ -236,7 +238,8 @@ static void status_write(struct emb *m, const char *resource, const char *ns, co
 		bool active = sw_queue_local_active(m->queue, ns, name, &reason, why);
 		const char *cq = sw_queue_of(m->queue, ns, name);
 
-		status_fill(m, o, d, cq ? cq : "", d->key, sw_queue_count_local(m->queue, ns, name), active, reason, why);
+		status_fill(m, o, d, cq ? cq : "", d->key, sw_queue_count_local(m->queue, ns, name), active, reason,
+			    why);
 	}
 	if (!json_object_equal(before, o) && sw_failed(emb_put(m, resource, o, rv, NULL)))
 		sw_log(DEBUG, "manager", "queue status not written", "object=%s", d->key);

@@ -2,8 +2,9 @@
 /*
  * quota.c - quota is reserved, a workload is evicted, quota comes back
  *
- * The queue counts a pick as admitted at once; its durable form is the Workload's reservation, one commit. If that fails, the row
- * is read again and the queue follows it. Quota comes back only with the release, when no copy can run any more.
+ * The queue counts a pick as admitted at once; its durable form is the Workload's reservation, one commit. If that
+ * fails, the row is read again and the queue follows it. Quota comes back only with the release, when no copy can run
+ * any more.
  */
 #include <stdio.h>
 #include <string.h>
@@ -20,8 +21,11 @@ void quota_put(struct emb *m, const char *key, json_t *w, bool holds)
 	const char *queue = sw_json_str(w, "spec.queueName"), *created = sw_json_str(w, "metadata.creationTimestamp");
 	const char *cq = sw_json_str(w, "status.admission.clusterQueue"), *flavors[SW_AMOUNTS_MAX];
 	struct sw_queue_amount list[SW_AMOUNTS_MAX];
-	struct sw_queue_item item = { .key = key, .local_queue = queue ? queue : "", .priority = (int32_t)sw_json_int(w, "spec.priority", 0),
-		                      .not_before_ms = workload_not_before(w), .amounts = list };
+	struct sw_queue_item item = {.key = key,
+				     .local_queue = queue ? queue : "",
+				     .priority = (int32_t)sw_json_int(w, "spec.priority", 0),
+				     .not_before_ms = workload_not_before(w),
+				     .amounts = list};
 	struct sw_amounts amounts;
 	struct sw_err e = workload_amounts(w, &amounts);
 
@@ -83,7 +87,8 @@ static void reserve_stored(struct emb *m, const char *key, const struct sw_queue
 		sw_queue_remove(m->queue, key);
 		sw_reconciler_add_in(m->workloads, key, e.code == SW_E_CONFLICT ? 20 : 1000);
 	} else {
-		emb_event_object(m, WORKLOADS, w, false, "QuotaReserved", "Quota reserved in ClusterQueue %s", pick->cluster_queue);
+		emb_event_object(m, WORKLOADS, w, false, "QuotaReserved", "Quota reserved in ClusterQueue %s",
+				 pick->cluster_queue);
 	}
 	json_object_put(w);
 }
@@ -136,7 +141,8 @@ void quota_pump(struct emb *m)
 
 /* ---- eviction, release ---------------------------------------------------------------------------- */
 
-struct sw_err quota_evict(struct emb *m, struct row *r, const char *reason, const char *message, sw_manager_fn *done, void *owner)
+struct sw_err quota_evict(struct emb *m, struct row *r, const char *reason, const char *message, sw_manager_fn *done,
+			  void *owner)
 {
 	json_t *w;
 	uint64_t rv;
@@ -146,7 +152,8 @@ struct sw_err quota_evict(struct emb *m, struct row *r, const char *reason, cons
 
 	if (sw_failed(e))
 		return e;
-	if (!sw_json_condition_true(w, "QuotaReserved") || sw_json_condition_true(w, "Evicted") || sw_json_condition_true(w, "Finished")) {
+	if (!sw_json_condition_true(w, "QuotaReserved") || sw_json_condition_true(w, "Evicted") ||
+	    sw_json_condition_true(w, "Finished")) {
 		emb_later(m, done, owner, SW_OK); /* so be it already */
 		json_object_put(w);
 		return SW_OK;
@@ -174,7 +181,8 @@ static void keep_base(json_t *w, json_t *job)
 		if (sw_json_key(status, counters[i]))
 			json_object_object_add(base, counters[i], json_object_get(sw_json_key(status, counters[i])));
 	if (json_object_object_length(base))
-		sw_json_set_annotation(w, SW_ANN_STATUS_BASE, json_object_to_json_string_ext(base, JSON_C_TO_STRING_PLAIN));
+		sw_json_set_annotation(w, SW_ANN_STATUS_BASE,
+				       json_object_to_json_string_ext(base, JSON_C_TO_STRING_PLAIN));
 	json_object_put(base);
 }
 
@@ -212,7 +220,8 @@ static void hold_job(struct emb *m, const struct row *r, json_t *job, uint64_t r
 		sw_reconciler_add(m->jobs, key);
 }
 
-static struct sw_err release_write(struct emb *m, struct row *r, json_t *w, uint64_t rv, const struct sw_change *c, const struct put *put)
+static struct sw_err release_write(struct emb *m, struct row *r, json_t *w, uint64_t rv, const struct sw_change *c,
+				   const struct put *put)
 {
 	uint64_t job_rv = 0;
 	json_t *job = quota_job_of(m, r, &job_rv);

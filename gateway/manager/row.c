@@ -2,8 +2,9 @@
 /*
  * row.c - one compact row per Workload that is not over
  *
- * A row holds what decisions need in about 130 bytes; struct sw_workload is spread out of it on demand, into an arena that lasts
- * for the turn of the loop. A finished Workload keeps its row until dispatch has swept its copies (its finalizer is gone).
+ * A row holds what decisions need in about 130 bytes; struct sw_workload is spread out of it on demand, into an arena
+ * that lasts for the turn of the loop. A finished Workload keeps its row until dispatch has swept its copies (its
+ * finalizer is gone).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,8 +44,8 @@ static bool uid_pack(const char *text, unsigned char out[16])
 
 static const char *uid_text(const unsigned char u[16], char buf[37])
 {
-	snprintf(buf, 37, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", u[0], u[1], u[2], u[3], u[4], u[5],
-	         u[6], u[7], u[8], u[9], u[10], u[11], u[12], u[13], u[14], u[15]);
+	snprintf(buf, 37, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", u[0], u[1], u[2],
+		 u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11], u[12], u[13], u[14], u[15]);
 	return buf;
 }
 
@@ -103,7 +104,8 @@ static uint16_t attempt_read(json_t *w)
 
 static bool evicted_here(json_t *w)
 {
-	static const char *const reasons[] = { EVICT_INACTIVE, EVICT_SUSPENDED, EVICT_CQ_STOPPED, EVICT_LQ_STOPPED, EVICT_CHANGED };
+	static const char *const reasons[] = {EVICT_INACTIVE, EVICT_SUSPENDED, EVICT_CQ_STOPPED, EVICT_LQ_STOPPED,
+					      EVICT_CHANGED};
 	const char *why = sw_json_str(sw_json_condition(w, "Evicted"), "reason");
 
 	for (size_t i = 0; why && i < sizeof(reasons) / sizeof(*reasons); i++)
@@ -155,12 +157,13 @@ static struct row *row_alloc(const char *key, const struct owner *o)
 
 struct row *row_new(struct emb *m, const char *key, uint64_t rv, json_t *w)
 {
-	const char *created = sw_json_str(w, "metadata.creationTimestamp"), *generation = sw_json_annotation(w, SW_ANN_JOB_GENERATION);
+	const char *created = sw_json_str(w, "metadata.creationTimestamp"),
+		   *generation = sw_json_annotation(w, SW_ANN_JOB_GENERATION);
 	unsigned char uid[16], job_uid[16];
 	struct owner o;
 
-	if (!owner_read(w, &o) || strlen(key) + strlen(o.name) > 0xf000 || !uid_pack(sw_json_str(w, "metadata.uid"), uid) ||
-	    !uid_pack(o.uid, job_uid))
+	if (!owner_read(w, &o) || strlen(key) + strlen(o.name) > 0xf000 ||
+	    !uid_pack(sw_json_str(w, "metadata.uid"), uid) || !uid_pack(o.uid, job_uid))
 		return NULL;
 	struct row *r = row_alloc(key, &o);
 	const char *said = sw_json_str(check_read(w, r), "message");
@@ -208,7 +211,8 @@ void row_job_name(const struct row *r, char buf[254])
 
 void row_job_key(const struct row *r, char buf[KEY_MAX])
 {
-	snprintf(buf, KEY_MAX, "%s %.*s/%.*s", row_kind(r)->resource, (int)strcspn(r->text, "/"), r->text, r->job_len, r->text + r->job_at);
+	snprintf(buf, KEY_MAX, "%s %.*s/%.*s", row_kind(r)->resource, (int)strcspn(r->text, "/"), r->text, r->job_len,
+		 r->text + r->job_at);
 }
 
 bool row_is_of(const struct row *r, const char *job_uid)
@@ -285,14 +289,28 @@ static const struct sw_workload *row_show(struct emb *m, const struct row *r)
 	unsigned f = r->flags;
 
 	*w = (struct sw_workload){
-		.key = r->text, .ns = arena_str(m, r->text, strcspn(r->text, "/")), .uid = uid_text(r->uid, arena_take(m, 37)),
-		.rv = r->rv, .kind = row_kind(r), .job_name = arena_str(m, r->text + r->job_at, r->job_len),
-		.job_uid = uid_text(r->job_uid, arena_take(m, 37)), .queue = r->queue ? r->queue : "",
-		.cluster_queue = r->cluster_queue ? r->cluster_queue : "", .cluster = r->cluster,
-		.message = r->message ? arena_str(m, r->message, strlen(r->message)) : "", .created_ms = r->created_ms,
-		.priority = r->priority, .attempt = r->attempt, .nominated = f & ROW_NOMINATED, .check = (enum sw_check)r->check,
-		.active = (f & ROW_ACTIVE) && !row_stopped(m, r), .reserved = f & ROW_RESERVED, .evicted = f & ROW_EVICTED,
-		.finished = f & ROW_FINISHED, .deleting = f & (ROW_DELETING | ROW_JOB_GONE), .suspended_by_user = f & ROW_USER_STOP,
+		.key = r->text,
+		.ns = arena_str(m, r->text, strcspn(r->text, "/")),
+		.uid = uid_text(r->uid, arena_take(m, 37)),
+		.rv = r->rv,
+		.kind = row_kind(r),
+		.job_name = arena_str(m, r->text + r->job_at, r->job_len),
+		.job_uid = uid_text(r->job_uid, arena_take(m, 37)),
+		.queue = r->queue ? r->queue : "",
+		.cluster_queue = r->cluster_queue ? r->cluster_queue : "",
+		.cluster = r->cluster,
+		.message = r->message ? arena_str(m, r->message, strlen(r->message)) : "",
+		.created_ms = r->created_ms,
+		.priority = r->priority,
+		.attempt = r->attempt,
+		.nominated = f & ROW_NOMINATED,
+		.check = (enum sw_check)r->check,
+		.active = (f & ROW_ACTIVE) && !row_stopped(m, r),
+		.reserved = f & ROW_RESERVED,
+		.evicted = f & ROW_EVICTED,
+		.finished = f & ROW_FINISHED,
+		.deleting = f & (ROW_DELETING | ROW_JOB_GONE),
+		.suspended_by_user = f & ROW_USER_STOP,
 	};
 	w->key = arena_str(m, r->text, strlen(r->text)); /* the row may go within the turn */
 	return w;
@@ -384,8 +402,8 @@ void row_requeue(struct emb *m, struct row *r)
 /* Does a waiting item look different now? */
 static bool waits_otherwise(const struct row *old, const struct row *now)
 {
-	return old && (old->queue != now->queue || old->priority != now->priority || old->job_generation != now->job_generation ||
-	               old->attempt != now->attempt);
+	return old->queue != now->queue || old->priority != now->priority ||
+	       old->job_generation != now->job_generation || old->attempt != now->attempt;
 }
 
 static void row_swap(struct emb *m, const char *key, struct row *old, struct row *now)
@@ -401,33 +419,40 @@ static void row_swap(struct emb *m, const char *key, struct row *old, struct row
 	}
 }
 
+/* The job has something to do when its Workload won, was evicted, came back or is gone. */
+static void tell_job(struct emb *m, const struct row *old, const struct row *now)
+{
+	char job[KEY_MAX];
+	bool won = old && now && row_admitted(old) != row_admitted(now);
+	bool moved = old && now && ((old->flags ^ now->flags) & ROW_RESERVED);
+	bool gone = old && !now, admitted = !old && now && row_admitted(now);
+
+	if (!won && !moved && !gone && !admitted)
+		return;
+	row_job_key(now ? now : old, job);
+	sw_reconciler_add(m->jobs, job);
+}
+
+/* A row for what is not over: a finished Workload without copies is only an object. */
+static struct row *row_read(struct emb *m, const char *key, uint64_t rv, json_t *w)
+{
+	struct row *r = w ? row_new(m, key, rv, w) : NULL;
+
+	if (!r || !(r->flags & ROW_FINISHED) || (r->flags & ROW_FINALIZER))
+		return r;
+	row_free(r);
+	return NULL;
+}
+
 void row_apply(struct emb *m, const char *key, uint64_t rv, json_t *w)
 {
-	struct row *old = row_find(m, key), *now = w ? row_new(m, key, rv, w) : NULL;
-	bool waits = false;
+	struct row *old = row_find(m, key), *now = row_read(m, key, rv, w);
+	bool waits = old && now && sw_queue_place(m->queue, key) == SW_QUEUE_WAITS && waits_otherwise(old, now);
 
-	if (now && (now->flags & ROW_FINISHED) && !(now->flags & ROW_FINALIZER)) { /* over, and swept: only the object remains */
-		row_free(now);
-		now = NULL;
-	}
 	if (!old && !now && sw_queue_place(m->queue, key) == SW_QUEUE_ABSENT)
 		return;
-	if (now && (!old || row_admitted(old) != row_admitted(now) || ((old->flags ^ now->flags) & ROW_RESERVED))) {
-		char job[KEY_MAX];
-
-		row_job_key(now, job);
-		if (old || row_admitted(now))
-			sw_reconciler_add(m->jobs, job); /* it is started, held, or may be rewritten */
-	}
-	if (old && !now) {
-		char job[KEY_MAX];
-
-		row_job_key(old, job);
-		sw_reconciler_add(m->jobs, job); /* if it is still there it needs another Workload */
-	}
+	tell_job(m, old, now);
 	row_swap(m, key, old, now);
-	if (now)
-		waits = sw_queue_place(m->queue, key) == SW_QUEUE_WAITS && waits_otherwise(old, now);
 	if (!emb_in_flight(m, key, rv))
 		queue_follow(m, key, now, w, waits);
 	row_free(old);

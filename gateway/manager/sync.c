@@ -2,8 +2,9 @@
 /*
  * sync.c - first lists in slices, then watches; one resource after the other
  *
- * Order matters once: definitions before Workloads (so that what holds quota is counted), Workloads before jobs (so that a job finds its
- * row). After that everything is level-triggered. A watch that starts too late for the store's ring lists again.
+ * Order matters once: definitions before Workloads (so that what holds quota is counted), Workloads before jobs (so
+ * that a job finds its row). After that everything is level-triggered. A watch that starts too late for the store's
+ * ring lists again.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,13 +51,15 @@ static bool is_read(const struct source *s, bool deleted)
 	return deleted ? pods || s->kind : !pods;
 }
 
-static void apply_bytes(struct source *s, const char *ns, const char *name, uint64_t rv, const char *bytes, size_t len, bool deleted)
+static void apply_bytes(struct source *s, const char *ns, const char *name, uint64_t rv, const char *bytes, size_t len,
+			bool deleted)
 {
 	json_t *o = NULL;
 	struct sw_err e = is_read(s, deleted) ? sw_json_parse(bytes, len, &o) : SW_OK;
 
 	if (sw_failed(e))
-		sw_log(ERROR, "manager", "stored object is not readable", "object=%s/%s/%s error=\"%s\"", s->resource, ns, name, e.text);
+		sw_log(ERROR, "manager", "stored object is not readable", "object=%s/%s/%s error=\"%s\"", s->resource,
+		       ns, name, e.text);
 	else
 		apply(s, ns, name, rv, o, deleted);
 	json_object_put(o);
@@ -68,7 +71,8 @@ static void on_event(void *owner, const struct sw_event *ev)
 	bool deleted = ev->type == SW_DELETED;
 
 	if (!s->m->closing)
-		apply_bytes(s, ev->key.ns, ev->key.name, ev->rv, ev->object ? ev->object->at : "", ev->object ? ev->object->len : 0, deleted);
+		apply_bytes(s, ev->key.ns, ev->key.name, ev->rv, ev->object ? ev->object->at : "",
+			    ev->object ? ev->object->len : 0, deleted);
 }
 
 /* ---- one resource after the other ----------------------------------------------------------------- */
@@ -141,7 +145,8 @@ static void on_page(void *owner, struct sw_err e, const struct sw_page *page)
 	struct source *s = owner;
 
 	if (sw_failed(e)) {
-		sw_log(ERROR, "manager", "cannot read the store; trying again", "resource=%s error=\"%s\"", s->resource, e.text);
+		sw_log(ERROR, "manager", "cannot read the store; trying again", "resource=%s error=\"%s\"", s->resource,
+		       e.text);
 		sw_store_list_free(s->list);
 		s->list = NULL;
 		sw_timer_in(s->m->sync_timer, 1000);

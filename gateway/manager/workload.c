@@ -190,7 +190,8 @@ static json_t *assignment(json_t *set, const struct sw_queue_pick *pick, const s
 		if (!pick->flavor[i] || !milli)
 			continue;
 		json_object_object_add(flavors, amounts->at[i].resource, json_object_new_string(pick->flavor[i]));
-		json_object_object_add(usage, amounts->at[i].resource, json_object_new_string(sw_quantity_text(milli * count, text)));
+		json_object_object_add(usage, amounts->at[i].resource,
+				       json_object_new_string(sw_quantity_text(milli * count, text)));
 	}
 	sw_json_set_str(a, "name", sw_json_str(set, "name"));
 	json_object_object_add(a, "flavors", flavors);
@@ -201,7 +202,8 @@ static json_t *assignment(json_t *set, const struct sw_queue_pick *pick, const s
 
 void workload_reserve(json_t *w, const struct sw_queue_pick *pick, const struct sw_amounts *amounts, const char *now)
 {
-	json_t *sets = sw_json_at(w, "spec.podSets"), *list = json_object_new_array(), *evicted = sw_json_condition(w, "Evicted");
+	json_t *sets = sw_json_at(w, "spec.podSets"), *list = json_object_new_array(),
+	       *evicted = sw_json_condition(w, "Evicted");
 	char text[300];
 
 	for (size_t i = 0; i < sw_json_len(sets); i++)
@@ -225,7 +227,8 @@ void workload_flavors(json_t *w, const struct sw_amounts *amounts, const char *f
 	for (size_t i = 0; i < amounts->n; i++) {
 		flavors[i] = NULL;
 		for (size_t s = 0; !flavors[i] && s < sw_json_len(list); s++)
-			flavors[i] = json_object_get_string(sw_json_key(sw_json_key(sw_json_idx(list, s), "flavors"), amounts->at[i].resource));
+			flavors[i] = json_object_get_string(
+				sw_json_key(sw_json_key(sw_json_idx(list, s), "flavors"), amounts->at[i].resource));
 	}
 }
 
@@ -271,8 +274,8 @@ void workload_release(json_t *w, int64_t requeue_at_ms, const char *now)
 	sw_json_del(w, "status.clusterName");
 	sw_json_del(w, "status.nominatedClusterNames");
 	if (state && strcmp(state, sw_check_name(SW_CHECK_REJECTED)) != 0) {
-		snprintf(text, sizeof(text), "Reset to Pending after eviction. Previously: %s%s%.400s", state, said && *said ? ": " : "",
-		         said ? said : "");
+		snprintf(text, sizeof(text), "Reset to Pending after eviction. Previously: %s%s%.400s", state,
+			 said && *said ? ": " : "", said ? said : "");
 		workload_check(w, SW_CHECK_PENDING, text, now);
 	}
 	sw_json_del(w, "status.requeueState.requeueAt");

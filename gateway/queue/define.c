@@ -17,19 +17,23 @@
 struct field { const char *path, *off[3]; };
 
 static const struct field cq_fields[] = {
-	{ "resourceGroups", { "*" } }, { "queueingStrategy", { "*" } }, { "namespaceSelector", { "*" } }, { "stopPolicy", { "*" } },
-	{ "admissionChecksStrategy", { "*" } }, { "cohortName", { "" } }, { "fairSharing", { NULL } }, { "admissionScope", { NULL } },
-	{ "concurrentAdmissionPolicy", { NULL } },
-	{ "preemption", { "*" } }, { "flavorFungibility", { "*" } },
+	{"resourceGroups", {"*"}}, {"queueingStrategy", {"*"}},        {"namespaceSelector", {"*"}},
+	{"stopPolicy", {"*"}},     {"admissionChecksStrategy", {"*"}}, {"cohortName", {""}},
+	{"fairSharing", {NULL}},   {"admissionScope", {NULL}},         {"concurrentAdmissionPolicy", {NULL}},
+	{"preemption", {"*"}},     {"flavorFungibility", {"*"}},
 };
 static const struct field preemption_fields[] = {
-	{ "reclaimWithinCohort", { "Never" } }, { "withinClusterQueue", { "Never" } }, { "borrowWithinCohort", { "*" } },
+	{"reclaimWithinCohort", {"Never"}},
+	{"withinClusterQueue", {"Never"}},
+	{"borrowWithinCohort", {"*"}},
 };
 static const struct field borrow_fields[] = { { "policy", { "Never" } }, { "maxPriorityThreshold", { NULL } } };
 static const struct field fungibility_fields[] = {
-	{ "whenCanBorrow", { "MayStopSearch", "Borrow" } }, { "whenCanPreempt", { "TryNextFlavor" } }, { "preference", { "BorrowingOverPreemption" } },
+	{"whenCanBorrow", {"MayStopSearch", "Borrow"}},
+	{"whenCanPreempt", {"TryNextFlavor"}},
+	{"preference", {"BorrowingOverPreemption"}},
 };
-static const struct field lq_fields[] = { { "clusterQueue", { "*" } }, { "stopPolicy", { "*" } }, { "fairSharing", { NULL } } };
+static const struct field lq_fields[] = {{"clusterQueue", {"*"}}, {"stopPolicy", {"*"}}, {"fairSharing", {NULL}}};
 static const struct field flavor_fields[] = {
 	{ "nodeLabels", { NULL } }, { "nodeTaints", { NULL } }, { "tolerations", { NULL } }, { "topologyName", { "" } },
 };
@@ -68,11 +72,14 @@ static struct sw_err check_fields(json_t *o, const char *path, const struct fiel
 		if (i == n) {
 			const char *near = sw_nearest(key, names, n);
 
-			return sw_err(SW_E_INVALID, "%s.%.60s: no such field%s%s", path, key, near ? ", did you mean " : "", near ? near : "");
+			return sw_err(SW_E_INVALID, "%s.%.60s: no such field%s%s", path, key,
+				      near ? ", did you mean " : "", near ? near : "");
 		}
 		if (!is_off(&fields[i], v))
-			return sw_err(SW_E_INVALID, "%s.%s: found %.60s, which this queue does not honour (one level of nominal quota, placement by policy); leave it out",
-			              path, key, json_object_to_json_string_ext(v, JSON_C_TO_STRING_PLAIN));
+			return sw_err(SW_E_INVALID,
+				      "%s.%s: found %.60s, which this queue does not honour (one level of nominal "
+				      "quota, placement by policy); leave it out",
+				      path, key, json_object_to_json_string_ext(v, JSON_C_TO_STRING_PLAIN));
 	}
 	return SW_OK;
 }
@@ -90,7 +97,8 @@ static struct sw_err stop_read(json_t *object, enum sw_queue_stop *out)
 			*out = (enum sw_queue_stop)i;
 			return SW_OK;
 		}
-	return s ? sw_err(SW_E_INVALID, "spec.stopPolicy: found \"%.40s\", expected None, Hold or HoldAndDrain", s) : SW_OK;
+	return s ? sw_err(SW_E_INVALID, "spec.stopPolicy: found \"%.40s\", expected None, Hold or HoldAndDrain", s)
+		 : SW_OK;
 }
 
 /* ---- ClusterQueue ------------------------------------------------------------------------ */
@@ -122,7 +130,8 @@ void definition_count(struct cqueue *cq, const struct item *it, int sign)
 
 static struct sw_err quota_read(json_t *r, const char *path, const char *resource, int64_t *nominal)
 {
-	static const struct field fields[] = { { "name", { "*" } }, { "nominalQuota", { "*" } }, { "borrowingLimit", { NULL } }, { "lendingLimit", { NULL } } };
+	static const struct field fields[] = {
+		{"name", {"*"}}, {"nominalQuota", {"*"}}, {"borrowingLimit", {NULL}}, {"lendingLimit", {NULL}}};
 	const char *name = sw_json_str(r, "name");
 	json_t *v = sw_json_key(r, "nominalQuota");
 	struct sw_err e = CHECK(r, path, fields);
@@ -130,7 +139,8 @@ static struct sw_err quota_read(json_t *r, const char *path, const char *resourc
 	if (sw_failed(e))
 		return e;
 	if (!name || strcmp(name, resource) != 0)
-		return sw_err(SW_E_INVALID, "%s.name: found \"%.60s\", expected \"%.60s\", as in coveredResources", path, name ? name : "", resource);
+		return sw_err(SW_E_INVALID, "%s.name: found \"%.60s\", expected \"%.60s\", as in coveredResources",
+			      path, name ? name : "", resource);
 	if (!v)
 		return sw_err(SW_E_INVALID, "%s.nominalQuota: expected a quantity", path);
 	e = sw_quantity_milli(json_object_get_string(v), nominal);
@@ -152,13 +162,15 @@ static struct sw_err flavor_read(struct sw_queue *q, json_t *f, const char *path
 			return sw_err(SW_E_INVALID, "%s.name: found \"%.60s\" twice", path, name);
 	g->flavors[index] = queue_intern(q, name);
 	if (sw_json_len(list) != g->n_resources)
-		return sw_err(SW_E_INVALID, "%s.resources: found %zu, expected all %zu of coveredResources in their order", path,
-		              sw_json_len(list), g->n_resources);
+		return sw_err(SW_E_INVALID,
+			      "%s.resources: found %zu, expected all %zu of coveredResources in their order", path,
+			      sw_json_len(list), g->n_resources);
 	for (size_t r = 0; !sw_failed(e) && r < g->n_resources; r++) {
 		char at[160];
 
 		snprintf(at, sizeof(at), "%s.resources[%zu]", path, r);
-		e = quota_read(sw_json_idx(list, r), at, g->resources[r], &g->quota[index * g->n_resources + r].nominal);
+		e = quota_read(sw_json_idx(list, r), at, g->resources[r],
+			       &g->quota[index * g->n_resources + r].nominal);
 	}
 	return e;
 }
@@ -172,7 +184,8 @@ static bool covered_before(const struct definition *d, size_t groups, const char
 	return false;
 }
 
-static struct sw_err covered_read(struct sw_queue *q, struct definition *d, size_t index, json_t *covered, const char *path)
+static struct sw_err covered_read(struct sw_queue *q, struct definition *d, size_t index, json_t *covered,
+				  const char *path)
 {
 	struct fgroup *g = &d->groups[index];
 
@@ -181,7 +194,8 @@ static struct sw_err covered_read(struct sw_queue *q, struct definition *d, size
 		const char *name = json_object_is_type(v, json_type_string) ? json_object_get_string(v) : "";
 
 		if (!*name)
-			return sw_err(SW_E_INVALID, "%s.coveredResources[%zu]: expected the name of a resource", path, r);
+			return sw_err(SW_E_INVALID, "%s.coveredResources[%zu]: expected the name of a resource", path,
+				      r);
 		name = queue_intern(q, name);
 		bool twice = covered_before(d, index, name);
 
@@ -233,8 +247,10 @@ static struct sw_err check_flavors(const struct definition *d)
 			for (size_t h = 0; h < g; h++)
 				for (size_t i = 0; i < d->groups[h].n_flavors; i++)
 					if (d->groups[g].flavors[f] == d->groups[h].flavors[i])
-						return sw_err(SW_E_INVALID, "spec.resourceGroups[%zu].flavors[%zu].name: \"%.60s\" belongs to group %zu already",
-						              g, f, d->groups[g].flavors[f], h);
+						return sw_err(SW_E_INVALID,
+							      "spec.resourceGroups[%zu].flavors[%zu].name: \"%.60s\" "
+							      "belongs to group %zu already",
+							      g, f, d->groups[g].flavors[f], h);
 	return SW_OK;
 }
 
@@ -254,7 +270,8 @@ static void ns_list(struct sw_queue *q, struct definition *d, json_t *values)
 /* One expression on the namespace's own name, or one matchLabels of it. Other labels are not known here. */
 static struct sw_err namespaces_read(struct sw_queue *q, json_t *sel, struct definition *d)
 {
-	json_t *labels = sw_json_key(sel, "matchLabels"), *rules = sw_json_key(sel, "matchExpressions"), *rule = sw_json_idx(rules, 0);
+	json_t *labels = sw_json_key(sel, "matchLabels"), *rules = sw_json_key(sel, "matchExpressions"),
+	       *rule = sw_json_idx(rules, 0);
 	const char *key = sw_json_str(rule, "key"), *op = sw_json_str(rule, "operator");
 	const char *name = json_object_get_string(sw_json_key(labels, NS_LABEL));
 
@@ -279,7 +296,8 @@ static struct sw_err namespaces_read(struct sw_queue *q, json_t *sel, struct def
 		ns_list(q, d, sw_json_key(rule, "values"));
 		return SW_OK;
 	}
-	return sw_err(SW_E_INVALID, "spec.namespaceSelector: this queue selects by " NS_LABEL " only: {}, one matchLabels, or one matchExpressions with In or NotIn");
+	return sw_err(SW_E_INVALID, "spec.namespaceSelector: this queue selects by " NS_LABEL
+				    " only: {}, one matchLabels, or one matchExpressions with In or NotIn");
 }
 
 static struct sw_err checks_read(json_t *object)
@@ -290,10 +308,15 @@ static struct sw_err checks_read(json_t *object)
 		const char *name = sw_json_str(sw_json_idx(list, i), "name");
 
 		if (!name || strcmp(name, "spillway") != 0)
-			return sw_err(SW_E_INVALID, "spec.admissionChecksStrategy.admissionChecks[%zu].name: found \"%.60s\", only \"spillway\" is served here",
-			              i, name ? name : "");
+			return sw_err(SW_E_INVALID,
+				      "spec.admissionChecksStrategy.admissionChecks[%zu].name: found \"%.60s\", only "
+				      "\"spillway\" is served here",
+				      i, name ? name : "");
 		if (!is_empty(sw_json_key(sw_json_idx(list, i), "onFlavors")))
-			return sw_err(SW_E_INVALID, "spec.admissionChecksStrategy.admissionChecks[%zu].onFlavors: the check holds for all flavors; leave it out", i);
+			return sw_err(SW_E_INVALID,
+				      "spec.admissionChecksStrategy.admissionChecks[%zu].onFlavors: the check holds "
+				      "for all flavors; leave it out",
+				      i);
 	}
 	return SW_OK;
 }
@@ -306,7 +329,8 @@ static struct sw_err cq_fields_check(json_t *object)
 	if (!sw_failed(e))
 		e = CHECK(sw_json_key(spec, "preemption"), "spec.preemption", preemption_fields);
 	if (!sw_failed(e))
-		e = CHECK(sw_json_at(spec, "preemption.borrowWithinCohort"), "spec.preemption.borrowWithinCohort", borrow_fields);
+		e = CHECK(sw_json_at(spec, "preemption.borrowWithinCohort"), "spec.preemption.borrowWithinCohort",
+			  borrow_fields);
 	if (!sw_failed(e))
 		e = CHECK(sw_json_key(spec, "flavorFungibility"), "spec.flavorFungibility", fungibility_fields);
 	return sw_failed(e) ? e : checks_read(object);
@@ -323,7 +347,8 @@ static struct sw_err definition_read(struct sw_queue *q, json_t *object, struct 
 	if (!sw_failed(e))
 		e = namespaces_read(q, sw_json_at(object, "spec.namespaceSelector"), d);
 	if (!sw_failed(e) && order && strcmp(order, "StrictFIFO") != 0 && strcmp(order, "BestEffortFIFO") != 0)
-		e = sw_err(SW_E_INVALID, "spec.queueingStrategy: found \"%.40s\", expected StrictFIFO or BestEffortFIFO", order);
+		e = sw_err(SW_E_INVALID,
+			   "spec.queueingStrategy: found \"%.40s\", expected StrictFIFO or BestEffortFIFO", order);
 	if (!sw_failed(e) && sw_json_len(groups) > 16)
 		e = sw_err(SW_E_INVALID, "spec.resourceGroups: found %zu, expected at most 16", sw_json_len(groups));
 	if (sw_failed(e))

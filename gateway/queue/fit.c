@@ -2,8 +2,9 @@
 /*
  * fit.c - does it fit, and if not, why
  *
- * One flavor of each resource group serves all of a workload's amounts in that group, the first in the ClusterQueue's order that
- * has room: Kueue's rule per pod set, applied to the workload as a whole. "pods" counts only where a ClusterQueue covers it.
+ * One flavor of each resource group serves all of a workload's amounts in that group, the first in the ClusterQueue's
+ * order that has room: Kueue's rule per pod set, applied to the workload as a whole. "pods" counts only where a
+ * ClusterQueue covers it.
  */
 #include <stdio.h>
 #include <string.h>
@@ -84,7 +85,8 @@ struct quota *definition_quota(const struct definition *d, const char *flavor, c
 }
 
 /* What of the shape does not fit flavor f of group g: the first amount, or NULL if all fit. */
-static const struct sw_queue_amount *short_of(const struct fgroup *g, size_t f, const struct shape *s, const struct quota **found)
+static const struct sw_queue_amount *short_of(const struct fgroup *g, size_t f, const struct shape *s,
+					      const struct quota **found)
 {
 	for (size_t i = 0; i < s->n; i++)
 		for (size_t r = 0; r < g->n_resources; r++) {
@@ -98,8 +100,8 @@ static const struct sw_queue_amount *short_of(const struct fgroup *g, size_t f, 
 	return NULL;
 }
 
-static void say_short(const struct cqueue *cq, const char *flavor, const struct sw_queue_amount *a, const struct quota *have, char *why,
-                      size_t size)
+static void say_short(const struct cqueue *cq, const char *flavor, const struct sw_queue_amount *a,
+		      const struct quota *have, char *why, size_t size)
 {
 	char want[32], used[32], all[32];
 
@@ -109,14 +111,16 @@ static void say_short(const struct cqueue *cq, const char *flavor, const struct 
 	sw_quantity_text(have->used, used);
 	sw_quantity_text(have->nominal, all);
 	if (a->milli > have->nominal)
-		snprintf(why, size, "ClusterQueue %.80s: asks for %s %.60s, flavor %.60s has %s in all: it can never run here", cq->name,
-		         want, a->resource, flavor, all);
+		snprintf(why, size,
+			 "ClusterQueue %.80s: asks for %s %.60s, flavor %.60s has %s in all: it can never run here",
+			 cq->name, want, a->resource, flavor, all);
 	else
-		snprintf(why, size, "ClusterQueue %.80s: asks for %s %.60s, %s of %s are in use in flavor %.60s", cq->name, want,
-		         a->resource, used, all, flavor);
+		snprintf(why, size, "ClusterQueue %.80s: asks for %s %.60s, %s of %s are in use in flavor %.60s",
+			 cq->name, want, a->resource, used, all, flavor);
 }
 
-/* The first flavor of g with room; g->n_flavors if none. Says why the last one tried, or the one that could fit some day, has none. */
+/* The first flavor of g with room; g->n_flavors if none. Says why the last one tried, or the one that could fit some
+ * day, has none. */
 static size_t group_fit(const struct cqueue *cq, const struct fgroup *g, const struct shape *s, char *why, size_t size)
 {
 	bool can_ever = false;
@@ -135,8 +139,8 @@ static size_t group_fit(const struct cqueue *cq, const struct fgroup *g, const s
 	return g->n_flavors;
 }
 
-bool queue_fit(const struct sw_queue *q, const struct cqueue *cq, const struct shape *s, const char *flavor[AMOUNTS_MAX], char *why,
-               size_t size)
+bool queue_fit(const struct sw_queue *q, const struct cqueue *cq, const struct shape *s,
+	       const char *flavor[AMOUNTS_MAX], char *why, size_t size)
 {
 	for (size_t i = 0; i < s->n; i++) {
 		size_t r, f = 0;

@@ -17,7 +17,8 @@ struct shape *shape_get(struct sw_queue *q, const struct sw_queue_amount *amount
 	SW_REQUIRE(n <= AMOUNTS_MAX);
 	memset(own, 0, sizeof(own));
 	for (size_t i = 0; i < n; i++)
-		own[i] = (struct sw_queue_amount){ .resource = queue_intern(q, amounts[i].resource), .milli = amounts[i].milli };
+		own[i] = (struct sw_queue_amount){.resource = queue_intern(q, amounts[i].resource),
+						  .milli = amounts[i].milli};
 	HASH_FIND(hh, q->shapes, own, n * sizeof(*own), s);
 	if (!s) {
 		s = sw_calloc(1, sizeof(*s) + n * sizeof(*own));

@@ -189,7 +189,8 @@ void sw_queue_put(struct sw_queue *q, const struct sw_queue_item *item)
 	item_place(q, item_new(q, item));
 }
 
-void sw_queue_put_admitted(struct sw_queue *q, const struct sw_queue_item *item, const char *cluster_queue, const char *const *flavors)
+void sw_queue_put_admitted(struct sw_queue *q, const struct sw_queue_item *item, const char *cluster_queue,
+			   const char *const *flavors)
 {
 	item_admit(q, item_new(q, item), queue_cq(q, cluster_queue), flavors);
 }
@@ -210,7 +211,8 @@ static void wake_due(struct sw_queue *q, int64_t now_ms)
 	}
 }
 
-/* The best item of cq that fits, admitted. Piles that do not fit are parked on the way, so each is looked at once per flush. */
+/* The best item of cq that fits, admitted. Piles that do not fit are parked on the way, so each is looked at once per
+ * flush. */
 static struct item *cq_next(struct sw_queue *q, struct cqueue *cq, const char *flavor[AMOUNTS_MAX])
 {
 	const char *reason;

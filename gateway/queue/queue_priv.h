@@ -2,10 +2,10 @@
 /*
  * queue_priv.h - how the queue keeps 50,000 waiting items and never scans them
  *
- * Items of one ClusterQueue that ask for the same amounts (a shape) either all fit or none does, so they wait in one pile, a
- * heap by priority and age. A ClusterQueue has a heap of its piles by their best item. A pile whose best item does not fit is
- * parked (BestEffortFIFO) until quota returns or a definition changes: then every pile gets one more look, not every item.
- * StrictFIFO parks nothing: its best item blocks the ClusterQueue until then.
+ * Items of one ClusterQueue that ask for the same amounts (a shape) either all fit or none does, so they wait in one
+ * pile, a heap by priority and age. A ClusterQueue has a heap of its piles by their best item. A pile whose best item
+ * does not fit is parked (BestEffortFIFO) until quota returns or a definition changes: then every pile gets one more
+ * look, not every item. StrictFIFO parks nothing: its best item blocks the ClusterQueue until then.
  *
  *   item -> lqueue -> cqueue -> pile (of a shape) -> heap of items
  *
@@ -42,7 +42,10 @@ struct item {
 	char key[];
 };
 
-struct hold { struct cqueue *cq; const char *flavor[]; }; /* what an admitted item uses: one flavor per amount, interned or NULL */
+struct hold {
+	struct cqueue *cq;
+	const char *flavor[];
+}; /* what an admitted item uses: one flavor per amount, interned or NULL */
 
 struct heap { void **at; uint32_t n, cap; };
 typedef bool heap_less_fn(const void *a, const void *b);
@@ -139,14 +142,16 @@ void queue_replace(struct sw_queue *q, const struct lqueue *lq, const char *cq_n
 
 /* define.c */
 void definition_free(struct definition *d);
-struct quota *definition_quota(const struct definition *d, const char *flavor, const char *resource); /* interned; or NULL */
+struct quota *definition_quota(const struct definition *d, const char *flavor,
+			       const char *resource);                      /* interned; or NULL */
 void definition_count(struct cqueue *cq, const struct item *it, int sign); /* its use of quota */
 
 /* fit.c */
 bool queue_runs(const struct sw_queue *q, const struct cqueue *cq, const char **reason, char *why, size_t size);
 bool queue_ns_allowed(const struct definition *d, const char *ns, size_t len);
-/* Chooses a flavor per amount; false: why it does not fit, in why (may be NULL). never: it would not fit an empty queue. */
-bool queue_fit(const struct sw_queue *q, const struct cqueue *cq, const struct shape *s, const char *flavor[AMOUNTS_MAX], char *why,
-               size_t size);
+/* Chooses a flavor per amount; false: why it does not fit, in why (may be NULL). never: it would not fit an empty
+ * queue. */
+bool queue_fit(const struct sw_queue *q, const struct cqueue *cq, const struct shape *s,
+	       const char *flavor[AMOUNTS_MAX], char *why, size_t size);
 
 #endif

@@ -27,14 +27,17 @@ static void why_orphan(struct sw_queue *q, const struct item *it)
 	if (!lq->cq_name)
 		snprintf(q->why, sizeof(q->why), "LocalQueue %.200s does not exist", lq->key);
 	else if (!cq)
-		snprintf(q->why, sizeof(q->why), "ClusterQueue %.100s of LocalQueue %.150s does not exist", lq->cq_name, lq->key);
+		snprintf(q->why, sizeof(q->why), "ClusterQueue %.100s of LocalQueue %.150s does not exist", lq->cq_name,
+			 lq->key);
 	else if (lq->stop != SW_QUEUE_RUNS)
 		snprintf(q->why, sizeof(q->why), "LocalQueue %.200s is stopped", lq->key);
 	else if (cq->def->ns_mode == NS_NONE)
-		snprintf(q->why, sizeof(q->why), "ClusterQueue %.100s has no namespaceSelector and so serves no namespace; {} serves all",
-		         cq->name);
+		snprintf(q->why, sizeof(q->why),
+			 "ClusterQueue %.100s has no namespaceSelector and so serves no namespace; {} serves all",
+			 cq->name);
 	else
-		snprintf(q->why, sizeof(q->why), "ClusterQueue %.100s does not serve namespace %.*s", cq->name, (int)lq->ns_len, lq->key);
+		snprintf(q->why, sizeof(q->why), "ClusterQueue %.100s does not serve namespace %.*s", cq->name,
+			 (int)lq->ns_len, lq->key);
 }
 
 static void why_waiting(struct sw_queue *q, const struct item *it)
@@ -49,7 +52,8 @@ static void why_waiting(struct sw_queue *q, const struct item *it)
 	if (!queue_fit(q, cq, it->shape, flavor, q->why, sizeof(q->why)))
 		return;
 	if (cq->blocked && cq->blocked != it)
-		snprintf(q->why, sizeof(q->why), "ClusterQueue %.60s is StrictFIFO: waits behind %.200s", cq->name, cq->blocked->key);
+		snprintf(q->why, sizeof(q->why), "ClusterQueue %.60s is StrictFIFO: waits behind %.200s", cq->name,
+			 cq->blocked->key);
 	else
 		snprintf(q->why, sizeof(q->why), "ClusterQueue %.60s: its turn is next", cq->name);
 }
@@ -99,7 +103,8 @@ struct sw_queue_counts sw_queue_count_local(const struct sw_queue *q, const char
 {
 	struct lqueue *lq = queue_lq_find(q, ns, local_queue);
 
-	return lq ? (struct sw_queue_counts){ .pending = lq->pending, .admitted = lq->n_admitted } : (struct sw_queue_counts){ 0 };
+	return lq ? (struct sw_queue_counts){.pending = lq->pending, .admitted = lq->n_admitted}
+		  : (struct sw_queue_counts){0};
 }
 
 int64_t sw_queue_used(const struct sw_queue *q, const char *cluster_queue, const char *flavor, const char *resource)
@@ -132,7 +137,8 @@ bool sw_queue_active(const struct sw_queue *q, const char *cluster_queue, const 
 	return queue_runs(q, queue_cq_find(q, cluster_queue), reason, why, 160);
 }
 
-bool sw_queue_local_active(const struct sw_queue *q, const char *ns, const char *local_queue, const char **reason, char why[160])
+bool sw_queue_local_active(const struct sw_queue *q, const char *ns, const char *local_queue, const char **reason,
+			   char why[160])
 {
 	struct lqueue *lq = queue_lq_find(q, ns, local_queue);
 	struct cqueue *cq = lq ? queue_lq_cq(q, lq) : NULL;
@@ -175,7 +181,8 @@ static int64_t used_by(const struct cqueue *cq, const char *local, const char *f
 	return sum;
 }
 
-size_t sw_queue_usage(const struct sw_queue *q, const char *cluster_queue, const char *local, struct sw_queue_usage *out, size_t max)
+size_t sw_queue_usage(const struct sw_queue *q, const char *cluster_queue, const char *local,
+		      struct sw_queue_usage *out, size_t max)
 {
 	struct cqueue *cq = queue_cq_find(q, cluster_queue);
 	const struct definition *d = cq ? cq->def : NULL;
@@ -185,7 +192,8 @@ size_t sw_queue_usage(const struct sw_queue *q, const char *cluster_queue, const
 		const struct fgroup *g = &d->groups[i];
 
 		for (size_t j = 0; j < g->n_flavors * g->n_resources; j++, n++) {
-			const char *flavor = g->flavors[j / g->n_resources], *resource = g->resources[j % g->n_resources];
+			const char *flavor = g->flavors[j / g->n_resources],
+				   *resource = g->resources[j % g->n_resources];
 
 			if (n < max)
 				out[n] = (struct sw_queue_usage){ flavor, resource, g->quota[j].nominal,

@@ -16,6 +16,10 @@
 #include "spillway/log.h"
 #include "spillway/text.h"
 
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/lsan_interface.h>
+#endif
+
 #define WL "workloads.kueue.x-k8s.io"
 #define CQS "clusterqueues.kueue.x-k8s.io"
 #define LQS "localqueues.kueue.x-k8s.io"
@@ -123,6 +127,9 @@ static inline void world_close(struct world *w)
 	sw_loop_free(w->loop);
 	snprintf(cmd, sizeof(cmd), "rm -rf %s", w->dir);
 	cr_expect_eq(system(cmd), 0);
+#ifdef __SANITIZE_ADDRESS__
+	cr_expect_eq(__lsan_do_recoverable_leak_check(), 0, "nothing may be left behind");
+#endif
 }
 
 /* ---- calls that are waited for ------------------------------------------------------------ */

@@ -38,6 +38,15 @@ Test(manager_admit, what_could_not_be_honoured_is_refused_with_its_path)
 	world_close(&w);
 }
 
+static bool runs(struct world *w, const char *resource, const char *name)
+{
+	json_t *o = get(w, resource, "default", name);
+	bool on = o && !sw_json_bool(o, "spec.runPolicy.suspend");
+
+	json_object_put(o);
+	return on;
+}
+
 Test(manager_admit, every_kind_gets_a_workload)
 {
 	static const struct { const char *kind, *resource, *specs, *type, *container; size_t n; } rows[] = {
@@ -66,7 +75,8 @@ Test(manager_admit, every_kind_gets_a_workload)
 		UNTIL(&w, is_reserved(&w, name));
 		nominate(&w, name);
 		win(&w, name, "east");
-		UNTIL(&w, (o = get(&w, rows[i].resource, "default", name)) && (!sw_json_bool(o, "spec.runPolicy.suspend") || (json_object_put(o), false)));
+		UNTIL(&w, runs(&w, rows[i].resource, name));
+		o = get(&w, rows[i].resource, "default", name);
 		cr_expect(!sw_json_condition_true(o, "Suspended"), "%s", json_object_to_json_string(o));
 		json_object_put(o);
 		e = finish(&w, name, "{'conditions':[{'type':'Succeeded','status':'True','lastTransitionTime':'2026-01-01T00:01:00Z'}]}", SW_SUCCEEDED);
