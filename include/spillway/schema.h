@@ -18,7 +18,7 @@
  *                                                   sw_object_same()?    nothing to store
  *
  * Objects stay untyped: a field the schema knows keeps the text it came with. For fields that spillway itself
- * refuses because nobody would honour them, see gateway/api/README.md.
+ * refuses because nobody would honour them, see gateway/api/unhonoured.c.
  *
  * Ownership  objects are lent and edited in place. Statuses are given (status.h).
  * Threads    any, on different objects.
