@@ -108,7 +108,7 @@ json_t *sim_pool_error(const struct sim_cloud *cloud, json_t *pool, bool quota, 
 		snprintf(message, sizeof(message), "Allocation failed. We do not have sufficient capacity for the requested VM size %s in zone %s.", machine, zone);
 	sw_json_set_str(error, "code", quota ? cloud->quota_code : cloud->stockout_code);
 	sw_json_set_str(error, "message", message);
-	sw_json_set_str(error, "time", sw_time_text(wall_ms, time));
+	sw_json_set_str(error, "time", sw_time_micro_text(wall_ms, time));
 	return error;
 }
 

@@ -32,6 +32,7 @@ struct fixture {
 	double price;
 	char instance[96];
 	enum sw_pool_fault fault;
+	int64_t fault_ms;
 };
 
 static const char spec[] =
@@ -296,8 +297,10 @@ static void on_list(void *owner, struct sw_err e, const struct sw_provider_state
 	for (size_t i = 0; i < state->n_instances; i++)
 		if (strcmp(state->instances[i].pool, "l4") == 0)
 			snprintf(f->instance, sizeof(f->instance), "%s", state->instances[i].id);
-	if (state->n_errors)
+	if (state->n_errors) {
 		f->fault = state->errors[0].fault;
+		f->fault_ms = state->errors[0].at_ms;
+	}
 }
 
 static void list(struct fixture *f)
@@ -401,9 +404,11 @@ Test(cluster, tokens_are_remembered_sixteen_back)
 Test(cluster, a_stockout_is_told_and_the_size_falls_back)
 {
 	struct fixture f;
+	int64_t asked_ms;
 
 	open_all(&f, false);
 	sw_sim_stockout(f.sim, "l4", true);
+	asked_ms = sw_loop_wall(f.loop);
 	cr_assert(!sw_failed(grow(&f, 2, "t1")), "%s", f.err.text);
 	for (int i = 0; i < 2000 && f.n_errors == 0; i++) {
 		list(&f);
@@ -414,6 +419,7 @@ Test(cluster, a_stockout_is_told_and_the_size_falls_back)
 		list(&f);
 	cr_expect_eq(f.target, 0);
 	cr_expect_eq(f.n_errors, 1);
+	cr_expect_geq(f.fault_ms, asked_ms, "the error is not older than the growth that failed");
 	sw_sim_stockout(f.sim, "l4", false);
 	cr_assert(!sw_failed(grow(&f, 1, "t2")));
 	await_size(&f, 1);
