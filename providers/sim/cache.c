@@ -154,6 +154,20 @@ static void renew(struct sw_sim *s, struct sim_object *x, const char *uid)
 	}
 }
 
+/* What passes over all pods ask most. */
+static void glance(struct sim_object *x)
+{
+	const char *node;
+
+	x->deleting = sim_pod_deleting(x->o);
+	if (x->kind != SIM_POD)
+		return;
+	node = sw_json_str(x->o, "spec.nodeName");
+	x->node = node && *node ? node : NULL;
+	x->phase = sim_pod_phase(x->o);
+	x->settled = x->phase >= SIM_SUCCEEDED && !sim_has_finalizer(x->o, SIM_TRACKING);
+}
+
 static void put_object(struct sw_sim *s, size_t kind, const struct sw_event *ev)
 {
 	struct sim_object *x = sim_find(s, kinds[kind].resource, ev->key.ns, ev->key.name);
@@ -170,6 +184,7 @@ static void put_object(struct sw_sim *s, size_t kind, const struct sw_event *ev)
 	json_object_put(x->o);
 	x->o = o;
 	renew(s, x, uid ? uid : "");
+	glance(x);
 	sim_control_changed(s, x, false);
 }
 

@@ -10,6 +10,8 @@
 #include "sim_priv.h"
 #include "spillway/text.h"
 
+enum { CONFLICT_MS = 2 };
+
 struct sim_round {
 	struct sw_sim *s;
 	struct sw_reconciler *r;
@@ -46,7 +48,9 @@ static void close_one(struct sim_round *rd)
 	if (--rd->open > 0)
 		return;
 	if (!rd->s->closing) {
-		if (sw_failed(rd->err))
+		if (rd->err.code == SW_E_CONFLICT) /* another controller was faster: the ordinary case of two writers */
+			sw_reconciler_done(rd->r, rd->key, CONFLICT_MS);
+		else if (sw_failed(rd->err))
 			sw_reconciler_fail(rd->r, rd->key, rd->err);
 		else {
 			tell(rd);
@@ -61,8 +65,8 @@ static void close_one(struct sim_round *rd)
 
 static void note(struct sim_round *rd, struct sw_err e)
 {
-	if (e.code != SW_E_EXISTS && e.code != SW_E_MISSING && !sw_failed(rd->err))
-		rd->err = e;
+	if (e.code != SW_E_EXISTS && e.code != SW_E_MISSING && (!sw_failed(rd->err) || rd->err.code == SW_E_CONFLICT))
+		rd->err = sw_failed(e) ? e : rd->err;
 }
 
 static void on_written(void *owner, struct sw_err e, json_t *object)

@@ -19,7 +19,8 @@ static json_t **pods_of(struct sw_sim *s, struct sim_object *job, size_t *n)
 	*n = 0;
 	if (w)
 		DL_FOREACH(w->pods, x)
-			pods[(*n)++] = x->o;
+			if (job->kind != SIM_JOB || !x->settled)
+				pods[(*n)++] = x->o;
 	return pods;
 }
 
@@ -261,12 +262,9 @@ static void wake_pods(struct sw_sim *s, struct sim_object *x)
 			sw_reconciler_add(s->pods, p->key);
 	if (!node)
 		return;
-	HASH_ITER(hh, s->objects, p, tmp) {
-		const char *at = p->kind == SIM_POD ? sw_json_str(p->o, "spec.nodeName") : NULL;
-
-		if (at && strcmp(at, node) == 0)
+	HASH_ITER(hh, s->objects, p, tmp)
+		if (p->kind == SIM_POD && p->node && strcmp(p->node, node) == 0)
 			sw_reconciler_add(s->pods, p->key);
-	}
 }
 
 static void wake_pool_of(struct sw_sim *s, json_t *node)
@@ -289,7 +287,8 @@ void sim_control_changed(struct sw_sim *s, struct sim_object *x, bool gone)
 	case SIM_POD:
 		sw_reconciler_add(s->pods, x->key);
 		wake_owner(s, x->o);
-		sw_reconciler_add(s->scheduler, "pods");
+		if (gone || !x->node || x->phase >= SIM_SUCCEEDED) /* it waits, or leaves room */
+			sw_reconciler_add(s->scheduler, "pods");
 		break;
 	case SIM_NODE:
 		sw_reconciler_add(s->scheduler, "pods");

@@ -39,19 +39,19 @@ static void look(struct pass *p)
 	p->places = sw_calloc(n + 1, sizeof(p->places[0]));
 	p->pods = sw_calloc(n + 1, sizeof(p->pods[0]));
 	HASH_ITER(hh, p->s->objects, x, tmp)
-		if (x->kind == SIM_NODE && !sim_pod_deleting(x->o)) {
+		if (x->kind == SIM_NODE && !x->deleting) {
 			p->places[p->n_places].node = x;
 			sim_load_of_node(x->o, &p->places[p->n_places++].room);
 		}
 	HASH_ITER(hh, p->s->objects, x, tmp) {
-		const char *node = x->kind == SIM_POD ? sw_json_str(x->o, "spec.nodeName") : NULL;
-		struct place *at = node && *node ? place_of(p, node) : NULL;
+		struct place *at;
 
-		if (x->kind != SIM_POD || sim_pod_phase(x->o) >= SIM_SUCCEEDED)
+		if (x->kind != SIM_POD || x->phase >= SIM_SUCCEEDED)
 			continue;
+		at = x->node ? place_of(p, x->node) : NULL;
 		if (at)
 			sim_load_take(&at->room, &x->asks, -1);
-		else if (!(node && *node) && !sim_pod_deleting(x->o))
+		else if (!x->node && !x->deleting)
 			p->pods[p->n_pods++] = x;
 	}
 	qsort(p->pods, p->n_pods, sizeof(p->pods[0]), by_birth);

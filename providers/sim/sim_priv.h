@@ -34,6 +34,10 @@ struct sim_object {
 	struct sim_object *next, *prev;   /* of the same owner */
 	struct sim_owner *owner;
 	struct sim_load asks;
+	enum sim_phase phase;
+	bool deleting;
+	bool settled;                     /* ended and counted: its job needs it no more */
+	const char *node;                 /* lent from o; NULL: waits for one */
 	/* what its controller remembers */
 	union {
 		struct sim_job_memory job;
