@@ -162,24 +162,28 @@ double burst_committed(struct sw_burst *b, char why[200])
 
 /* ---- the tick ------------------------------------------------------------------------------ */
 
+/* Returns whether to look again soon: something is under way, or nodes are there that may turn idle. */
 static bool worker_step(struct sw_burst *b, struct sw_worker *w)
 {
 	const struct sw_pool *pools;
 	struct run *r, *tmp;
-	bool busy = false;
+	bool busy = false, nodes = false;
 
 	if (!sw_worker_cfg(w)->burst || !sw_worker_state(w).ready)
 		return false;
 	size_t n = sw_worker_pools(w, &pools);
-	for (size_t i = 0; i < n; i++)
-		if (pools[i].growable)
-			run_get(b, w, pools[i].name);
+	for (size_t i = 0; i < n; i++) {
+		if (!pools[i].growable)
+			continue;
+		nodes |= pools[i].size > pools[i].min;
+		run_get(b, w, pools[i].name);
+	}
 	HASH_ITER(hh, b->runs, r, tmp)
 		if (r->w == w)
 			busy |= grow_step(r);
 	busy |= idle_step(b, w);
 	sw_worker_provider_every(w, busy ? BUSY_MS : QUIET_MS);
-	return busy;
+	return busy || nodes;
 }
 
 static void on_timer(void *owner)

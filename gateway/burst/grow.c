@@ -135,6 +135,8 @@ static int delta_of(struct run *r, const struct sw_pool *p, const struct want **
 	idle_count(r->b, r->w, r->pool, &returning, &leaving);
 	if (leaving > 0 || together == 0)
 		return 0; /* what leaves still counts at the provider: wait until it is gone */
+	if (limit.stockout_left_ms > 0)
+		return 0; /* told when it was noted */
 	have = r->in_flight - r->stuck + returning;
 	HASH_ITER(hh, r->b->wants, w, tmp) {
 		if (strcmp(w->cluster, cluster) != 0 || strcmp(w->pool, r->pool) != 0)

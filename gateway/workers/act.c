@@ -61,7 +61,7 @@ static void on_reply(void *owner, struct sw_err err, const struct sw_kube_reply 
 {
 	struct act *a = owner;
 	a->call = NULL;
-	a->on_reply(a, sw_err_wrap(err, "cluster %s", a->w->cfg->name), reply);
+	a->on_reply(a, err, reply); /* the client named the cluster in it */
 }
 
 struct sw_err act_send(struct act *a, enum sw_kube_class cls, const char *method, struct sw_buf *path, const char *type, struct sw_buf *body)

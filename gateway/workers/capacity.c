@@ -61,11 +61,12 @@ static const char *own(struct capacity *c, char *s)
 	return c->made[c->n_made++] = s;
 }
 
-/* "V100" -> "v100", "A100-80GB" + taint "x" -> "a100-80gb-x"; no GPU -> "cpu". */
+/* "V100" -> "v100", "A100-80GB" + burst taint "x" -> "a100-80gb-x", spot -> "v100-spot"; no GPU -> "cpu". */
 static char *made_name(const struct node_row *row)
 {
 	const char *model = model_of(row);
-	char *name = row->taint && *row->taint ? sw_asprintf("%s-%s", *model ? model : "cpu", row->taint) : sw_asprintf("%s", *model ? model : "cpu");
+	const char *kind = *model ? model : "cpu";
+	char *name = row->taint && *row->taint ? sw_asprintf("%s-%s", kind, row->taint) : sw_asprintf("%s%s", kind, row->spot ? "-spot" : "");
 	for (char *s = name; *s; s++)
 		*s = (char)(isalnum((unsigned char)*s) ? tolower((unsigned char)*s) : '-');
 	return name;
@@ -106,7 +107,7 @@ static int pool_make(struct sw_worker *w, const struct node_row *row)
 	char *name = made_name(row);
 	int i = pool_index(c, name);
 
-	if (i >= 0 && c->pools[i].label_key) { /* the provider has a pool of that name, and this node is not in it */
+	if (i >= 0 && (size_t)i < c->n_listed) { /* the provider has a pool of that name, and this node is not in it */
 		char *other = sw_asprintf("%s-other", name);
 		free(name);
 		name = other;
@@ -122,7 +123,7 @@ static int pool_make(struct sw_worker *w, const struct node_row *row)
 	const char *region = label_of(c, row, "topology.kubernetes.io/region");
 	*p = (struct sw_pool){ .name = own(c, name), .model = row->gpu ? row->gpu->model : row->gpu_resource ? "unknown" : "",
 		.machine = label_of(c, row, "node.kubernetes.io/instance-type"), .region = *region ? region : w->cfg->region ? w->cfg->region : "",
-		.zone = label_of(c, row, "topology.kubernetes.io/zone"), .price_hour = NAN, .quota_left = 0,
+		.zone = label_of(c, row, "topology.kubernetes.io/zone"), .price_hour = NAN, .quota_left = 0, .spot = row->spot,
 		.taint = row->taint ? own(c, sw_strdup(row->taint)) : NULL };
 	made_price(w, p);
 	return (int)c->n_pools++;
@@ -139,14 +140,17 @@ static void pools_begin(struct sw_worker *w)
 	c->pools = realloc(c->pools, ((s ? s->n_pools : 0) + 1) * sizeof *c->pools);
 	SW_REQUIRE(c->pools);
 	for (size_t i = 0; s && i < s->n_pools; i++)
-		if (s->pools[i].label_key)
+		if (s->pools[i].label_key || s->pools[i].growable)
 			c->pools[c->n_pools++] = s->pools[i];
+	c->n_listed = c->n_pools;
 }
 
 /* A made-up pool is what its nodes are; one of the provider's only learns how many there are. */
-static void pool_count(struct sw_pool *p, const struct node_row *row)
+static void pool_count(struct capacity *c, const struct node_row *row)
 {
-	if (p->label_key)
+	struct sw_pool *p = &c->pools[row->pool];
+
+	if ((size_t)row->pool < c->n_listed)
 		return;
 	p->size = p->target = p->min = p->max = p->size + 1;
 	p->gpus = row->gpus > p->gpus ? (int)row->gpus : p->gpus;
@@ -184,7 +188,7 @@ static const char *label_telling(const struct sw_worker *w, int pool, const char
 
 static void pools_select(struct sw_worker *w)
 {
-	for (size_t p = 0; p < w->cap.n_pools; p++) {
+	for (size_t p = w->cap.n_listed; p < w->cap.n_pools; p++) {
 		struct sw_pool *pool = &w->cap.pools[p];
 		for (size_t l = 0; !pool->label_key && *pool->model && l < sizeof model_labels / sizeof *model_labels; l++) {
 			const char *value = label_telling(w, (int)p, model_labels[l]);
@@ -236,11 +240,11 @@ static void nodes_pool(struct sw_worker *w)
 	struct capacity *c = &w->cap;
 	for (size_t i = 0; i < c->n; i++) {
 		struct node_row *row = c->rows[i];
-		if (row->pool < 0 || !c->pools[row->pool].label_key) {
+		if (row->pool < 0 || (size_t)row->pool >= c->n_listed) {
 			row->pool = pool_make(w, row);
 			row->pools_version = 0; /* made-up pools are counted anew each time */
 		}
-		pool_count(&c->pools[row->pool], row);
+		pool_count(c, row);
 	}
 }
 

@@ -79,7 +79,7 @@ static void on_done(void *owner, struct sw_err err, const struct sw_kube_reply *
 	struct tail *t = owner;
 	(void)reply;
 	t->call = NULL;
-	tail_end(t, sw_err_wrap(err, "cluster %s", t->w->cfg->name));
+	tail_end(t, err);
 }
 
 static void on_late(void *owner)

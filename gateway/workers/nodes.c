@@ -74,8 +74,15 @@ static void read_gpus(struct node_row *row, json_t *allocatable)
 	}
 }
 
-/* Returns false for a taint that keeps our copies off. Ours is tolerated, and so is that of the GPU's own resource: copies
- * that ask for GPUs tolerate it, as the admission plugin ExtendedResourceToleration would make them. */
+static bool is_spot_taint(const char *key)
+{
+#define X(taint) || strcmp(key, taint) == 0
+	return false SPOT_TAINT_MAP(X);
+#undef X
+}
+
+/* Returns false for a taint that keeps our copies off. Copies tolerate ours, a spot pool's, and that of the GPU's own
+ * resource, as the admission plugin ExtendedResourceToleration would make them: plain.c. */
 static bool taint_ok(struct node_row *row, json_t *taint)
 {
 	const char *key = sw_json_str(taint, "key"), *effect = sw_json_str(taint, "effect"), *value = sw_json_str(taint, "value");
@@ -85,6 +92,10 @@ static bool taint_ok(struct node_row *row, json_t *taint)
 	if (strcmp(key, SW_TAINT_BURST) == 0) {
 		free(row->taint);
 		row->taint = sw_strdup(value ? value : "");
+		return true;
+	}
+	if (is_spot_taint(key)) {
+		row->spot = true;
 		return true;
 	}
 	return row->gpu_resource && strcmp(key, row->gpu_resource) == 0;
@@ -104,6 +115,7 @@ static void row_fill(struct sw_worker *w, struct node_row *row, json_t *node)
 	row->pods = amount(allocatable, "pods", false);
 	read_gpus(row, allocatable);
 	row->usable = !unschedulable && sw_json_condition_true(node, "Ready") && !sw_json_str(node, "metadata.deletionTimestamp");
+	row->spot = false;
 	row->cordoned = unschedulable && by && strcmp(by, w->ws->origin) == 0;
 	for (size_t i = 0; i < sw_json_len(taints); i++)
 		if (!taint_ok(row, sw_json_idx(taints, i)))
@@ -114,6 +126,8 @@ void nodes_on_object(struct sw_worker *w, enum sw_obj_event ev, const char *name
 {
 	struct node_row *row = node_row_get(w, name);
 
+	if (row->seen != (ev == SW_OBJ_PUT))
+		pools_nodes_changed(w);
 	if (ev == SW_OBJ_PUT) {
 		if (!row->seen && !row->busy)
 			row->empty_since_ms = worker_now(w);

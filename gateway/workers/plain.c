@@ -37,22 +37,34 @@ static struct sw_err job_send(struct act *a, enum sw_kube_class cls, const char 
 
 /* ---- POST -------------------------------------------------------------------------- */
 
-/* Copies that ask for GPUs tolerate the taint that keeps others off GPU nodes, as ExtendedResourceToleration does. */
-static void tolerate_gpus(const struct sw_kind *kind, json_t *copy)
+static void tolerate(json_t *spec, const char *key)
+{
+	json_t *list = sw_json_key(spec, "tolerations");
+
+	if (!list || !json_object_is_type(list, json_type_array)) {
+		list = json_object_new_array();
+		json_object_object_add(spec, "tolerations", list);
+	}
+	json_object_array_add(list, sw_json_fmt("{\"key\":\"%s\",\"operator\":\"Exists\"}", key));
+}
+
+/* Pods that ask for GPUs tolerate the taint that keeps others off GPU nodes, as ExtendedResourceToleration does; those that
+ * go to a spot pool tolerate its cloud's taint. */
+static void tolerate_pool(const struct sw_kind *kind, json_t *copy, const struct sw_pool *pool)
 {
 	struct sw_podset sets[SW_PODSETS_MAX];
 	size_t n = kind->podsets(copy, sets);
 
 	for (size_t i = 0; i < n; i++) {
 		struct sw_requests req;
-		json_t *spec = sw_json_key(sets[i].template, "spec"), *list = sw_json_key(spec, "tolerations");
-		if (sw_failed(sw_pod_requests(spec, "spec", &req)) || req.gpus == 0 || !req.gpu_resource)
+		json_t *spec = sw_json_key(sets[i].template, "spec");
+		if (!spec || sw_failed(sw_pod_requests(spec, "spec", &req)))
 			continue;
-		if (!list || !json_object_is_type(list, json_type_array)) {
-			list = json_object_new_array();
-			json_object_object_add(spec, "tolerations", list);
-		}
-		json_object_array_add(list, sw_json_fmt("{\"key\":\"%s\",\"operator\":\"Exists\"}", req.gpu_resource));
+		if (req.gpus > 0 && sw_is_label_key(req.gpu_resource))
+			tolerate(spec, req.gpu_resource);
+#define X(taint) if (pool->spot) tolerate(spec, taint);
+		SPOT_TAINT_MAP(X)
+#undef X
 	}
 }
 
@@ -153,7 +165,7 @@ static struct sw_err post(struct sw_worker *w, const struct sw_offer *o, json_t 
 	spec.burst_taint = pool->taint;
 	json_t *copy = sw_kind_copy(o->kind, job, &spec);
 	json_object_put(spec.node_selector);
-	tolerate_gpus(o->kind, copy);
+	tolerate_pool(o->kind, copy, pool);
 	sw_buf_init(&body, JOB_MAX);
 	sw_buf_json(&body, copy);
 	json_object_put(copy);

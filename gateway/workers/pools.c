@@ -10,7 +10,7 @@
 #include "spillway/text.h"
 #include "workers_priv.h"
 
-enum { POLL_MS = 10 * 1000, POLL_SOON_MS = 10 };
+enum { POLL_MS = 10 * 1000, POLL_SOON_MS = 10, POLL_NODE_MS = 200, POLL_UNFINISHED_MS = 1000 };
 
 /* All strings of a state go behind each other into one arena. */
 static size_t text_size(const char *s) { return s ? strlen(s) + 1 : 0; }
@@ -61,7 +61,7 @@ static void pool_copy(struct sw_pool *to, const struct sw_pool *from, char **at)
 	to->region = put_or_empty(at, from->region);
 	to->zone = put_or_empty(at, from->zone);
 	to->taint = text_put(at, from->taint);
-	to->label_key = text_put(at, from->label_key);
+	to->label_key = from->label_key && *from->label_key ? text_put(at, from->label_key) : NULL;
 	to->label_value = text_put(at, from->label_value);
 }
 
@@ -89,6 +89,15 @@ static void state_copy(struct provider_poll *p, const struct sw_provider_state *
 	p->known = true;
 }
 
+/* A pool that was made a moment ago may not know its label yet. */
+static bool is_unfinished(const struct provider_poll *p)
+{
+	for (size_t i = 0; i < p->state.n_pools; i++)
+		if (p->state.pools[i].growable && !p->state.pools[i].label_key)
+			return true;
+	return false;
+}
+
 static void on_listed(void *owner, struct sw_err err, const struct sw_provider_state *state)
 {
 	struct sw_worker *w = owner;
@@ -110,8 +119,8 @@ static void on_listed(void *owner, struct sw_err err, const struct sw_provider_s
 		p->answered = true;
 		worker_changed(w);
 	}
-	sw_timer_in(p->timer, p->again ? POLL_SOON_MS : p->every_ms);
-	p->again = false;
+	sw_timer_in(p->timer, p->again ? POLL_SOON_MS : is_unfinished(p) && p->every_ms > POLL_UNFINISHED_MS ? POLL_UNFINISHED_MS : p->every_ms);
+	p->again = p->node_due = false;
 }
 
 static void on_timer(void *owner)
@@ -127,6 +136,16 @@ static void on_timer(void *owner)
 	struct sw_err e = w->provider->ops->list(w->provider, on_listed, w);
 	if (sw_failed(e))
 		on_listed(w, e, NULL);
+}
+
+void pools_nodes_changed(struct sw_worker *w)
+{
+	struct provider_poll *p = &w->poll;
+	if (p->asking)
+		p->again = true;
+	else if (!p->node_due)
+		sw_timer_in(p->timer, p->every_ms < POLL_NODE_MS ? p->every_ms : POLL_NODE_MS);
+	p->node_due = true;
 }
 
 struct sw_err pools_open(struct sw_worker *w)

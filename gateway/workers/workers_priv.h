@@ -22,6 +22,8 @@
 
 #define CLAIM_NS   "spillway-system"
 #define CLAIM_NAME "spillway-claim"
+/* Taints by which clouds keep pods off spot nodes that do not ask for them. Sources: the GKE and AKS documentation of spot pools. */
+#define SPOT_TAINT_MAP(X) X("cloud.google.com/gke-spot") X("kubernetes.azure.com/scalesetpriority")
 #define ANN_CORDON "spillway.dev/cordoned-by" /* on nodes: the origin that made them unschedulable */
 
 /* ---- rows -------------------------------------------------------------------- */
@@ -40,6 +42,7 @@ struct node_row {
 	unsigned busy;              /* live pods that are no daemons' */
 	uint64_t empty_since_ms;    /* loop time; 0: busy or reserved */
 	bool seen, usable, cordoned, reserved;
+	bool spot;                  /* tainted as a spot node by its cloud */
 	int pool;                   /* index into cap.pools, as of pools_version */
 	size_t at;                  /* index into cap.nodes; valid while seen and not shape_stale */
 	unsigned pools_version;
@@ -119,6 +122,7 @@ struct reservation {
 struct capacity {
 	struct sw_node *nodes; struct node_row **rows; size_t n;
 	struct sw_pool *pools; size_t n_pools;
+	size_t n_listed;            /* the first ones are the provider's, the others made up here */
 	char **made; size_t n_made; /* names of pools made up here */
 	bool stale, shape_stale;    /* shape: which nodes and pools there are */
 	unsigned pools_version;     /* grows with the provider's answers; from 1 */
@@ -173,6 +177,7 @@ struct provider_poll {
 	uint64_t every_ms;
 	uint64_t answered_ms;
 	bool asking, again, answered;   /* answered: once at least, well or badly */
+	bool node_due;                  /* asking soon because a node came or went */
 	bool known;                     /* state holds something */
 	struct sw_provider_state state; /* own copies, all strings in arena */
 	char *arena;
@@ -295,6 +300,7 @@ struct sw_err plain_offer(struct sw_worker *w, const struct sw_offer *o, int *mi
 void plain_withdraw(struct sw_worker *w, const char *key);
 struct sw_err pools_open(struct sw_worker *w);
 void pools_close(struct sw_worker *w);
+void pools_nodes_changed(struct sw_worker *w);             /* a node came or went: the provider is asked soon */
 
 /* ---- gc.c ---------------------------------------------------------------------------------------- */
 struct sw_err gc_open(struct sw_worker *w);

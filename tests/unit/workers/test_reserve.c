@@ -112,6 +112,7 @@ static const struct { const char *spec; bool usable, cordoned; } states[] = {
 	{ "{\"taints\":[{\"key\":\"spillway.dev/burst\",\"value\":\"x\",\"effect\":\"NoSchedule\"}]}", true, false },
 	{ "{\"taints\":[{\"key\":\"maintenance\",\"effect\":\"NoExecute\"}]}", false, false },
 	{ "{\"taints\":[{\"key\":\"tired\",\"effect\":\"PreferNoSchedule\"}]}", true, false },
+	{ "{\"taints\":[{\"key\":\"cloud.google.com/gke-spot\",\"value\":\"true\",\"effect\":\"NoSchedule\"}]}", true, false },
 	{ "{\"taints\":[{}]}", true, false },
 	{ "{\"taints\":7}", true, false },
 };
