@@ -2,7 +2,15 @@
 /* The server over HTTPS: who may do what, what requests get, and what bad ones get. */
 #include "api_fix.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <openssl/ssl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* ---- access ------------------------------------------------------------------------ */
 
@@ -241,5 +249,115 @@ Test(server, bodies_up_to_the_limit_are_read_and_larger_ones_refused, .timeout =
 	         "{\"metadata\":{\"name\":\"chunked\"}}");
 	cr_expect_eq(a.status, 201, "a chunked body: %s", a.body);
 	answer_fini(&a);
+	api_fix_fini(&f);
+}
+
+/* ---- clients that break off ------------------------------------------------------------------ */
+
+struct rude { int port; const char *text; bool done; };
+
+/* Sends its text over TLS (or, with NULL, only opens the connection) and is gone. */
+static void *rude_main(void *arg)
+{
+	struct rude *r = arg;
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)r->port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+	SSL *ssl = SSL_new(ctx);
+	if (connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0 && r->text) {
+		SSL_set_fd(ssl, fd);
+		if (SSL_connect(ssl) == 1)
+			SSL_write(ssl, r->text, (int)strlen(r->text));
+	}
+	usleep(20000); /* let it be read before the end comes */
+	close(fd);
+	SSL_free(ssl);
+	SSL_CTX_free(ctx);
+	__atomic_store_n(&r->done, true, __ATOMIC_SEQ_CST);
+	return NULL;
+}
+
+Test(server, clients_that_break_off_leave_nothing_behind, .timeout = 60)
+{
+	struct api_fix f;
+	char texts[6][2048];
+	api_fix_init(&f, SW_SERVE_MANAGER);
+	static const char *const forms[] = {
+		"GET " JOBS " HTTP/1.1\r\nHost: x\r\nAuthoriza",
+		"POST " JOBS " HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: 900\r\n\r\n{\"half\":",
+		"POST " JOBS " HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{\"a\":\r\nzz\r\n",
+		"GET " JOBS "?watch=true HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n",
+		"\x01\x02\x03 nonsense\r\n\r\n",
+	};
+	for (int i = 0; i < 6; i++) {
+		struct rude r = { .port = sw_api_port(f.api), .text = i < 5 ? texts[i] : NULL };
+		pthread_t t;
+		bool never = false;
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+		if (i < 5)
+			snprintf(texts[i], sizeof(texts[i]), forms[i], f.admin);
+#pragma GCC diagnostic pop
+		cr_assert_eq(pthread_create(&t, NULL, rude_main, &r), 0);
+		while (!__atomic_load_n(&r.done, __ATOMIC_SEQ_CST))
+			sw_loop_until(f.loop, &never, 5);
+		pthread_join(t, NULL);
+		json_object_put(api_expect(&f, 200, "GET", JOBS, NULL, NULL));
+	}
+	cr_assert_eq(sw_store_count(sw_api_store(f.api), "jobs.batch", NULL), 0);
+	api_fix_fini(&f);
+}
+
+/* ---- a full disk, and servers that cannot start ------------------------------------------------- */
+
+Test(server, a_full_disk_is_a_clear_status_and_passes, .timeout = 60)
+{
+	struct api_fix f;
+	struct answer a;
+	struct rlimit old, small;
+	char *body = body_of(300000);
+	api_fix_init(&f, SW_SERVE_MANAGER);
+	signal(SIGXFSZ, SIG_IGN);
+	cr_assert_eq(getrlimit(RLIMIT_FSIZE, &old), 0);
+	small = (struct rlimit){ .rlim_cur = 100 << 10, .rlim_max = old.rlim_max };
+	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &small), 0);
+	api_call(&f, &a, f.admin, "POST", "/api/v1/namespaces/default/configmaps", JSON_TYPE, body);
+	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &old), 0);
+	cr_expect_eq(a.status, 507, "%s", a.body);
+	cr_expect(a.json && strcmp(sw_json_str(a.json, "reason"), "InsufficientStorage") == 0, "%s", a.body);
+	answer_fini(&a);
+	json_object_put(api_expect(&f, 404, "GET", "/api/v1/namespaces/default/configmaps/big", NULL, NULL));
+	json_object_put(api_expect(&f, 201, "POST", "/api/v1/namespaces/default/configmaps", JSON_TYPE, body));
+	free(body);
+	api_fix_fini(&f);
+}
+
+Test(server, one_that_cannot_start_says_why_and_leaves_nothing)
+{
+	struct api_fix f;
+	struct sw_api *second = NULL;
+	char listen[64], dir[80];
+	api_fix_init(&f, SW_SERVE_MANAGER);
+	struct sw_api_options opt = f.opt;
+	struct sw_err e = sw_api_new(f.loop, &opt, &second);
+	cr_expect_eq(e.code, SW_E_BUSY, "%s", e.text);
+	snprintf(dir, sizeof(dir), "%s/second", f.dir);
+	snprintf(listen, sizeof(listen), "127.0.0.1:%d", sw_api_port(f.api));
+	opt.dir = dir;
+	opt.listen = listen;
+	e = sw_api_new(f.loop, &opt, &second);
+	cr_expect(e.code == SW_E_IO && strstr(e.text, listen), "%s", e.text);
+	static const char *const bad[] = { "nonsense", "127.0.0.1:", ":1", "127.0.0.1:x", "127.0.0.1:123456", "[::1", "" };
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		opt.listen = bad[i];
+		e = sw_api_new(f.loop, &opt, &second);
+		cr_expect_eq(e.code, SW_E_INVALID, "%s: %s", bad[i], e.text);
+		cr_expect_eq(second, NULL);
+	}
+	static const char *const names[] = { "a,DNS:evil.example", NULL };
+	opt.listen = "127.0.0.1:0";
+	opt.hosts = names;
+	e = sw_api_new(f.loop, &opt, &second);
+	cr_expect_eq(e.code, SW_E_INVALID, "%s", e.text);
 	api_fix_fini(&f);
 }
