@@ -290,6 +290,7 @@ void identity_ready(struct sw_dispatch *d)
 		.on_change = on_worker_change, .on_pod = on_pod, .owner = d };
 	struct sw_burst_options bo = { .loop = d->opt.loop, .metrics = d->opt.metrics, .config = d->opt.config, .manager = d->m,
 		.on_change = on_burst_change, .on_event = on_burst_event, .owner = d };
+	d->opened_ms = sw_loop_now(d->opt.loop);
 	struct sw_err e = sw_workers_new(&wo, &d->workers);
 	if (!sw_failed(e)) {
 		bo.workers = d->workers;

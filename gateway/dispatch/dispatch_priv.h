@@ -22,7 +22,7 @@
 #include "spillway/keyq.h"
 #include "step.h"
 
-enum { CLUSTERS_MAX = 64, JOB_FRESH_MS = 5000, START_TRIES = 3, OUT_MS = 10 * 60 * 1000 };
+enum { CLUSTERS_MAX = 64, JOB_FRESH_MS = 5000, START_TRIES = 3, OUT_MS = 10 * 60 * 1000, SETTLE_MS = 5000 };
 
 /* Where a gang's room is promised or asked for. */
 struct spot { struct sw_worker *w; char *pool; };
@@ -106,6 +106,7 @@ struct sw_dispatch {
 	struct identity id;
 	struct asked asked;
 	bool synced;                /* the manager reported everything */
+	uint64_t opened_ms;         /* loop time: workers were opened */
 	uint64_t world;             /* grows with every change of any cluster */
 	struct sw_metric *m_steps, *m_placed, *m_start, *m_policy, *m_errors, *m_works;
 };

@@ -183,13 +183,29 @@ static void see_step(struct sw_dispatch *d, const struct work *wk, struct scene 
 	v->step_hopeless = !hope;
 }
 
+/* Just opened: a cluster that is about to answer must not cost money because another was quicker. */
+static bool settling(const struct sw_dispatch *d, uint64_t now)
+{
+	for (size_t i = 0; now < d->opened_ms + SETTLE_MS && i < sw_workers_count(d->workers); i++) {
+		struct sw_worker *w = sw_workers_at(d->workers, i);
+		struct sw_worker_state st = sw_worker_state(w);
+		bool refused = st.claim == SW_CLAIM_FOREIGN || st.claim == SW_CLAIM_NEWER;
+		if (!refused && (!st.ready || !sw_worker_provider_state(w, NULL)))
+			return true;
+	}
+	return false;
+}
+
 static void see_placing(struct sw_dispatch *d, const struct work *wk, struct scene *s)
 {
 	struct view *v = &s->v;
 	uint64_t now = sw_loop_now(d->opt.loop);
 	v->plan_again = now >= wk->plan_at_ms || (wk->plan_vain && wk->plan_world != d->world);
 	v->plan_known = s->plan.n > 0;
-	if (!v->plan_again)
+	if (v->plan_again && settling(d, now)) {
+		v->plan_again = false;
+		again_in(s, 100);
+	} else if (!v->plan_again)
 		again_in(s, (int64_t)(wk->plan_at_ms - now));
 	if (v->job_known && !v->job_bad && v->plan_known)
 		see_step(d, wk, s);

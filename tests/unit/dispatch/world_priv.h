@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* world_priv.h - what the two halves of the test world share */
+#ifndef TESTS_DISPATCH_WORLD_PRIV_H
+#define TESTS_DISPATCH_WORLD_PRIV_H
+
+#include "world.h"
+
+typedef void world_done_fn(void *owner, struct sw_err err);
+
+struct w_req {
+	struct w_req *next;
+	void (*apply)(struct world *w, struct w_req *r);
+	world_done_fn *done;
+	sw_manager_read_fn *read;
+	sw_log_tail_fn *tail;
+	void *owner;
+	unsigned life;
+	uint64_t apply_ms, reply_ms, rv;
+	bool applied, answered, lost;
+	struct sw_err err;
+	char key[64], name[64], uid[24], pool[32];
+	int op, cluster;
+	unsigned attempt;
+	char *text;
+	json_t *json;
+};
+
+extern struct world *the_world;
+
+struct w_req *world_request(struct world *w, void (*apply)(struct world *w, struct w_req *r), world_done_fn *done, void *owner);
+void world_row_changed(struct world *w, struct w_job *j);
+json_t *world_job_json(const struct w_job *j);
+void world_clusters_run(struct world *w);
+
+#endif
