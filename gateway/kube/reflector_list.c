@@ -42,7 +42,7 @@ static bool item_deliver(struct sw_reflector *r, const char *item, size_t len, s
 	bool go_on = false;
 
 	*e = sw_json_parse(item, len, &object);
-	if (!sw_failed(*e) && !row_key(object, key, sizeof key))
+	if (!sw_failed(*e) && !ref_row_key(object, key, sizeof key))
 		*e = sw_err(SW_E_NET, "list reply: an item without metadata.name, uid or resourceVersion");
 	if (sw_failed(*e)) {
 		*e = sw_err_wrap(*e, "cluster %s: GET %s", r->name, r->cfg.path);

@@ -98,7 +98,7 @@ bool reflector_alive(const struct sw_reflector *r);
 
 /* ---- rows.c ------------------------------------------------------------------------ */
 /* "ns/name" in buf; false: the object has no name, resourceVersion or uid, or an impossible one */
-bool row_key(json_t *object, char *buf, size_t size);
+bool ref_row_key(json_t *object, char *buf, size_t size);
 /* The object is there; the owner is told if that is news. */
 bool row_put(struct sw_reflector *r, const char *key, json_t *object);
 bool row_gone(struct sw_reflector *r, const char *key, json_t *object);

@@ -54,7 +54,7 @@ static bool object_event(struct sw_reflector *r, const char *type, json_t *objec
 	const char *rv = sw_json_str(sw_json_key(object, "metadata"), "resourceVersion");
 	char key[640];
 
-	if (!row_key(object, key, sizeof key))
+	if (!ref_row_key(object, key, sizeof key))
 		return stream_bad(r, "%s of an object without metadata.name, uid or resourceVersion", type);
 	reflector_set_rv(r, rv);
 	r->events++;

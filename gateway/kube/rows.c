@@ -11,7 +11,7 @@
 #include "reflector_priv.h"
 #include "spillway/text.h"
 
-bool row_key(json_t *object, char *buf, size_t size)
+bool ref_row_key(json_t *object, char *buf, size_t size)
 {
 	json_t *meta = sw_json_key(object, "metadata");
 	const char *ns = sw_json_str(meta, "namespace"), *name = sw_json_str(meta, "name");

@@ -70,7 +70,7 @@ static struct copy_row *row_new(struct sw_worker *w, const struct sw_kind *kind,
 	row->kind = kind;
 	row->ns = sw_strdup(sw_json_str(job, "metadata.namespace"));
 	row->name = sw_strdup(sw_json_str(job, "metadata.name"));
-	row->work = work_get(w, sw_json_annotation(job, SW_ANN_WORKLOAD));
+	row->work = pod_work_get(w, sw_json_annotation(job, SW_ANN_WORKLOAD));
 	row->work->copy = row;
 	HASH_ADD_KEYPTR(hh, w->copies, row->id, n, row);
 	work_settle(w, row->work);
@@ -159,7 +159,7 @@ static void row_gone(struct sw_worker *w, struct copy_row *row)
 
 void copies_pods_changed(struct sw_worker *w, const char *work_key)
 {
-	struct work *work = work_find(w, work_key);
+	struct work *work = pod_work_find(w, work_key);
 	if (work && work->copy && work->copy->gone && !any_live(work, work->copy->owner_uid))
 		row_free(w, work->copy);
 }

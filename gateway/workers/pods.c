@@ -55,16 +55,16 @@ static void account(struct sw_worker *w, const struct pod_row *p, int sign)
 
 /* ---- works: the pods and the copy of one workload ------------------------------ */
 
-struct work *work_find(struct sw_worker *w, const char *key)
+struct work *pod_work_find(struct sw_worker *w, const char *key)
 {
 	struct work *work;
 	HASH_FIND_STR(w->works, key, work);
 	return work;
 }
 
-struct work *work_get(struct sw_worker *w, const char *key)
+struct work *pod_work_get(struct sw_worker *w, const char *key)
 {
-	struct work *work = work_find(w, key);
+	struct work *work = pod_work_find(w, key);
 	if (!work) {
 		size_t n = strlen(key);
 		work = sw_calloc(1, sizeof *work + n + 1);
@@ -116,7 +116,7 @@ static void ours_fill(struct sw_worker *w, struct pod_row *row, json_t *pod)
 	if (!o) {
 		o = row->ours = sw_calloc(1, sizeof *o);
 		o->row = row;
-		o->work = work_get(w, sw_json_annotation(pod, SW_ANN_WORKLOAD));
+		o->work = pod_work_get(w, sw_json_annotation(pod, SW_ANN_WORKLOAD));
 		DL_APPEND(o->work->pods, o);
 	}
 	free(o->owner_uid);
@@ -227,7 +227,7 @@ void pods_on_object(struct sw_worker *w, enum sw_obj_event ev, const char *key, 
 		pod_gone(w, key);
 }
 
-void pods_free(struct sw_worker *w)
+void pod_rows_free(struct sw_worker *w)
 {
 	struct pod_row *row, *tmp;
 	HASH_ITER(hh, w->pods, row, tmp)

@@ -97,7 +97,7 @@ static void worker_close(struct sw_worker *w)
 	acts_free(w);
 	reserve_free(w);
 	copies_free(w);
-	pods_free(w);
+	pod_rows_free(w);
 	nodes_free(w);
 	capacity_free(w);
 	sw_kube_free(w->kube);

@@ -93,7 +93,7 @@ static int set_of_pod(const struct reservation *r, const struct pod_row *p, cons
 /* Counts off the pods that are scheduled, or were. Returns how many are still to come. */
 static int64_t pods_left(struct sw_worker *w, const struct reservation *r, int32_t *left)
 {
-	struct work *work = work_find(w, r->key);
+	struct work *work = pod_work_find(w, r->key);
 	struct pod_ours *o;
 	int64_t total = 0;
 

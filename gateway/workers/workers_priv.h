@@ -266,11 +266,11 @@ struct node_row *node_row_get(struct sw_worker *w, const char *name);   /* makes
 void node_row_put(struct sw_worker *w, struct node_row *row);
 void nodes_free(struct sw_worker *w);
 void pods_on_object(struct sw_worker *w, enum sw_obj_event ev, const char *key, json_t *pod);
-void pods_free(struct sw_worker *w);
+void pod_rows_free(struct sw_worker *w);
 bool pod_is_daemon(json_t *pod);                           /* a DaemonSet's or the kubelet's own */
 bool pod_is_live(json_t *pod);
-struct work *work_get(struct sw_worker *w, const char *key);            /* makes it */
-struct work *work_find(struct sw_worker *w, const char *key);
+struct work *pod_work_get(struct sw_worker *w, const char *key);            /* makes it */
+struct work *pod_work_find(struct sw_worker *w, const char *key);
 void work_settle(struct sw_worker *w, struct work *work); /* after its pods or copy changed: may free it */
 void copies_on_object(struct sw_worker *w, const struct sw_kind *kind, enum sw_obj_event ev, const char *key, json_t *job);
 /* A reply showed the object before the watch did. */
