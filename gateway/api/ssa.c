@@ -358,6 +358,18 @@ static json_t *check_request(const struct sw_patch_request *q)
 	return NULL;
 }
 
+static json_t *check_duplicates(struct place_type root, json_t *doc)
+{
+	json_t *no = NULL;
+	struct sw_buf path;
+
+	sw_buf_init(&path, 64 << 10);
+	if (fields_duplicate(root, doc, &path))
+		no = sw_status(SW_REASON_BAD_REQUEST, "failed to create typed patch object: %s", path.at ? path.at : "duplicate entries");
+	sw_buf_fini(&path);
+	return no;
+}
+
 static void apply_fini(struct apply *a)
 {
 	json_object_put(a->merged);
@@ -375,6 +387,8 @@ json_t *ssa_apply(const struct sw_schema *s, const struct sw_patch_request *req,
 	*out = NULL;
 	if (!no)
 		no = sw_object_decode(s, req->r, req->patch, req->dups, req->fields, req->warnings);
+	if (!no)
+		no = check_duplicates(a.root, req->patch);
 	if (no)
 		return no;
 	doc = document_part(req);

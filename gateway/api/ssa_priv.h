@@ -33,6 +33,8 @@ char *place_item_name(struct place_type t, json_t *item);
 
 /* The fields that v sets, as children of `set`. */
 void fields_of(struct place_type t, json_t *v, json_t *set);
+/* Does a keyed list or a set in v name something twice? Then path gets where, and what. */
+bool fields_duplicate(struct place_type t, json_t *v, struct sw_buf *path);
 /* What differs: `changed` gets what fresh sets anew or otherwise, `removed` what only old had. */
 void fields_diff(struct place_type t, json_t *old, json_t *fresh, json_t *changed, json_t *removed);
 /* applied onto live (taken); gives the result */

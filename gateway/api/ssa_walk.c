@@ -102,6 +102,8 @@ static char *field_name(const char *key)
 	return sw_asprintf("f:%s", key);
 }
 
+static void walk_fields(struct place_type t, json_t *v, json_t *set, bool every);
+
 /* The child of a set under this name, made if it is not there. Takes the name. */
 static json_t *set_child(json_t *set, char *name_taken)
 {
@@ -121,46 +123,117 @@ static void mark(json_t *node)
 		json_object_object_add(node, ".", json_object_new_object());
 }
 
-/* ---- which fields a value sets ----------------------------------------------------------------- */
+/* ---- which fields a value sets --------------------------------------------------------------- */
 
-static void child_fields(struct place_type t, json_t *v, json_t *node)
+static bool is_hollow(json_t *v)
+{
+	if (json_object_is_type(v, json_type_object))
+		return json_object_object_length(v) == 0;
+	return json_object_is_type(v, json_type_array) && json_object_array_length(v) == 0;
+}
+
+/*
+ * The fields of one child go into its node; false if there is nothing to own. `self` makes the child a member beside
+ * what is in it: items of lists, entries of maps, and with `every` (what an ordinary write adds) all of them.
+ */
+static bool child_fields(struct place_type t, json_t *v, json_t *node, bool self, bool every)
 {
 	enum value_kind kind = place_kind(t, v);
-	bool any = kind == KIND_MAP ? json_object_object_length(v) > 0
-				    : kind != KIND_LEAF && json_object_array_length(v) > 0;
 
-	if (any)
-		fields_of(t, v, node);
+	if (kind == KIND_LEAF)
+		return true;
+	walk_fields(t, v, node, every);
+	if (json_object_object_length(node) == 0)
+		return self || (kind == KIND_MAP && is_hollow(v));
+	if (self)
+		mark(node);
+	return true;
+}
+
+static void add_child(struct place_type t, json_t *v, json_t *set, char *name_taken, bool self, bool every)
+{
+	json_t *node = json_object_new_object();
+
+	if (child_fields(t, v, node, self || every, every) && !sw_json_key(set, name_taken))
+		json_object_object_add(set, name_taken, node);
 	else
-		mark(node); /* a leaf, or empty */
-	if (json_object_object_length(node) == 1 && sw_json_key(node, "."))
-		json_object_object_del(node, "."); /* alone, the element is written {} */
+		json_object_put(node);
+	free(name_taken);
+}
+
+static void walk_fields(struct place_type t, json_t *v, json_t *set, bool every)
+{
+	switch (place_kind(t, v)) {
+	case KIND_MAP: {
+		json_object_object_foreach(v, key, child) {
+			struct place_type c = place_child(t, key);
+
+			add_child(c, child, set, field_name(key), shape_at(t) == SHAPE_MAP || !c.f, every);
+		}
+		break;
+	}
+	case KIND_KEYED:
+	case KIND_SET:
+		for (size_t i = 0; i < json_object_array_length(v); i++) {
+			json_t *item = json_object_array_get_idx(v, i);
+
+			add_child(place_item(t), item, set, place_item_name(t, item), true, every);
+		}
+		break;
+	default: break;
+	}
 }
 
 void fields_of(struct place_type t, json_t *v, json_t *set)
 {
-	switch (place_kind(t, v)) {
-	case KIND_MAP: {
-		json_object_object_foreach(v, key, child)
-			child_fields(place_child(t, key), child, set_child(set, field_name(key)));
-		break;
-	}
-	case KIND_KEYED:
-		for (size_t i = 0; i < json_object_array_length(v); i++) {
-			json_t *item = json_object_array_get_idx(v, i),
-			       *node = set_child(set, place_item_name(t, item));
+	walk_fields(t, v, set, false);
+}
 
-			fields_of(place_item(t), item, node);
-			if (json_object_object_length(node))
-				mark(node);
+static bool duplicate_in_list(struct place_type t, json_t *list, struct sw_buf *path)
+{
+	json_t *seen = json_object_new_object();
+	bool found = false;
+
+	for (size_t i = 0; i < json_object_array_length(list) && !found; i++) {
+		json_t *item = json_object_array_get_idx(list, i);
+		char *name = place_item_name(t, item);
+
+		found = json_object_object_get_ex(seen, name, NULL);
+		if (found)
+			sw_buf_printf(path, ": duplicate entries for key %s", name + 2);
+		json_object_object_add(seen, name, NULL);
+		free(name);
+		if (!found) {
+			size_t len = path->len;
+
+			sw_buf_printf(path, "[%zu]", i);
+			found = fields_duplicate(place_item(t), item, path);
+			if (!found && sw_buf_ok(path))
+				path->len = len;
 		}
-		break;
-	case KIND_SET:
-		for (size_t i = 0; i < json_object_array_length(v); i++)
-			set_child(set, place_item_name(t, json_object_array_get_idx(v, i)));
-		break;
-	default: break;
 	}
+	json_object_put(seen);
+	return found;
+}
+
+bool fields_duplicate(struct place_type t, json_t *v, struct sw_buf *path)
+{
+	enum value_kind kind = place_kind(t, v);
+
+	if (kind == KIND_KEYED || kind == KIND_SET)
+		return duplicate_in_list(t, v, path);
+	if (kind != KIND_MAP)
+		return false;
+	json_object_object_foreach(v, key, child) {
+		size_t len = path->len;
+
+		sw_buf_printf(path, ".%s", key);
+		if (fields_duplicate(place_child(t, key), child, path))
+			return true;
+		if (sw_buf_ok(path))
+			path->len = len;
+	}
+	return false;
 }
 
 /* ---- differences ------------------------------------------------------------------------------- */
@@ -205,21 +278,12 @@ static void diff_child(struct place_type t, const char *name, json_t *a, json_t 
 
 	if (a && b && json_object_equal(a, b))
 		return;
-	if (a && b && kind != KIND_LEAF && place_kind(t, a) == kind) {
+	if (a && b && kind != KIND_LEAF && place_kind(t, a) == kind)
 		diff_inside(t, name, a, b, changed, removed);
-	} else if (b) {
-		json_t *node = set_child(changed, sw_strdup(name));
-
-		child_fields(t, b, node);
-		if (kind != KIND_LEAF && json_object_object_length(node))
-			mark(node);
-	} else {
-		json_t *node = set_child(removed, sw_strdup(name));
-
-		child_fields(t, a, node);
-		if (json_object_object_length(node))
-			mark(node);
-	}
+	else if (b)
+		add_child(t, b, changed, sw_strdup(name), true, true);
+	else
+		add_child(t, a, removed, sw_strdup(name), true, true);
 }
 
 static void diff_maps(struct place_type t, json_t *old, json_t *fresh, json_t *changed, json_t *removed)
@@ -276,43 +340,90 @@ static json_t *merge_maps(struct place_type t, json_t *live, json_t *applied)
 	return live;
 }
 
-/* name -> position in the list (gives) */
-static json_t *position_index(struct place_type t, json_t *list)
+/* A list with the names of its items and an index of the first item of each name. */
+struct named_list { json_t *list, *index; char **names; size_t n, at; };
+
+static void named_list_init(struct named_list *l, struct place_type t, json_t *list)
 {
-	json_t *index = json_object_new_object();
-
-	for (size_t i = 0; i < json_object_array_length(list); i++) {
-		char *name = place_item_name(t, json_object_array_get_idx(list, i));
-
-		if (!sw_json_key(index, name))
-			json_object_object_add(index, name, json_object_new_int64((int64_t)i));
-		free(name);
+	*l = (struct named_list){ .list = list, .index = json_object_new_object(), .n = json_object_array_length(list) };
+	l->names = sw_calloc(l->n + 1, sizeof(*l->names));
+	for (size_t i = 0; i < l->n; i++) {
+		l->names[i] = place_item_name(t, json_object_array_get_idx(list, i));
+		if (!sw_json_key(l->index, l->names[i]))
+			json_object_object_add(l->index, l->names[i], json_object_new_int64((int64_t)i));
 	}
-	return index;
 }
 
-static json_t *merge_lists(struct place_type t, json_t *live, json_t *applied, bool keyed)
+static void named_list_fini(struct named_list *l)
 {
-	json_t *index = position_index(t, live);
+	for (size_t i = 0; i < l->n; i++)
+		free(l->names[i]);
+	free(l->names);
+	json_object_put(l->index);
+}
 
-	for (size_t i = 0; i < json_object_array_length(applied); i++) {
-		json_t *item = json_object_array_get_idx(applied, i), *at, *was;
-		char *name = place_item_name(t, item);
+static json_t *named_item(const struct named_list *l, const char *name)
+{
+	json_t *at = sw_json_key(l->index, name);
 
-		at = sw_json_key(index, name);
-		if (!at) {
-			json_object_object_add(index, name,
-					       json_object_new_int64((int64_t)json_object_array_length(live)));
-			json_object_array_add(live, item ? sw_json_copy(item) : NULL);
-		} else if (keyed) {
-			was = json_object_get(json_object_array_get_idx(live, (size_t)json_object_get_int64(at)));
-			json_object_array_put_idx(live, (size_t)json_object_get_int64(at),
-						  value_merge(place_item(t), was, item));
+	return at ? json_object_array_get_idx(l->list, (size_t)json_object_get_int64(at)) : NULL;
+}
+
+static bool is_named(const struct named_list *l, const char *name)
+{
+	return sw_json_key(l->index, name) != NULL;
+}
+
+/* The next item of the applied list that the live one has too, from `from` on; n if there is none. */
+static size_t next_shared(const struct named_list *live, const struct named_list *applied, size_t from)
+{
+	while (from < applied->n && !is_named(live, applied->names[from]))
+		from++;
+	return from;
+}
+
+static void take_applied(struct place_type t, struct named_list *live, struct named_list *applied, json_t *out)
+{
+	const char *name = applied->names[applied->at];
+	json_t *item = json_object_array_get_idx(applied->list, applied->at++), *was = named_item(live, name);
+
+	if (is_named(applied, name) && named_item(applied, name) != item)
+		return; /* said twice: the first counts */
+	json_object_array_add(out, value_merge(place_item(t), was ? json_object_get(was) : NULL, item));
+}
+
+/*
+ * Applied items come in their order; items that only the live list has stay before the shared item that they stood
+ * before. Source: structured-merge-diff v6 typed/merge.go, visitListItems.
+ */
+static json_t *merge_lists(struct place_type t, json_t *live_taken, json_t *list)
+{
+	struct named_list live, applied;
+	json_t *out = json_object_new_array();
+	size_t shared;
+
+	named_list_init(&live, t, live_taken);
+	named_list_init(&applied, t, list);
+	shared = next_shared(&live, &applied, 0);
+	while (live.at < live.n || applied.at < applied.n) {
+		const char *name = live.at < live.n ? live.names[live.at] : NULL;
+		bool both = name && applied.at < applied.n, same = both && strcmp(name, applied.names[applied.at]) == 0;
+
+		if (name && !is_named(&applied, name)) {
+			json_object_array_add(out, json_object_get(json_object_array_get_idx(live.list, live.at++)));
+		} else if (name && !same && (!both || shared >= applied.n || strcmp(name, applied.names[shared]) != 0)) {
+			live.at++; /* shared, but it comes elsewhere */
+		} else {
+			live.at += same;
+			take_applied(t, &live, &applied, out);
+			if (applied.at > shared)
+				shared = next_shared(&live, &applied, applied.at);
 		}
-		free(name);
 	}
-	json_object_put(index);
-	return live;
+	named_list_fini(&live);
+	named_list_fini(&applied);
+	json_object_put(live_taken);
+	return out;
 }
 
 json_t *value_merge(struct place_type t, json_t *live_taken, json_t *applied)
@@ -325,7 +436,7 @@ json_t *value_merge(struct place_type t, json_t *live_taken, json_t *applied)
 	}
 	if (kind == KIND_MAP)
 		return merge_maps(t, live_taken, applied);
-	return merge_lists(t, live_taken, applied, kind == KIND_KEYED);
+	return merge_lists(t, live_taken, applied);
 }
 
 /* ---- pruning ----------------------------------------------------------------------------------- */
@@ -333,13 +444,6 @@ json_t *value_merge(struct place_type t, json_t *live_taken, json_t *applied)
 static bool is_member(json_t *node)
 {
 	return node && (json_object_object_length(node) == 0 || sw_json_key(node, "."));
-}
-
-static bool is_hollow(json_t *v)
-{
-	if (json_object_is_type(v, json_type_object))
-		return json_object_object_length(v) == 0;
-	return json_object_is_type(v, json_type_array) && json_object_array_length(v) == 0;
 }
 
 /* Should this child go altogether? Its inside is pruned on the way. */

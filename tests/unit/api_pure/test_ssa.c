@@ -269,6 +269,8 @@ Test(ssa, what_apply_refuses)
 	        "metadata.managedFields must be nil");
 	refused("unknown field", apply(&w, "m", NULL, false, "{'metadata':{'name':'c'},'foo':1}"), 400, "unknown field \"foo\"");
 	refused("wrong type", apply(&w, "m", NULL, false, "{'metadata':{'name':'c'},'data':[]}"), 400, "cannot unmarshal array");
+	refused("a key twice", apply(&w, "m", NULL, false, "{'metadata':{'name':'c','ownerReferences':[{'uid':'u','name':'a'},{'uid':'u','name':'b'}]}}"), 400,
+	        "duplicate entries for key {\"uid\":\"u\"}");
 	refused("no object", apply(&w, "m", NULL, false, "[]"), 400, "expected an object");
 	world_fini(&w);
 }
