@@ -280,7 +280,7 @@ static void put_selector(struct sw_buf *b, json_t *selector)
 	struct sw_buf text;
 
 	sw_buf_init(&text, 1 << 20);
-	if (labels) {
+	if (json_object_is_type(labels, json_type_object)) {
 		json_object_object_foreach(labels, key, value)
 			sw_buf_printf(&text, "%s%s=%s", text.len ? "," : "", key, json_object_get_string(value));
 	}
@@ -424,7 +424,7 @@ static void put_node_roles(struct sw_buf *b, json_t *o)
 	struct sw_buf text;
 
 	sw_buf_init(&text, 64 << 10);
-	if (labels) {
+	if (json_object_is_type(labels, json_type_object)) {
 		json_object_object_foreach(labels, key, value) {
 			const char *role = NULL;
 
