@@ -74,6 +74,20 @@ static json_t *patched(struct sw_patch_request *req, json_t *current)
 	return out;
 }
 
+/* Would the result be stored? */
+static bool valid(const struct sw_patch_request *req, json_t *result, json_t *current)
+{
+	json_t *fresh = sw_json_copy(result);
+	bool ok = !refused(sw_object_carry(schema(), req->r, req->sub, fresh, current));
+
+	if (ok) {
+		sw_object_default(schema(), req->r, fresh);
+		ok = !refused(sw_object_validate(schema(), req->r, req->sub, fresh, current));
+	}
+	json_object_put(fresh);
+	return ok;
+}
+
 /* The same apply again changes nothing but the time. */
 static void again(struct sw_patch_request *req, json_t *result)
 {
@@ -110,7 +124,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		out = patched(&req, current);
 		if (out && req.type == SW_PATCH_APPLY) {
 			req.now_ms += 1000;
-			again(&req, out);
+			if (valid(&req, out, current))
+				again(&req, out);
 			if (other)
 				second(&req, out, other);
 		}
