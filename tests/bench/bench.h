@@ -31,6 +31,12 @@ __attribute__((format(printf, 4, 5))) void bench_row(const char *figure, const c
 /* A line below the last row, with what stands beside it ("12.4 x the disk's own rate"). */
 __attribute__((format(printf, 1, 2))) void bench_note(const char *fmt, ...);
 
+/* Writes DIR/NAME. */
+__attribute__((format(printf, 3, 4))) void bench_write(const char *dir, const char *name, const char *fmt, ...);
+/* The port and token in DIR/NAME, a kubeconfig of ours. */
+struct bench_access { int port; char token[80]; };
+struct bench_access bench_access(const char *dir, const char *name);
+
 /* A fresh directory on the disk that is measured ($BENCH_DIR, else the build's), removed by bench_dir_remove(). */
 char *bench_dir(void);
 void bench_dir_remove(const char *dir);
