@@ -106,7 +106,7 @@ void bench_child_start(struct bench_child *c, bench_child_fn *fn, const void *ar
 		close(pair[0]);
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		signal(SIGPIPE, SIG_IGN);
-		sw_log_setup(SW_LOG_WARN, false, STDERR_FILENO);
+		sw_log_setup(SW_LOG_ERROR, false, STDERR_FILENO);
 		bench_must(sw_loop_new(&loop), "loop");
 		fn(loop, pair[1], arg);
 		sw_loop_free(loop);
