@@ -84,13 +84,15 @@ static struct sw_err read_value(const struct reader *r, json_t *map, const struc
 		return SW_OK;
 	case INT: case REAL: case SECONDS:
 		e = read_number(r, map, f, v, &number);
+		if (sw_failed(e))
+			return e; /* it may not fit */
 		if (f->type == INT)
 			*(int *)(base + f->at) = (int)number;
 		else if (f->type == REAL)
 			*(double *)(base + f->at) = number;
 		else
 			*(int64_t *)(base + f->at) = (int64_t)(number * 1000);
-		return e;
+		return SW_OK;
 	case CPU: case BYTES:
 		return read_quantity(r, map, f, v, (int64_t *)(base + f->at));
 	case FLAG:

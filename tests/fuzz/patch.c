@@ -35,7 +35,7 @@ static json_t *stored(const struct fuzz_parts *p, const struct sw_resource **r)
 	const char *version = sw_json_str(o, "apiVersion"), *kind = sw_json_str(o, "kind");
 
 	*r = version && kind ? sw_resource_of(version, kind) : NULL;
-	if (*r && !refused(sw_object_decode(schema(), *r, o, NULL, SW_FIELDS_IGNORE, NULL)))
+	if (*r && sw_json_str(o, "metadata.name") && !refused(sw_object_decode(schema(), *r, o, NULL, SW_FIELDS_IGNORE, NULL)))
 		return o;
 	json_object_put(o);
 	return NULL;

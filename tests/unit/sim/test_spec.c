@@ -62,6 +62,7 @@ static const struct { const char *name, *text, *says; } bad[] = {
 	{ "GPUs without a model", ONE("{name: p, machine: m, gpus: 1, cpu: 1, memory: 1Gi, max: 1}"), "gpu and gpus belong together" },
 	{ "min over max", ONE("{name: p, machine: g2-standard-8, min: 3, max: 1}"), "expected min <= count <= max" },
 	{ "negative", ONE("{name: p, machine: g2-standard-8, max: -1}"), "max: found -1, expected 0 to 1000" },
+	{ "more than fits", ONE("{name: p, machine: g2-standard-8, max: 200000000000000000}"), "max: found 200000000000000000, expected 0 to 1000" },
 	{ "too large", ONE("{name: p, machine: g2-standard-8, max: 99999999999999999999}"), "max" },
 	{ "text for a number", ONE("{name: p, machine: g2-standard-8, max: many}"), "max: found many, expected a number" },
 	{ "number for a flag", ONE("{name: p, machine: g2-standard-8, max: 1, spot: 1}"), "spot: found 1, expected true or false" },
