@@ -51,6 +51,17 @@ static void keys_fini(struct keys *keys)
 	}
 }
 
+/* gives, or NULL: not there. */
+static json_t *latest_read(struct sw_api *a, const struct sw_obj_key *key)
+{
+	struct sw_bytes *bytes = NULL;
+	json_t *o = NULL;
+	if (!sw_failed(sw_store_latest(a->store, key, &bytes, NULL)) && sw_failed(sw_json_parse(bytes->at, bytes->len, &o)))
+		o = NULL;
+	sw_bytes_unref(bytes);
+	return o;
+}
+
 static bool ref_lives(struct sw_api *a, json_t *ref, const char *ns)
 {
 	const char *version = sw_json_str(ref, "apiVersion"), *kind = sw_json_str(ref, "kind"), *uid = sw_json_str(ref, "uid");
@@ -59,12 +70,10 @@ static bool ref_lives(struct sw_api *a, json_t *ref, const char *ns)
 	if (!r || !name || !uid)
 		return false;
 	struct sw_obj_key key = { sw_resource_storage(r)->id, r->namespaced ? ns : "", name };
-	struct sw_bytes *bytes = NULL;
-	json_t *o = NULL;
-	bool lives = !sw_failed(sw_store_latest(a->store, &key, &bytes, NULL)) && !sw_failed(sw_json_parse(bytes->at, bytes->len, &o)) &&
-	             sw_json_str(o, "metadata.uid") && strcmp(sw_json_str(o, "metadata.uid"), uid) == 0;
+	json_t *o = latest_read(a, &key);
+	const char *found = sw_json_str(o, "metadata.uid");
+	bool lives = found && strcmp(found, uid) == 0;
 	json_object_put(o);
-	sw_bytes_unref(bytes);
 	return lives;
 }
 
@@ -96,18 +105,16 @@ static enum fate dependent_step(struct gc *gc, const struct key *k, const char *
 {
 	struct sw_api *a = gc->api;
 	struct sw_obj_key key = { k->resource, k->ns, k->name };
-	struct sw_bytes *bytes = NULL;
-	json_t *o = NULL;
-	enum fate fate = FATE_WORKED;
-	if (sw_failed(sw_store_latest(a->store, &key, &bytes, NULL)))
-		return FATE_GONE;
-	struct sw_err e = sw_json_parse(bytes->at, bytes->len, &o);
-	sw_bytes_unref(bytes);
-	if (!sw_failed(e) && refs_without(a, o, uid, k->ns, true) > 0)
+	struct sw_err e = SW_OK;
+	json_t *o = latest_read(a, &key);
+	enum fate fate = o ? FATE_WORKED : FATE_GONE;
+	if (!o)
+		return fate;
+	if (refs_without(a, o, uid, k->ns, true) > 0)
 		e = sw_api_object_update(a, k->resource, o, NULL, NULL, NULL);
-	else if (!sw_failed(e) && sw_json_str(o, "metadata.deletionTimestamp"))
+	else if (sw_json_str(o, "metadata.deletionTimestamp"))
 		fate = FATE_WAITS; /* for its finalizers; its own dependents go with it */
-	else if (!sw_failed(e))
+	else
 		e = sw_api_object_delete(a, &key, sw_json_str(o, "metadata.uid"), NULL, NULL);
 	if (sw_failed(e) && e.code != SW_E_MISSING)
 		sw_log(WARN, "api", "a dependent could not be deleted", "resource=%s ns=%s name=%s error=\"%s\"", k->resource, k->ns, k->name, e.text);
@@ -293,11 +300,10 @@ void gc_orphan(struct sw_api *a, const char *uid)
 	struct sw_err e = sw_store_owned_by(a->store, uid, on_owned, &keys);
 	for (size_t i = 0; i < keys.n && !sw_failed(e); i++) {
 		struct sw_obj_key key = { keys.at[i].resource, keys.at[i].ns, keys.at[i].name };
-		json_t *o = NULL;
-		if (sw_failed(sw_api_object_get(a, &key, &o)))
+		json_t *o = latest_read(a, &key);
+		if (!o)
 			continue;
 		refs_without(a, o, uid, key.ns, false);
-		sw_json_del(o, "metadata.resourceVersion");
 		e = sw_api_object_update(a, key.resource, o, NULL, NULL, NULL);
 		json_object_put(o);
 	}

@@ -83,7 +83,7 @@ static void request_count(const struct request *q)
 	char code[8];
 	const char *verb = q->route.kind == ROUTE_OBJECTS ? route_verb_word(q->verb) : q->method;
 	const char *resource = q->route.r ? q->route.r->id : "";
-	snprintf(code, sizeof(code), "%d", q->code);
+	snprintf(code, sizeof(code), "%d", q->code); /* 0: the client broke off */
 	sw_metric_add(q->api->m_requests, 1, verb, resource, code);
 	double s = (double)(uv_hrtime() - q->began_ns) / 1e9;
 	if (!q->stream)
@@ -314,6 +314,8 @@ static json_t *objects_admit(struct request *q)
 {
 	const struct route *rt = &q->route;
 	q->verb = route_verb(rt, q->method, query_true(request_query(q, "watch")));
+	if (q->verb == VERB_NONE && is_proxied(rt->sub))
+		q->verb = VERB_GET; /* kubectl exec tries GET, then POST, and shows the last answer */
 	if (q->verb == VERB_NONE)
 		return status_method();
 	struct access what = { route_verb_word(q->verb), rt->r, rt->ns, rt->sub };

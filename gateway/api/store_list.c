@@ -56,7 +56,7 @@ static void conn_free(struct read_conn *c)
 static struct sw_err conn_new(struct sw_store *s, struct read_conn **out)
 {
 	struct read_conn *c = sw_calloc(1, sizeof(*c));
-	struct sw_err e = store_db_open(s, 2048, &c->db);
+	struct sw_err e = store_db_open(s, 1024, &c->db);
 	if (!sw_failed(e))
 		e = store_prepare(c->db, "SELECT ns, name, rv, body FROM objects WHERE resource = ?1 AND (ns, name) > (?2, ?3) ORDER BY ns, name", &c->all);
 	if (!sw_failed(e))

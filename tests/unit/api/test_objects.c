@@ -204,6 +204,30 @@ Test(objects, partial_metadata_and_the_other_name_of_events)
 	api_fix_fini(&f);
 }
 
+Test(objects, events_go_an_hour_after_they_were_last_said, .timeout = 60)
+{
+	struct api_fix f;
+	bool never = false;
+	api_fix_init(&f, SW_SERVE_MANAGER);
+	struct sw_store *s = sw_api_store(f.api);
+	json_t *job = create(&f, JOB("a", ""));
+	sw_loop_fake(f.loop, sw_loop_now(f.loop), sw_loop_wall(f.loop));
+	sw_api_event(f.api, "jobs.batch", job, false, "Old", "said once");
+	sw_api_event(f.api, "jobs.batch", job, false, "Young", "said again later");
+	api_fix_barrier(&f);
+	sw_loop_advance(f.loop, 50 * 60000);
+	sw_api_event(f.api, "jobs.batch", job, false, "Young", "said again later");
+	api_fix_barrier(&f);
+	cr_expect_eq(sw_store_count(s, "events", NULL), 3, "ten minutes later it is another event");
+	for (int i = 0; i < 200 && sw_store_count(s, "events", NULL) != 1; i++) {
+		sw_loop_advance(f.loop, i < 20 ? 60000 : 0);
+		sw_loop_until(f.loop, &never, 20);
+	}
+	cr_expect_eq(sw_store_count(s, "events", NULL), 1);
+	json_object_put(job);
+	api_fix_fini(&f);
+}
+
 /* ---- what goes with what ------------------------------------------------------------------------- */
 
 static void create_owned(struct api_fix *f, const char *name, const char *owner, const char *uid)

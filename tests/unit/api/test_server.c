@@ -42,6 +42,7 @@ static const struct access_row access_rows[] = {
 	{ "root", "POST", "/apis", 405, "MethodNotAllowed" },
 	{ "root", "DELETE", "/api/v1/namespaces/default/pods/x", 405, "MethodNotAllowed" },
 	{ "root", "GET", "/api/v1/namespaces/default/pods/x/exec?command=ls", 501, "spillway does not offer exec" },
+	{ "root", "POST", "/api/v1/namespaces/default/pods/x/exec?command=ls", 501, "spillway does not offer exec" },
 	{ "root", "GET", "/api/v1/namespaces/default/pods/x/log", 404, "pods \\\"x\\\" not found" },
 	{ "rita", "GET", JOBS, 200, "JobList" },
 	{ "rita", "GET", "/metrics", 200, "spillway_api_requests_total" },

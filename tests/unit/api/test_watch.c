@@ -127,6 +127,25 @@ Test(watch, a_timeout_ends_the_stream_cleanly_with_a_last_bookmark)
 	api_fix_fini(&f);
 }
 
+Test(watch, a_quiet_watch_gets_a_bookmark_each_minute)
+{
+	struct api_fix f;
+	struct follower w, silent;
+	api_fix_init(&f, SW_SERVE_MANAGER);
+	sw_loop_fake(f.loop, sw_loop_now(f.loop), sw_loop_wall(f.loop));
+	follow(&f, &w, JOBS "?watch=true&resourceVersion=2&allowWatchBookmarks=true", NULL);
+	follow(&f, &silent, JOBS "?watch=true&resourceVersion=2", NULL);
+	json_object_put(api_expect(&f, 200, "GET", JOBS, NULL, NULL));
+	change(&f, "POST", "/api/v1/namespaces/default/configmaps", JSON_TYPE, "{\"metadata\":{\"name\":\"c\"}}", 201);
+	sw_loop_advance(f.loop, 62000);
+	expect_story(&w, "BOOKMARK", "BOOKMARK");
+	cr_expect(strstr(w.text.at, "\"resourceVersion\":\"3\""), "the version of other kinds' changes too: %s", w.text.at);
+	cr_expect_eq(silent.text.len, 0);
+	follow_end(&w);
+	follow_end(&silent);
+	api_fix_fini(&f);
+}
+
 Test(watch, a_table_watch_sends_rows_and_columns_once)
 {
 	struct api_fix f;
