@@ -67,6 +67,7 @@ struct run {                         /* one pool of one cluster */
 	int in_flight;               /* as of the last look: asked for, not usable yet */
 	uint64_t flight_ms;          /* since when in_flight has not fallen */
 	int stuck;                   /* nodes given up: asked for long ago, never seen */
+	bool giving_up;              /* a release of such instances is under way */
 	bool was_out;                /* of stock, at the last look */
 	uint64_t hold_ms;            /* loop time before which no node of it is taken out of use again */
 	char refused[300];           /* last words about a want that was not met; said once */

@@ -88,8 +88,55 @@ static int nodes_present(const struct run *r, const struct sw_pool *p)
 	return present;
 }
 
+/* ---- nodes that never come ---------------------------------------------------------- */
+
+static void on_given_up(void *owner, struct sw_err err)
+{
+	struct run *r = owner;
+
+	r->giving_up = false;
+	if (sw_failed(err))
+		sw_log(WARN, "burst", "could not release instances that never became nodes", "pool=%s error=\"%s\"", r->id, err.text);
+	sw_worker_provider_poll(r->w);
+}
+
+static bool is_node(struct run *r, const char *name)
+{
+	const struct sw_node *nodes;
+	size_t n = sw_worker_nodes(r->w, &nodes);
+
+	for (size_t i = 0; name && i < n; i++)
+		if (strcmp(nodes[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/* Instances that cost money and are no nodes go back; otherwise they might still come when nobody wants them. */
+static void give_up(struct run *r, const struct sw_provider_state *s)
+{
+	struct sw_provider *provider = sw_worker_provider(r->w);
+	const char **ids;
+	size_t n = 0;
+
+	if (r->giving_up || !provider || !provider->ops->release)
+		return;
+	ids = sw_calloc(s->n_instances + 1, sizeof *ids);
+	for (size_t i = 0; i < s->n_instances; i++) {
+		const struct sw_instance *x = &s->instances[i];
+		if (x->id && x->pool && strcmp(x->pool, r->pool) == 0 && !is_node(r, x->node))
+			ids[n++] = x->id;
+	}
+	if (n > 0) {
+		r->giving_up = true;
+		struct sw_err e = provider->ops->release(provider, r->pool, ids, n, on_given_up, r);
+		if (sw_failed(e))
+			on_given_up(r, e);
+	}
+	free(ids);
+}
+
 /* Counts what is on its way, and gives up on nodes that were asked for long ago and never came. */
-static void flight_update(struct run *r, const struct sw_pool *p)
+static void flight_update(struct run *r, const struct sw_pool *p, const struct sw_provider_state *s)
 {
 	uint64_t now = burst_now(r->b), patience = (uint64_t)larger(STUCK_MS, p->grow_eta_ms > 0 && p->grow_eta_ms < INT32_MAX / 3 ? (int)p->grow_eta_ms * 3 : 0);
 	int asked = grow_asked(r, p), flight = asked - nodes_present(r, p);
@@ -105,9 +152,10 @@ static void flight_update(struct run *r, const struct sw_pool *p)
 	r->stuck = r->stuck < flight ? r->stuck : flight;
 	if (flight > r->stuck && now - r->flight_ms > patience) {
 		r->stuck = flight;
-		burst_event(r->b, r->asker, true, "NodesMissing", "%d node%s of pool %s of %s did not become usable in %llu minutes; more may be bought "
-		            "in their place", flight, flight == 1 ? "" : "s", r->pool, sw_worker_name(r->w), (unsigned long long)(patience / 60000));
+		burst_event(r->b, r->asker, true, "NodesMissing", "%d node%s of pool %s of %s did not become usable in %llu minutes; those that are "
+		            "no nodes yet are given back", flight, flight == 1 ? "" : "s", r->pool, sw_worker_name(r->w), (unsigned long long)(patience / 60000));
 		burst_changed(r->b, r);
+		give_up(r, s);
 	}
 	r->in_flight = flight;
 	r->asked = asked;
@@ -310,7 +358,7 @@ bool grow_step(struct run *r)
 	if (!s || !p)
 		return r->state != INTENT_NONE;
 	bool news = errors_read(r, s), out = stockout_left(&r->stockout, sw_loop_wall(r->b->opt.loop)) > 0;
-	flight_update(r, p);
+	flight_update(r, p, s);
 	if (news || out != r->was_out)
 		burst_changed(r->b, r);
 	r->was_out = out;

@@ -62,6 +62,8 @@ static void settle(struct sw_worker *w, enum sw_claim state)
 	if (state != c->state)
 		sw_log(INFO, "workers", "claim", "cluster=%s state=%s why=\"%s\"", w->cfg->name,
 		       state == SW_CLAIM_OURS ? "ours" : state == SW_CLAIM_NEWER ? "newer" : "foreign", c->why);
+	if (state == SW_CLAIM_NEWER && c->state != state)
+		gc_adopt(w);
 	c->state = state;
 	link_claimed(w, SW_OK);
 }

@@ -8,7 +8,9 @@
  *   - the claim is ours in our epoch, the manager has reported everything, every watch runs;
  *   - it has been an orphan for a while;
  *   - there are few of them: more than BRAKE_MAX, or more than a tenth of all copies, stop the collection with an
- *     alarm until a person confirms.
+ *     alarm until a person confirms;
+ *   - the cluster has not seen a newer store than ours. If it has, that is noted (it survives us), and every orphan waits
+ *     for a person, even after the store's epoch was raised.
  * Deletions that were asked for are no orphans: whoever deletes a job while a cluster is out of reach leaves a tombstone
  * (a note of the manager: it survives us), which is carried out when the cluster is back. It is kept for a while after
  * nothing of it is seen any more, because a POST whose reply was lost may still land.
@@ -149,14 +151,54 @@ static bool is_orphan(struct sw_worker *w, struct copy_row *row)
 	return now - row->orphan_ms >= GRACE_MS;
 }
 
+/* ---- a store older than the cluster: a person decides, however few orphans there are ---- */
+
+static char *adoption_note(const struct sw_worker *w) { return sw_asprintf("adoption/%s", w->cfg->name); }
+
+static void adoption_put(struct sw_worker *w, json_t *value)
+{
+	struct sw_manager *m = w->ws->opt.manager;
+	char *name = adoption_note(w);
+	struct sw_err e = m->ops->note_put(m, name, value, NULL, NULL);
+	if (sw_failed(e))
+		sw_log(ERROR, "workers", "could not note an adoption", "note=%s error=\"%s\"", name, e.text);
+	free(name);
+}
+
+void gc_adopt(struct sw_worker *w)
+{
+	json_t *value = json_object_new_object();
+	sw_json_set_int(value, "at", sw_loop_wall(w->ws->opt.loop));
+	adoption_put(w, value);
+	json_object_put(value);
+	w->gc.adopting = true;
+}
+
+static void on_adoption(void *owner, const char *name, json_t *value)
+{
+	struct sw_worker *w = owner;
+	(void)value;
+	w->gc.adopting |= strcmp(name + strlen("adoption/"), w->cfg->name) == 0;
+}
+
+static void adoption_end(struct sw_worker *w)
+{
+	if (w->gc.adopting)
+		adoption_put(w, NULL);
+	w->gc.adopting = false;
+}
+
 static void set_paused(struct sw_worker *w, size_t orphans, size_t copies, const char *example)
 {
 	struct gc *gc = &w->gc;
 	bool was = gc->paused;
 
-	gc->paused = orphans > 0 && !gc->confirmed && !gc_within_brake(orphans, copies);
+	gc->paused = orphans > 0 && !gc->confirmed && (gc->adopting || !gc_within_brake(orphans, copies));
 	gc->why[0] = '\0';
-	if (gc->paused)
+	if (gc->paused && gc->adopting)
+		snprintf(gc->why, sizeof gc->why, "cluster %s had seen a newer store than ours: %zu of its %zu copies have no job on the manager "
+		         "(one is %.80s). They are left alone until somebody confirms their deletion", w->cfg->name, orphans, copies, example);
+	else if (gc->paused)
 		snprintf(gc->why, sizeof gc->why, "%zu of %zu copies on cluster %s have no job on the manager (one is %.80s); that is too many to "
 		         "delete without asking. If the manager's data is not an old copy, confirm the deletion", orphans, copies, w->cfg->name, example);
 	if (gc->paused && !was)
@@ -171,14 +213,19 @@ static void orphans(struct sw_worker *w)
 	struct copy_row *row, *tmp;
 	size_t n = 0, copies = HASH_COUNT(w->copies);
 	const char *example = "";
+	bool young = false;
 
 	HASH_ITER(hh, w->copies, row, tmp) {
-		if (!is_orphan(w, row))
+		bool orphan = is_orphan(w, row);
+		young |= row->orphan_ms != 0; /* it may still be one when its grace is over */
+		if (!orphan)
 			continue;
 		n++;
 		example = row->id;
 	}
 	set_paused(w, n, copies, example);
+	if (w->gc.confirmed || (n == 0 && !young))
+		adoption_end(w);
 	w->gc.confirmed = false;
 	if (n == 0 || w->gc.paused)
 		return;
@@ -255,10 +302,13 @@ static void on_timer(void *owner)
 
 struct sw_err gc_open(struct sw_worker *w)
 {
+	struct sw_manager *m = w->ws->opt.manager;
 	struct sw_err e = sw_timer_new(w->ws->opt.loop, on_timer, w, &w->gc.timer);
-	if (!sw_failed(e))
-		sw_timer_in(w->gc.timer, PASS_MS);
-	return e;
+	if (sw_failed(e))
+		return e;
+	m->ops->notes(m, "adoption/", on_adoption, w);
+	sw_timer_in(w->gc.timer, PASS_MS);
+	return SW_OK;
 }
 
 void gc_close(struct sw_worker *w) { sw_timer_free(w->gc.timer); }

@@ -91,8 +91,10 @@ static void on_namespace(struct act *a, struct sw_err err, const struct sw_kube_
 {
 	(void)reply;
 	if (err.code == SW_E_EXISTS)
-		err = SW_OK;
-	act_end(a, sw_err_wrap(err, "namespace %s does not exist there and could not be made", a->ns));
+		err = sw_err(SW_E_CONFLICT, "cluster %s: namespace %s is there, yet %s could not be found", a->w->cfg->name, a->ns, a->kind->resource);
+	else
+		err = sw_err_wrap(err, "namespace %s does not exist there and could not be made", a->ns);
+	act_end(a, err);
 }
 
 static struct sw_err make_namespace(struct act *a)

@@ -22,9 +22,16 @@ static const struct { const char *name; const struct worker_ops *ops; } worker_k
 
 uint64_t worker_now(const struct sw_worker *w) { return sw_loop_now(w->ws->opt.loop); }
 
+enum { TELL_MS = 10 }; /* capacity changes with every pod: told together */
+
 static void on_tell(void *owner)
 {
 	struct sw_worker *w = owner;
+
+	sw_metric_set(sw_metric(w->ws->opt.metrics, SW_GAUGE, "spillway_cluster_ready", "1 while copies may be created on the cluster.", "cluster"),
+	              sw_worker_state(w).ready, w->cfg->name);
+	sw_metric_set(sw_metric(w->ws->opt.metrics, SW_GAUGE, "spillway_cluster_copies", "Copies of jobs that the cluster holds.", "cluster"),
+	              HASH_COUNT(w->copies), w->cfg->name);
 	if (w->ws->opt.on_change)
 		w->ws->opt.on_change(w->ws->opt.owner, NULL, w);
 }
@@ -43,7 +50,7 @@ void worker_capacity_changed(struct sw_worker *w)
 	if (w->cap.stale)
 		return; /* told already, and nobody has looked since */
 	w->cap.stale = true;
-	worker_changed(w);
+	sw_timer_in(w->tell_timer, TELL_MS);
 }
 
 void worker_shape_changed(struct sw_worker *w)

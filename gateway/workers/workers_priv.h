@@ -169,6 +169,7 @@ struct claim {
 struct gc {
 	struct sw_timer *timer;
 	bool paused, confirmed;
+	bool adopting;                  /* the cluster has seen a newer store: nothing goes without a person's word */
 	char why[300];
 };
 
@@ -306,6 +307,7 @@ void pools_nodes_changed(struct sw_worker *w);             /* a node came or wen
 struct sw_err gc_open(struct sw_worker *w);
 void gc_close(struct sw_worker *w);
 void gc_kick(struct sw_worker *w);
+void gc_adopt(struct sw_worker *w);                        /* our store was found to be older than what the cluster has seen */
 /* Pure: may `orphans` of `copies` be deleted without asking a person? */
 bool gc_within_brake(size_t orphans, size_t copies);
 

@@ -229,6 +229,22 @@ Test(grow, nodes_that_never_come_are_given_up_and_bought_again)
 	world_free(w);
 }
 
+Test(grow, instances_that_become_no_nodes_are_given_back)
+{
+	struct world *w = begun();
+	want(w, "ns/a", 2);
+	world_turn(w, 2000);
+	world_node(w, 8);
+	w->unjoined = 1;
+	world_turn(w, 250000);
+	cr_expect_eq(w->unjoined, 1, "they get their time");
+	world_turn(w, 100000);
+	cr_expect_eq(w->unjoined, 0);
+	cr_expect_eq(w->n, 1, "the node that came stays");
+	cr_expect_eq(w->pool.target, 2, "and one is bought in its place");
+	world_free(w);
+}
+
 Test(grow, nothing_is_asked_of_a_cluster_that_is_not_ready_or_whose_provider_never_answered)
 {
 	struct world *w = begun();

@@ -65,6 +65,10 @@ static struct sw_err fake_release(struct sw_provider *p, const char *pool, const
 	(void)pool;
 	w->release_calls++;
 	for (size_t i = 0; w->release_answer != LOST_CALL && i < n; i++) {
+		if (strncmp(ids[i], "u-", 2) == 0) {
+			w->unjoined--;
+			w->pool.target--;
+		}
 		for (size_t k = 0; k < w->n; k++) {
 			if (strcmp(w->names[k], ids[i] + 2) != 0) /* "i-" + node */
 				continue;
@@ -84,7 +88,7 @@ static struct sw_provider fake_provider = { &fake_ops };
 
 static void say(struct world *w)
 {
-	static char ids[NODES_MAX][24], nodes[NODES_MAX][16];
+	static char ids[2 * NODES_MAX][24], nodes[NODES_MAX][16];
 
 	w->pool.size = (int)w->n;
 	w->said = w->pool;
@@ -93,7 +97,11 @@ static void say(struct world *w)
 		memcpy(nodes[i], w->names[i], sizeof nodes[i]);
 		w->instances[i] = (struct sw_instance){ .id = ids[i], .node = nodes[i], .pool = "h100" };
 	}
-	w->state = (struct sw_provider_state){ .pools = &w->said, .n_pools = 1, .instances = w->instances, .n_instances = w->n,
+	for (int i = 0; i < w->unjoined; i++) {
+		snprintf(ids[w->n + (size_t)i], sizeof ids[0], "u-%d", i);
+		w->instances[w->n + (size_t)i] = (struct sw_instance){ .id = ids[w->n + (size_t)i], .node = "", .pool = "h100" };
+	}
+	w->state = (struct sw_provider_state){ .pools = &w->said, .n_pools = 1, .instances = w->instances, .n_instances = w->n + (size_t)w->unjoined,
 		.errors = &w->error, .n_errors = w->has_error };
 	w->said_ms = (int64_t)sw_loop_now(w->loop);
 	w->listed = true;

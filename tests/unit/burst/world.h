@@ -28,10 +28,11 @@ struct world {
 	bool ready, listed;           /* listed: the provider answered once */
 	struct sw_node nodes[NODES_MAX]; char names[NODES_MAX][16]; size_t n;
 	int demand;                   /* nodes that all reservations need together */
+	int unjoined;                 /* instances the cloud has started that became no nodes */
 	int pod_on;                   /* index of a node that a fresh list shows a pod on, or -1 */
 	int cordons, uncordons, checks;
 	/* what the provider last said */
-	struct sw_pool said; struct sw_instance instances[NODES_MAX]; struct sw_provider_state state; int64_t said_ms; bool poll;
+	struct sw_pool said; struct sw_instance instances[2 * NODES_MAX]; struct sw_provider_state state; int64_t said_ms; bool poll;
 	/* what was heard */
 	int changes; char events[2000];
 };

@@ -97,6 +97,29 @@ Test(gc, nothing_is_deleted_on_a_cluster_that_is_not_ours_or_has_seen_a_newer_st
 	}
 }
 
+Test(gc, after_a_restore_not_even_one_orphan_goes_without_a_person)
+{
+	struct cluster *c = with_copies(30, 29);
+	cluster_close(c);
+	cluster_put(c, "/api/v1/namespaces/spillway-system/configmaps/spillway-claim", json_tokener_parse("{\"data\":{\"origin\":\"us\",\"epoch\":\"8\"}}"));
+	cluster_open(c);
+	cr_assert_eq(sw_worker_state(c->w).claim, SW_CLAIM_NEWER);
+	cluster_close(c); /* and a restart forgets nothing of it */
+	cluster_open(c);
+	sw_workers_set_epoch(c->ws, 9);
+	sw_workers_manager_synced(c->ws, true);
+	cluster_turn(c, 120000);
+	struct sw_worker_state s = sw_worker_state(c->w);
+	cr_expect(s.ready, "%s", s.why);
+	cr_expect_eq(cluster_count(c, "/jobs/"), 30);
+	cr_expect(s.gc_paused && strstr(s.gc_why, "newer store"), "%s", s.gc_why);
+	sw_worker_gc_confirm(c->w);
+	cluster_turn(c, 1000);
+	cr_expect_eq(cluster_count(c, "/jobs/"), 29);
+	cr_expect_eq(json_object_object_length(c->notes), 0);
+	cluster_free(c);
+}
+
 Test(gc, a_tombstone_is_carried_out_when_the_cluster_is_back)
 {
 	struct cluster *c = with_copies(2, 2);
