@@ -94,7 +94,7 @@ function place(w, candidates, ctx)
     plan[#plan + 1] = { candidates = { cloud[i] }, patience = PER_POOL }
   end
   if #soon == 0 and #cloud > 0 then
-    plan.reason = "cheapest pool with the GPU asked for: " .. place_name(cloud[1]) .. ", $" .. tostring(cloud[1].price) .. " per hour"
+    plan.reason = "cheapest pool with the GPU asked for: " .. place_name(cloud[1]) .. ", $" .. tostring(math.floor(cloud[1].price * 100 + 0.5) / 100) .. " per hour"
   end
   if #cloud == 0 and #sold_out > 0 then
     local wait = math.max(PER_POOL, sold_out[1].stockout + PER_POOL)

@@ -38,6 +38,7 @@ struct demo_job {
 	enum demo_state state;
 	int64_t submitted_ms, placed_ms, ended_ms; /* loop wall time; 0: not yet */
 	double price_hour;                         /* NAN: unknown */
+	json_t *candidates;                        /* as last explained, or NULL */
 	bool submitted;
 	struct demo_story *story;
 };

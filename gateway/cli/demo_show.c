@@ -8,6 +8,8 @@
 #include "demo.h"
 #include "spillway/text.h"
 
+enum { WHY_WIDTH = 70 };
+
 static double seconds(const struct demo_screen *s, const struct demo_story *t)
 {
 	return (double)(sw_loop_wall(t->site->loop) - s->began_ms) / 1000;
@@ -100,9 +102,19 @@ void demo_show(struct demo_screen *s, const struct demo_story *t)
 
 /* ---- summary ------------------------------------------------------------------------------ */
 
+/* At most `width` characters; what was cut is shown to be. */
+static void cut_text(const char *from, int width, char *to, size_t size)
+{
+	int n = 0;
+	const char *end = from;
+	for (; *end && n <= width; end++)
+		n += ((unsigned char)*end & 0xc0) != 0x80;
+	snprintf(to, size, "%.*s%s", (int)(end - from), from, *end ? " ..." : "");
+}
+
 static json_t *summary_row(const struct demo_story *t, const struct demo_job *j)
 {
-	char text[64];
+	char text[512];
 	double scale = demo_site_scale(t->site);
 	json_t *row = json_object_new_object();
 	where_text(j, text, sizeof text);
@@ -110,7 +122,8 @@ static json_t *summary_row(const struct demo_story *t, const struct demo_job *j)
 	sw_json_set_str(row, "asks", j->asks ? j->asks : "");
 	sw_json_set_str(row, "where", text);
 	sw_json_set_str(row, "result", demo_state_name(j->state));
-	sw_json_set_str(row, "why", j->why ? j->why : "");
+	cut_text(j->why ? j->why : "", WHY_WIDTH, text, sizeof text);
+	sw_json_set_str(row, "why", text);
 	if (!j->placed_ms)
 		return row;
 	double run_s = (double)(j->ended_ms - j->placed_ms) / 1000 * scale;

@@ -94,23 +94,52 @@ static void match_row(void *owner, const struct sw_workload *w)
 		k->key = sw_strdup(w->key);
 }
 
-/* What one hour of it costs on the candidate where it is. */
+/* What one hour of it costs where it is: candidates are known before the place is, so they are kept until then. */
 static void note_price(struct demo_job *j, json_t *x)
+{
+	json_t *now = sw_json_key(x, "candidates");
+	if (sw_json_len(now)) {
+		json_object_put(j->candidates);
+		j->candidates = json_object_get(now);
+	}
+	for (size_t i = 0; j->pool && i < sw_json_len(j->candidates); i++) {
+		json_t *c = sw_json_idx(j->candidates, i), *price = sw_json_key(c, "priceHour");
+		const char *cluster = sw_json_str(c, "cluster"), *pool = sw_json_str(c, "pool");
+		if (price && j->cluster && cluster && pool && strcmp(cluster, j->cluster) == 0 && strcmp(pool, j->pool) == 0)
+			j->price_hour = json_object_get_double(price);
+	}
+}
+
+/* The policy's reason, without where the plan stands: that is a column of its own. */
+static void note_why(struct demo_job *j, const char *plan)
+{
+	const char *colon = plan ? strstr(plan, ": ") : NULL, *steps = plan ? strstr(plan, "; step ") : NULL;
+	bool placed = plan && (strncmp(plan, "placed on ", 10) == 0 || strncmp(plan, "runs on ", 8) == 0);
+	const char *from = placed && colon ? colon + 2 : plan;
+	if (!plan || (placed && !colon))
+		return;
+	char *why = sw_asprintf("%.*s", steps ? (int)(steps - from) : (int)strlen(from), from);
+	replace(&j->why, why);
+	free(why);
+}
+
+/* No cluster, pool or growth of one could ever take it. */
+static bool is_hopeless(json_t *x)
 {
 	json_t *candidates = sw_json_key(x, "candidates");
 	for (size_t i = 0; i < sw_json_len(candidates); i++) {
-		json_t *c = sw_json_idx(candidates, i), *price = sw_json_key(c, "priceHour");
-		const char *cluster = sw_json_str(c, "cluster"), *pool = sw_json_str(c, "pool");
-		if (price && j->cluster && j->pool && cluster && pool && strcmp(cluster, j->cluster) == 0 && strcmp(pool, j->pool) == 0)
-			j->price_hour = json_object_get_double(price);
+		const char *verdict = sw_json_str(sw_json_idx(candidates, i), "verdict");
+		if (!verdict || strcmp(verdict, "never") != 0)
+			return false;
 	}
+	return sw_json_len(candidates) > 0;
 }
 
 static void look_at_plan(struct demo_job *j, json_t *x)
 {
 	const char *state = sw_json_str(x, "state");
 	replace(&j->asks, sw_json_str(x, "demand"));
-	replace(&j->why, sw_json_str(x, j->placed_ms ? "plan" : "now"));
+	note_why(j, sw_json_str(x, "plan"));
 	if (replace(&j->cluster, sw_json_str(x, "cluster")) && !j->placed_ms)
 		j->placed_ms = sw_loop_wall(j->story->site->loop);
 	replace(&j->pool, sw_json_str(x, "pool"));
@@ -118,12 +147,10 @@ static void look_at_plan(struct demo_job *j, json_t *x)
 		note_price(j, x);
 	if (j->cluster)
 		j->state = DEMO_RUNNING;
-	else if (state && strcmp(state, "Growing") == 0)
-		j->state = DEMO_GROWING;
-	else if (state && strcmp(state, "Never") == 0)
+	else if (state && strcmp(state, "Placing") == 0 && is_hopeless(x))
 		j->state = DEMO_NEVER;
 	else
-		j->state = DEMO_WAITING;
+		j->state = state && strcmp(state, "Placing") == 0 && sw_json_len(sw_json_key(x, "steps")) ? DEMO_GROWING : DEMO_WAITING;
 }
 
 static void look_at_result(struct demo_job *j)
@@ -221,6 +248,7 @@ void demo_story_end(struct demo_story *t)
 		char *owned[] = { j->name, j->resource, j->ns, j->asks, j->cluster, j->pool, j->why };
 		for (size_t k = 0; k < sizeof owned / sizeof *owned; k++)
 			free(owned[k]);
+		json_object_put(j->candidates);
 	}
 	for (size_t i = 0; i < t->n_pools; i++) {
 		free(t->pools[i].cluster);

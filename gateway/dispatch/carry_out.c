@@ -263,11 +263,13 @@ static struct sw_err release(struct work *wk, const struct scene *s, const char 
 
 static struct sw_err placed(struct work *wk, struct scene *s)
 {
-	char text[PLAN_SENTENCE], message[PLAN_MESSAGE];
-	snprintf(text, sizeof text, "runs on %s/%s: all %lld pods are scheduled", sw_worker_name(s->winner), s->pool, (long long)s->plan.gang);
-	s->plan.gang = 0;
-	plan_encode(&s->plan, text, message);
+	char text[PLAN_SENTENCE], reason[PLAN_SENTENCE], message[PLAN_MESSAGE];
+	snprintf(text, sizeof text, "all %lld pods are scheduled on %s/%s", (long long)s->plan.gang, sw_worker_name(s->winner), s->pool);
 	work_say(wk, false, "Running", text);
+	s->plan.gang = 0;
+	plan_reason(s->row->message, reason);
+	snprintf(text, sizeof text, "runs on %s/%s%s%.800s", sw_worker_name(s->winner), s->pool, *reason ? ": " : "", reason);
+	plan_encode(&s->plan, text, message);
 	struct sw_change c = { .op = SW_CHANGE_MESSAGE, .message = message };
 	return wk->d->m->ops->change(wk->d->m, wk->key, s->row->rv, &c, on_changed, wk);
 }

@@ -131,7 +131,11 @@ void decide_win(struct sw_dispatch *d, struct work *wk, struct scene *s, struct 
 	char *kept = sw_strdup(pool);
 	free(wk->reserved.pool);
 	wk->reserved = (struct spot){ w, kept };
-	snprintf(words, sizeof words, "placed on %s/%s, attempt %u%s%s", sw_worker_name(w), pool, s->row->attempt, *reason ? ": " : "", reason);
+	char kept_reason[PLAN_SENTENCE];
+	plan_reason(s->row->message, kept_reason);
+	if (!*reason)
+		reason = kept_reason;
+	snprintf(words, sizeof words, "placed on %s/%s, attempt %u%s%.800s", sw_worker_name(w), pool, s->row->attempt, *reason ? ": " : "", reason);
 	s->plan.gang = gang_of(wk->demand);
 	plan_set_winner(&s->plan, sw_worker_name(w), pool);
 	plan_encode(&s->plan, words, message);

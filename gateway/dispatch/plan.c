@@ -150,6 +150,19 @@ void plan_sentence(const char *message, char out[PLAN_SENTENCE])
 	sw_cut(out, PLAN_SENTENCE, cut);
 }
 
+void plan_reason(const char *message, char out[PLAN_SENTENCE])
+{
+	plan_sentence(message, out);
+	char *steps = strstr(out, "; step "), *at = strstr(out, ": ");
+	bool placed = strncmp(out, "placed on ", 10) == 0 || strncmp(out, "runs on ", 8) == 0;
+	if (steps)
+		*steps = '\0';
+	if (placed && at)
+		memmove(out, at + 2, strlen(at + 2) + 1);
+	else if (placed || !steps)
+		out[0] = '\0';
+}
+
 /* Decimal digits only, from 0 to 2^53. */
 static bool read_number(const char **at, int64_t *out)
 {

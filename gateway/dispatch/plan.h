@@ -46,5 +46,7 @@ bool plan_decode(struct plan *p, const char *message);
 void plan_encode(const struct plan *p, const char *sentence, char out[PLAN_MESSAGE]);
 /* The sentence of a message: everything before the tail. */
 void plan_sentence(const char *message, char out[PLAN_SENTENCE]);
+/* Why the policy chose so: what is left of its reason in "REASON; step 1 of ...", "placed on ...: REASON", "runs on ...: REASON"; "" if nothing. */
+void plan_reason(const char *message, char out[PLAN_SENTENCE]);
 
 #endif
