@@ -35,7 +35,7 @@ static bool has_namespace(const char *list, const char *ns)
 
 static bool is_submittable(const struct sw_resource *r)
 {
-	static const char *const ids[] = { "jobs.batch", "secrets", "configmaps" };
+	static const char *const ids[] = {"jobs.batch", "secrets", "configmaps"};
 	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++)
 		if (strcmp(r->id, ids[i]) == 0)
 			return true;
@@ -58,9 +58,12 @@ bool access_allowed(const struct user *u, const struct access *what)
 	if (what->r->flags & SW_RES_REVIEW)
 		return strcmp(what->verb, "create") == 0;
 	switch (u->role) {
-	case SW_ROLE_ADMIN: return true;
-	case SW_ROLE_READER: return is_reading(what->verb) && strcmp(what->r->id, "secrets") != 0;
-	case SW_ROLE_SUBMITTER: return submitter_allowed(u, what);
+	case SW_ROLE_ADMIN:
+		return true;
+	case SW_ROLE_READER:
+		return is_reading(what->verb) && strcmp(what->r->id, "secrets") != 0;
+	case SW_ROLE_SUBMITTER:
+		return submitter_allowed(u, what);
 	}
 	return false;
 }

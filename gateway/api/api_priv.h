@@ -33,18 +33,21 @@
 #include "spillway/table.h"
 
 enum {
-	API_BODY_MAX = 3 << 20,        /* as etcd's and kube-apiserver's default limit on requests */
-	API_DISCARD_MAX = 32 << 20,    /* of a body that is refused: read, so that the client sees the answer */
-	API_BODIES_MAX = 256 << 20,    /* held by all requests together */
-	API_BEHIND_MAX = 4 << 20,      /* a watcher that is further behind is ended */
-	API_SLICE_US = 2000,           /* of queued writes in one turn */
-	API_LIMIT_MAX = 2000,          /* objects in one limited Table or converted list: it is built in memory */
-	API_STALL_MS = 30000,          /* a list whose client takes nothing for so long is cut off: it holds a reader */
+	API_BODY_MAX = 3 << 20,     /* as etcd's and kube-apiserver's default limit on requests */
+	API_DISCARD_MAX = 32 << 20, /* of a body that is refused: read, so that the client sees the answer */
+	API_BODIES_MAX = 256 << 20, /* held by all requests together */
+	API_BEHIND_MAX = 4 << 20,   /* a watcher that is further behind is ended */
+	API_SLICE_US = 2000,        /* of queued writes in one turn */
+	API_LIMIT_MAX = 2000,       /* objects in one limited Table or converted list: it is built in memory */
+	API_STALL_MS = 30000,       /* a list whose client takes nothing for so long is cut off: it holds a reader */
 };
 
 /* ---- later: work for the loop's next turn ------------------------------------------- */
 
-struct task { struct task *next; void (*run)(struct task *t); };
+struct task {
+	struct task *next;
+	void (*run)(struct task *t);
+};
 
 /* ---- users ----------------------------------------------------------------------------- */
 
@@ -63,23 +66,35 @@ struct user *user_by_token(struct sw_api *a, const char *token); /* lent or NULL
 int user_role(const char *word);                                 /* enum sw_role, or -1 */
 const char *user_role_word(enum sw_role role);
 /* Valid at once, durable when done runs. */
-struct sw_err users_add(struct sw_api *a, const char *user, enum sw_role role, const char *namespaces, char token[65], sw_commit_fn *done, void *owner);
-struct sw_err users_drop(struct sw_api *a, const char *user, sw_commit_fn *done, void *owner); /* MISSING if there is none */
+struct sw_err users_add(struct sw_api *a, const char *user, enum sw_role role, const char *namespaces, char token[65],
+			sw_commit_fn *done, void *owner);
+struct sw_err users_drop(struct sw_api *a, const char *user, sw_commit_fn *done,
+			 void *owner); /* MISSING if there is none */
 
 /* ---- access (pure) ------------------------------------------------------------------------ */
 
-struct access { const char *verb; const struct sw_resource *r; const char *ns /* "": all, or cluster scope */, *sub; };
+struct access {
+	const char *verb;
+	const struct sw_resource *r;
+	const char *ns /* "": all, or cluster scope */, *sub;
+};
 bool access_allowed(const struct user *u, const struct access *what);
 
 /* ---- routes (pure) -------------------------------------------------------------------------- */
 
 enum route_kind {
-	ROUTE_NONE,       /* 404 page not found */
-	ROUTE_UNKNOWN,    /* 404 the server could not find the requested resource */
-	ROUTE_HEALTH, ROUTE_VERSION, ROUTE_METRICS,
-	ROUTE_API, ROUTE_APIS, ROUTE_GROUP, ROUTE_RESOURCES,
-	ROUTE_OPENAPI, ROUTE_OPENAPI_GROUP,
-	ROUTE_PAGE,       /* /spillway/v1/NAME */
+	ROUTE_NONE,    /* 404 page not found */
+	ROUTE_UNKNOWN, /* 404 the server could not find the requested resource */
+	ROUTE_HEALTH,
+	ROUTE_VERSION,
+	ROUTE_METRICS,
+	ROUTE_API,
+	ROUTE_APIS,
+	ROUTE_GROUP,
+	ROUTE_RESOURCES,
+	ROUTE_OPENAPI,
+	ROUTE_OPENAPI_GROUP,
+	ROUTE_PAGE, /* /spillway/v1/NAME */
 	ROUTE_OBJECTS,
 };
 struct route {
@@ -88,7 +103,17 @@ struct route {
 	char group[128], version[32], ns[254], name[254], sub[64];
 };
 void route_parse(enum sw_serve serve, const char *path, struct route *out);
-enum api_verb { VERB_NONE, VERB_GET, VERB_LIST, VERB_WATCH, VERB_CREATE, VERB_UPDATE, VERB_PATCH, VERB_DELETE, VERB_DELCOLL };
+enum api_verb {
+	VERB_NONE,
+	VERB_GET,
+	VERB_LIST,
+	VERB_WATCH,
+	VERB_CREATE,
+	VERB_UPDATE,
+	VERB_PATCH,
+	VERB_DELETE,
+	VERB_DELCOLL
+};
 enum api_verb route_verb(const struct route *rt, const char *method, bool watch);
 const char *route_verb_word(enum api_verb v);
 unsigned route_verb_bit(enum api_verb v); /* enum sw_verb */
@@ -101,16 +126,16 @@ struct request;
 struct shape {
 	const struct sw_resource *r;
 	enum sw_accept form;
-	struct sw_table table;    /* its rows count the items of any list */
-	const char *version;      /* of the table or partial form */
+	struct sw_table table; /* its rows count the items of any list */
+	const char *version;   /* of the table or partial form */
 };
-bool shape_is_raw(const struct shape *s);                                  /* the stored bytes are the answer */
-json_t *shape_parse(struct request *q, struct shape *out);                 /* from Accept and includeObject; 406, 400 */
-void shape_convert(const struct shape *s, json_t *o);                      /* in place, from the stored form to the asked kind's */
+bool shape_is_raw(const struct shape *s);                  /* the stored bytes are the answer */
+json_t *shape_parse(struct request *q, struct shape *out); /* from Accept and includeObject; 406, 400 */
+void shape_convert(const struct shape *s, json_t *o);      /* in place, from the stored form to the asked kind's */
 /* o: converted, lent. columns: of a table */
 void shape_object(struct sw_buf *b, struct shape *s, json_t *o, bool columns);
 void shape_list_begin(struct sw_buf *b, struct shape *s, uint64_t rv, const char *cont);
-void shape_item(struct sw_buf *b, struct shape *s, json_t *o);             /* converted */
+void shape_item(struct sw_buf *b, struct shape *s, json_t *o); /* converted */
 void shape_list_end(struct sw_buf *b, struct shape *s);
 
 /* ---- requests --------------------------------------------------------------------------------------- */
@@ -119,7 +144,7 @@ struct stream {
 	struct request *req;
 	struct sw_buf out;
 	size_t at;
-	uint64_t moved_ms;  /* when the client last took something */
+	uint64_t moved_ms; /* when the client last took something */
 	bool parked, ended, broken;
 	void (*drained)(void *owner); /* little is left: give more. May be NULL */
 	void *owner;
@@ -136,7 +161,7 @@ struct request {
 	struct user *user;
 	struct sw_buf body;
 	size_t discarded;
-	json_t *refusal;    /* decided by the headers; sent once the body is read */
+	json_t *refusal; /* decided by the headers; sent once the body is read */
 	bool anonymous_ok, in_handler, started, suspended;
 	uint64_t began_ns;
 	struct MHD_Response *response;
@@ -144,27 +169,30 @@ struct request {
 	json_t *warnings;
 	struct shape shape;
 	struct stream *stream;
-	void *op;                        /* of the handler that runs */
+	void *op; /* of the handler that runs */
 	void (*op_free)(void *op);
-	json_t *parsed;                  /* of the body */
+	json_t *parsed; /* of the body */
 	char dups[512];
 	struct write *write;
 };
 
 const char *request_query(const struct request *q, const char *key); /* decoded; NULL if absent */
 const char *request_header(const struct request *q, const char *name);
-void reply_bytes(struct request *q, int code, struct sw_bytes *body_taken);      /* application/json */
+void reply_bytes(struct request *q, int code, struct sw_bytes *body_taken);                   /* application/json */
 void reply_text(struct request *q, int code, const char *type, const char *text, size_t len); /* copied */
-void reply_buf(struct request *q, int code, const char *type, struct sw_buf *b); /* its bytes are taken */
+void reply_buf(struct request *q, int code, const char *type, struct sw_buf *b);              /* its bytes are taken */
 void reply_json(struct request *q, int code, json_t *o_taken);
 void reply_status(struct request *q, json_t *no_taken);
-struct stream *reply_stream(struct request *q, const char *type);                /* 200, chunked */
-void stream_moved(struct stream *s);                                             /* after adding to s->out */
+struct stream *reply_stream(struct request *q, const char *type); /* 200, chunked */
+void stream_moved(struct stream *s);                              /* after adding to s->out */
 void stream_end(struct stream *s);
-void stream_break(struct stream *s);                                             /* ends without the last chunk */
-static inline size_t stream_pending(const struct stream *s) { return s->out.len - s->at; }
-enum MHD_Result on_access(void *cls, struct MHD_Connection *conn, const char *url, const char *method, const char *version,
-                          const char *upload, size_t *upload_size, void **con_cls);
+void stream_break(struct stream *s); /* ends without the last chunk */
+static inline size_t stream_pending(const struct stream *s)
+{
+	return s->out.len - s->at;
+}
+enum MHD_Result on_access(void *cls, struct MHD_Connection *conn, const char *url, const char *method,
+			  const char *version, const char *upload, size_t *upload_size, void **con_cls);
 void on_completed(void *cls, struct MHD_Connection *conn, void **con_cls, enum MHD_RequestTerminationCode why);
 void request_free(struct request *q);
 
@@ -173,25 +201,25 @@ void request_free(struct request *q);
 struct write {
 	struct sw_api *api;
 	const struct sw_resource *r;
-	const char *sub;                       /* NULL or "status" */
-	const char *ns, *name;                 /* of the path; name "" on create. Lent until finish */
-	const char *user, *manager;            /* lent until finish */
-	bool dry_run, trusted;                 /* trusted: spillway itself */
-	bool want_body, want_object;           /* what of the result is needed */
+	const char *sub;             /* NULL or "status" */
+	const char *ns, *name;       /* of the path; name "" on create. Lent until finish */
+	const char *user, *manager;  /* lent until finish */
+	bool dry_run, trusted;       /* trusted: spillway itself */
+	bool want_body, want_object; /* what of the result is needed */
 	enum sw_fields fields;
 	const char *dups;
-	json_t *warnings;                      /* array, lent, or NULL */
-	void (*finish)(struct write *w);       /* when `pending` ends */
+	json_t *warnings;                /* array, lent, or NULL */
+	void (*finish)(struct write *w); /* when `pending` ends */
 	/* the result */
 	bool pending;
-	json_t *no;                            /* a Status: refused */
+	json_t *no; /* a Status: refused */
 	int code;
-	json_t *object;                        /* as stored, with its version */
-	struct sw_bytes *body;                 /* the same as bytes, if want_body */
-	json_t *answer;                        /* a Status Success instead of the object */
-	char gone_uid[64];                     /* of what the commit deletes */
-	char gc_uid[64];                       /* of an owner that was gone already: the new object must go too */
-	struct task later;                     /* for inside.c */
+	json_t *object;        /* as stored, with its version */
+	struct sw_bytes *body; /* the same as bytes, if want_body */
+	json_t *answer;        /* a Status Success instead of the object */
+	char gone_uid[64];     /* of what the commit deletes */
+	char gc_uid[64];       /* of an owner that was gone already: the new object must go too */
+	struct task later;     /* for inside.c */
 	sw_object_fn *done;
 	void *owner;
 };
@@ -203,7 +231,11 @@ void write_mirror(struct write *w, json_t *o);
 void write_fini(struct write *w);
 /* For the files of the pipeline. */
 void write_refuse(struct write *w, json_t *no_taken);
-struct current { json_t *object; struct sw_bytes *bytes; uint64_t rv; };
+struct current {
+	json_t *object;
+	struct sw_bytes *bytes;
+	uint64_t rv;
+};
 bool write_current(struct write *w, struct current *out); /* false: not found or unreadable, and w is refused */
 void current_fini(struct current *c);
 /* o in the form of w->r; it becomes the stored one. expect_rv as in store.h. */
@@ -213,17 +245,20 @@ size_t object_split(struct sw_buf *b, json_t *o); /* text of o without resourceV
 /* ---- handlers ------------------------------------------------------------------------------------------------ */
 
 void handle_request(struct request *q);
-void handle_info(struct request *q);   /* info.c */
-void handle_get(struct request *q);    /* read.c */
+void handle_info(struct request *q); /* info.c */
+void handle_get(struct request *q);  /* read.c */
 void handle_list(struct request *q);
-void handle_watch(struct request *q);  /* watch.c */
-void handle_write(struct request *q);  /* handle_write.c */
+void handle_watch(struct request *q); /* watch.c */
+void handle_write(struct request *q); /* handle_write.c */
 void handle_delete_collection(struct request *q);
 json_t *delete_options_parse(struct request *q, struct sw_delete_options *opt); /* of the query and the body */
-void handle_log(struct request *q);    /* log.c */
-void handle_review(struct request *q); /* review.c */
-void handle_page(struct request *q);   /* page.c */
-struct selectors { struct sw_selector *labels, *fields; const char *ns; /* lent */ };
+void handle_log(struct request *q);                                             /* log.c */
+void handle_review(struct request *q);                                          /* review.c */
+void handle_page(struct request *q);                                            /* page.c */
+struct selectors {
+	struct sw_selector *labels, *fields;
+	const char *ns; /* lent */
+};
 json_t *selectors_parse(struct request *q, struct selectors *out);
 void selectors_free(struct selectors *s);
 bool selectors_any(const struct selectors *s);
@@ -238,25 +273,29 @@ void watchers_end(struct sw_api *a);
 struct gc;
 struct sw_err gc_start(struct sw_api *a);
 void gc_stop(struct sw_api *a);
-void gc_owner_going(struct sw_api *a, const char *uid);         /* with its delete: remembers durably that dependents must go */
-void gc_owner_gone(struct sw_api *a, const char *uid);          /* its delete is durable */
-bool gc_is_gone(struct sw_api *a, const char *uid);             /* deleted lately */
-void gc_orphan(struct sw_api *a, const char *uid);              /* with its delete: takes the owner out of its dependents */
-void gc_namespace(struct sw_api *a, const char *ns);            /* is marked for deletion */
+void gc_owner_going(struct sw_api *a, const char *uid); /* with its delete: remembers durably that dependents must go */
+void gc_owner_gone(struct sw_api *a, const char *uid);  /* its delete is durable */
+bool gc_is_gone(struct sw_api *a, const char *uid);     /* deleted lately */
+void gc_orphan(struct sw_api *a, const char *uid);      /* with its delete: takes the owner out of its dependents */
+void gc_namespace(struct sw_api *a, const char *ns);    /* is marked for deletion */
 
 struct events;
 struct sw_err events_start(struct sw_api *a);
 void events_stop(struct sw_api *a);
 void events_tick(struct sw_api *a);
 
-/* ---- certificates ---------------------------------------------------------------------------------------------------- */
+/* ---- certificates
+ * ---------------------------------------------------------------------------------------------------- */
 
-struct tls { char *ca_pem, *cert_pem, *key_pem; };
+struct tls {
+	char *ca_pem, *cert_pem, *key_pem;
+};
 struct sw_err tls_load(const char *dir, const char *name, const char *const *hosts, struct tls *out);
 void tls_free(struct tls *t);
 void kubeconfig_text(struct sw_api *a, const char *user, const char *token, struct sw_buf *out);
 
-/* ---- the server -------------------------------------------------------------------------------------------------------- */
+/* ---- the server
+ * -------------------------------------------------------------------------------------------------------- */
 
 struct sw_api {
 	struct sw_loop *loop;
@@ -270,8 +309,8 @@ struct sw_api {
 	struct MHD_Daemon *mhd;
 	int listen_fd;
 	uv_poll_t poll;
-	uv_timer_t wait;   /* for MHD's own timeouts */
-	uv_idle_t again;   /* runs while something is to be done at once */
+	uv_timer_t wait; /* for MHD's own timeouts */
+	uv_idle_t again; /* runs while something is to be done at once */
 	struct sw_timer *tick;
 	unsigned handles;
 	bool closing, turning;
@@ -289,7 +328,11 @@ struct sw_api {
 	uint64_t parsed_rv;
 	json_t *parsed_now, *parsed_before;
 	char *openapi_index;
-	struct doc { struct doc *next; char *key; struct sw_bytes *body; } *docs; /* discovery and OpenAPI, made once */
+	struct doc {
+		struct doc *next;
+		char *key;
+		struct sw_bytes *body;
+	} * docs; /* discovery and OpenAPI, made once */
 
 	struct sw_metric *m_requests, *m_seconds, *m_watchers;
 };

@@ -4,8 +4,8 @@
  *
  * An object without finalizers goes at once; with them it is marked and goes with the last one.
  * Grace periods end at once: what runs elsewhere is ended by whoever runs it. Foreground and background are
- * the same here: the owner goes first, its dependents right after (gc.c); no client needs to wait for a finalizer that a
- * collector would have to take off. Orphan takes the owner out of its dependents.
+ * the same here: the owner goes first, its dependents right after (gc.c); no client needs to wait for a finalizer that
+ * a collector would have to take off. Orphan takes the owner out of its dependents.
  */
 #include "api_priv.h"
 
@@ -18,22 +18,29 @@ static json_t *preconditions_check(struct write *w, const struct sw_delete_optio
 	char why[200], rv[24];
 	snprintf(rv, sizeof(rv), "%llu", (unsigned long long)c->rv);
 	if (*opt->uid && (!uid || strcmp(opt->uid, uid) != 0))
-		snprintf(why, sizeof(why), "Precondition failed: UID in precondition: %s, UID in object meta: %s", opt->uid, uid ? uid : "");
+		snprintf(why, sizeof(why), "Precondition failed: UID in precondition: %s, UID in object meta: %s",
+			 opt->uid, uid ? uid : "");
 	else if (*opt->rv && strcmp(opt->rv, rv) != 0)
-		snprintf(why, sizeof(why), "Precondition failed: ResourceVersion in precondition: %s, ResourceVersion in object meta: %s", opt->rv, rv);
+		snprintf(why, sizeof(why),
+			 "Precondition failed: ResourceVersion in precondition: %s, ResourceVersion in object meta: %s",
+			 opt->rv, rv);
 	else
 		return NULL;
 	return sw_status_conflict(w->r, w->name, why);
 }
 
-static bool is_namespace(const struct write *w) { return strcmp(w->r->id, "namespaces") == 0; }
+static bool is_namespace(const struct write *w)
+{
+	return strcmp(w->r->id, "namespaces") == 0;
+}
 
 static json_t *namespace_kept(const struct write *w)
 {
-	static const char *const kept[] = { "default", "kube-system" };
+	static const char *const kept[] = {"default", "kube-system"};
 	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
 		if (strcmp(w->name, kept[i]) == 0)
-			return sw_status(SW_REASON_FORBIDDEN, "namespaces \"%s\" is forbidden: this namespace may not be deleted", w->name);
+			return sw_status(SW_REASON_FORBIDDEN,
+					 "namespaces \"%s\" is forbidden: this namespace may not be deleted", w->name);
 	return NULL;
 }
 

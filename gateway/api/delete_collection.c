@@ -10,12 +10,16 @@ struct collection {
 	struct request *q;
 	struct sw_list *list;
 	struct sw_delete_options opt;
-	size_t waiting;      /* deletes not yet durable */
+	size_t waiting; /* deletes not yet durable */
 	bool listed;
-	json_t *no;          /* the first refusal */
+	json_t *no; /* the first refusal */
 };
 
-struct one { struct write w; struct collection *c; char *ns, *name; };
+struct one {
+	struct write w;
+	struct collection *c;
+	char *ns, *name;
+};
 
 static void collection_free(void *op)
 {
@@ -68,8 +72,13 @@ static void one_delete(struct collection *c, const struct sw_list_item *it)
 	one->c = c;
 	one->ns = sw_strdup(it->ns);
 	one->name = sw_strdup(it->name);
-	one->w = (struct write){ .api = c->q->api, .r = c->q->route.r, .ns = one->ns, .name = one->name, .user = c->q->user->name,
-	                         .manager = "", .finish = on_one };
+	one->w = (struct write){.api = c->q->api,
+				.r = c->q->route.r,
+				.ns = one->ns,
+				.name = one->name,
+				.user = c->q->user->name,
+				.manager = "",
+				.finish = on_one};
 	write_delete(&one->w, &c->opt);
 	if (one->w.pending)
 		c->waiting++;
@@ -119,8 +128,12 @@ void handle_delete_collection(struct request *q)
 	json_t *no = delete_options_parse(q, &c->opt);
 	if (!no)
 		no = selectors_parse(q, sel);
-	struct sw_list_cfg cfg = { .resource = sw_resource_storage(q->route.r)->id, .ns = q->route.r->namespaced ? sel->ns : "",
-	                           .max_bytes = 16 << 10, .pick = match_pick, .filter = sel, .release = match_release };
+	struct sw_list_cfg cfg = {.resource = sw_resource_storage(q->route.r)->id,
+				  .ns = q->route.r->namespaced ? sel->ns : "",
+				  .max_bytes = 16 << 10,
+				  .pick = match_pick,
+				  .filter = sel,
+				  .release = match_release};
 	struct sw_err e = no ? SW_OK : sw_store_list(q->api->store, &cfg, on_page, c, &c->list);
 	if (sw_failed(e))
 		no = sw_status_of(e, q->route.r, NULL);

@@ -13,17 +13,26 @@
 #include "spillway/log.h"
 #include "spillway/text.h"
 
-enum { EVENT_TTL_MS = 3600000, EVENTS_MAX = 50000, EVENT_AGAIN_MS = 600000, SAID_MAX = 4096, EXPIRE_BATCH = 500, EXPIRE_TICKS = 300,
-       MESSAGE_MAX = 1024 };
+enum {
+	EVENT_TTL_MS = 3600000,
+	EVENTS_MAX = 50000,
+	EVENT_AGAIN_MS = 600000,
+	SAID_MAX = 4096,
+	EXPIRE_BATCH = 500,
+	EXPIRE_TICKS = 300,
+	MESSAGE_MAX = 1024
+};
 
 struct said {
 	UT_hash_handle hh;
-	uint64_t id;        /* hash of who and what */
+	uint64_t id; /* hash of who and what */
 	uint64_t last_ms;
 	char ns[64], name[254];
 };
 
-struct expire_pick { int64_t before_ms; };
+struct expire_pick {
+	int64_t before_ms;
+};
 
 struct events {
 	struct sw_api *api;
@@ -47,7 +56,7 @@ static uint64_t said_id(const char *uid, bool warning, const char *reason, const
 static bool say_again(struct events *ev, struct said *s)
 {
 	struct sw_api *a = ev->api;
-	struct sw_obj_key key = { "events", s->ns, s->name };
+	struct sw_obj_key key = {"events", s->ns, s->name};
 	struct sw_bytes *bytes = NULL;
 	json_t *o = NULL;
 	char now[32];
@@ -64,9 +73,10 @@ static bool say_again(struct events *ev, struct said *s)
 	return !sw_failed(e);
 }
 
-static json_t *event_new(struct sw_api *a, const struct sw_resource *r, json_t *regarding, const char *name, const char *ns)
+static json_t *event_new(struct sw_api *a, const struct sw_resource *r, json_t *regarding, const char *name,
+			 const char *ns)
 {
-	static const char *const copied[] = { "namespace", "name", "uid", "resourceVersion" };
+	static const char *const copied[] = {"namespace", "name", "uid", "resourceVersion"};
 	char version[96], now[32];
 	json_t *o = json_object_new_object(), *ref = json_object_new_object();
 	sw_json_set_str(o, "apiVersion", "v1");
@@ -106,10 +116,11 @@ static void said_add(struct events *ev, uint64_t id, const char *ns, const char 
 	HASH_ADD(hh, ev->said, id, sizeof(s->id), s);
 }
 
-static void say(struct events *ev, const struct sw_resource *r, json_t *regarding, bool warning, const char *reason, const char *message,
-                uint64_t id)
+static void say(struct events *ev, const struct sw_resource *r, json_t *regarding, bool warning, const char *reason,
+		const char *message, uint64_t id)
 {
-	const char *object = sw_json_str(regarding, "metadata.name"), *ns = sw_json_str(regarding, "metadata.namespace");
+	const char *object = sw_json_str(regarding, "metadata.name"),
+		   *ns = sw_json_str(regarding, "metadata.namespace");
 	char name[254];
 	uint64_t unique;
 	sw_random(&unique, sizeof(unique));
@@ -122,13 +133,15 @@ static void say(struct events *ev, const struct sw_resource *r, json_t *regardin
 	sw_json_set_str(o, "message", message);
 	struct sw_err e = sw_api_object_create(ev->api, "events", o, NULL, NULL);
 	if (sw_failed(e))
-		sw_log(WARN, "api", "an event could not be written", "reason=%s object=%s error=\"%s\"", reason, object ? object : "", e.text);
+		sw_log(WARN, "api", "an event could not be written", "reason=%s object=%s error=\"%s\"", reason,
+		       object ? object : "", e.text);
 	else
 		said_add(ev, id, ns, name);
 	json_object_put(o);
 }
 
-void sw_api_event(struct sw_api *a, const char *resource, json_t *regarding, bool warning, const char *reason, const char *message)
+void sw_api_event(struct sw_api *a, const char *resource, json_t *regarding, bool warning, const char *reason,
+		  const char *message)
 {
 	struct events *ev = a->events;
 	const struct sw_resource *r = sw_resource_by_id(resource);
@@ -154,7 +167,8 @@ void sw_api_event(struct sw_api *a, const char *resource, json_t *regarding, boo
 
 static bool is_expired(void *filter, const char *bytes, size_t len, struct sw_buf *out)
 {
-	static const char *const times[] = { "lastTimestamp", "series.lastObservedTime", "eventTime", "metadata.creationTimestamp" };
+	static const char *const times[] = {"lastTimestamp", "series.lastObservedTime", "eventTime",
+					    "metadata.creationTimestamp"};
 	struct expire_pick *p = filter;
 	json_t *o = NULL;
 	int64_t last = 0, t;
@@ -174,7 +188,7 @@ static void on_expired(void *owner, struct sw_err err, const struct sw_page *pag
 {
 	struct events *ev = owner;
 	for (size_t i = 0; !sw_failed(err) && i < page->n; i++) {
-		struct sw_obj_key key = { "events", page->items[i].ns, page->items[i].name };
+		struct sw_obj_key key = {"events", page->items[i].ns, page->items[i].name};
 		err = sw_api_object_delete(ev->api, &key, NULL, NULL, NULL);
 		if (err.code == SW_E_MISSING)
 			err = SW_OK;
@@ -187,7 +201,10 @@ static void on_expired(void *owner, struct sw_err err, const struct sw_page *pag
 	ev->expiring = NULL;
 }
 
-static void pick_free(void *filter) { free(filter); }
+static void pick_free(void *filter)
+{
+	free(filter);
+}
 
 void events_tick(struct sw_api *a)
 {
@@ -199,8 +216,13 @@ void events_tick(struct sw_api *a)
 	ev->ticks = 0;
 	struct expire_pick *p = sw_calloc(1, sizeof(*p));
 	p->before_ms = n > EVENTS_MAX ? INT64_MAX : sw_loop_wall(a->loop) - EVENT_TTL_MS;
-	struct sw_list_cfg cfg = { .resource = "events", .by_rv = true, .limit = EXPIRE_BATCH, .max_bytes = SIZE_MAX, .pick = is_expired,
-	                           .filter = p, .release = pick_free };
+	struct sw_list_cfg cfg = {.resource = "events",
+				  .by_rv = true,
+				  .limit = EXPIRE_BATCH,
+				  .max_bytes = SIZE_MAX,
+				  .pick = is_expired,
+				  .filter = p,
+				  .release = pick_free};
 	struct sw_err e = sw_store_list(a->store, &cfg, on_expired, ev, &ev->expiring);
 	if (!sw_failed(e))
 		return;
@@ -221,7 +243,8 @@ void events_stop(struct sw_api *a)
 	if (!a->events)
 		return;
 	sw_store_list_free(a->events->expiring);
-	HASH_ITER(hh, a->events->said, s, next) {
+	HASH_ITER(hh, a->events->said, s, next)
+	{
 		HASH_DEL(a->events->said, s);
 		free(s);
 	}

@@ -17,20 +17,34 @@
 #define GC_PREFIX "gc/"
 enum { GC_RECENT = 10000, GC_BATCH = 200, GC_AGAIN_MS = 25, GC_WAIT_MS = 1000 };
 
-struct recent { UT_hash_handle hh; char uid[]; };
+struct recent {
+	UT_hash_handle hh;
+	char uid[];
+};
 
 struct gc {
 	struct sw_api *api;
 	struct sw_reconciler *queue;
 	struct recent *recent; /* uids deleted lately, oldest first */
 	/* the namespace being read, and the list that reads it */
-	struct sweep { struct gc *gc; char ns[254]; const struct sw_resource *r; struct sw_list *list; bool waits; } *sweep;
+	struct sweep {
+		struct gc *gc;
+		char ns[254];
+		const struct sw_resource *r;
+		struct sw_list *list;
+		bool waits;
+	} * sweep;
 	struct sw_list *boot;
 };
 
 /* ---- dependents --------------------------------------------------------------------- */
 
-struct keys { struct key { char *resource, *ns, *name; } at[GC_BATCH]; size_t n, more; };
+struct keys {
+	struct key {
+		char *resource, *ns, *name;
+	} at[GC_BATCH];
+	size_t n, more;
+};
 
 static void on_owned(void *owner, const struct sw_obj_key *k)
 {
@@ -39,7 +53,7 @@ static void on_owned(void *owner, const struct sw_obj_key *k)
 		keys->more++;
 		return;
 	}
-	keys->at[keys->n++] = (struct key){ sw_strdup(k->resource), sw_strdup(k->ns), sw_strdup(k->name) };
+	keys->at[keys->n++] = (struct key){sw_strdup(k->resource), sw_strdup(k->ns), sw_strdup(k->name)};
 }
 
 static void keys_fini(struct keys *keys)
@@ -56,7 +70,8 @@ static json_t *latest_read(struct sw_api *a, const struct sw_obj_key *key)
 {
 	struct sw_bytes *bytes = NULL;
 	json_t *o = NULL;
-	if (!sw_failed(sw_store_latest(a->store, key, &bytes, NULL)) && sw_failed(sw_json_parse(bytes->at, bytes->len, &o)))
+	if (!sw_failed(sw_store_latest(a->store, key, &bytes, NULL)) &&
+	    sw_failed(sw_json_parse(bytes->at, bytes->len, &o)))
 		o = NULL;
 	sw_bytes_unref(bytes);
 	return o;
@@ -64,12 +79,13 @@ static json_t *latest_read(struct sw_api *a, const struct sw_obj_key *key)
 
 static bool ref_lives(struct sw_api *a, json_t *ref, const char *ns)
 {
-	const char *version = sw_json_str(ref, "apiVersion"), *kind = sw_json_str(ref, "kind"), *uid = sw_json_str(ref, "uid");
+	const char *version = sw_json_str(ref, "apiVersion"), *kind = sw_json_str(ref, "kind"),
+		   *uid = sw_json_str(ref, "uid");
 	const struct sw_resource *r = version && kind ? sw_resource_of(version, kind) : NULL;
 	const char *name = sw_json_str(ref, "name");
 	if (!r || !name || !uid)
 		return false;
-	struct sw_obj_key key = { sw_resource_storage(r)->id, r->namespaced ? ns : "", name };
+	struct sw_obj_key key = {sw_resource_storage(r)->id, r->namespaced ? ns : "", name};
 	json_t *o = latest_read(a, &key);
 	const char *found = sw_json_str(o, "metadata.uid");
 	bool lives = found && strcmp(found, uid) == 0;
@@ -104,7 +120,7 @@ enum fate { FATE_GONE, FATE_WORKED, FATE_WAITS };
 static enum fate dependent_step(struct gc *gc, const struct key *k, const char *uid)
 {
 	struct sw_api *a = gc->api;
-	struct sw_obj_key key = { k->resource, k->ns, k->name };
+	struct sw_obj_key key = {k->resource, k->ns, k->name};
 	struct sw_err e = SW_OK;
 	json_t *o = latest_read(a, &key);
 	enum fate fate = o ? FATE_WORKED : FATE_GONE;
@@ -117,7 +133,8 @@ static enum fate dependent_step(struct gc *gc, const struct key *k, const char *
 	else
 		e = sw_api_object_delete(a, &key, sw_json_str(o, "metadata.uid"), NULL, NULL);
 	if (sw_failed(e) && e.code != SW_E_MISSING)
-		sw_log(WARN, "api", "a dependent could not be deleted", "resource=%s ns=%s name=%s error=\"%s\"", k->resource, k->ns, k->name, e.text);
+		sw_log(WARN, "api", "a dependent could not be deleted", "resource=%s ns=%s name=%s error=\"%s\"",
+		       k->resource, k->ns, k->name, e.text);
 	json_object_put(o);
 	return fate;
 }
@@ -137,7 +154,7 @@ static void note_drop(struct gc *gc, const char *uid)
 
 static void owner_look(struct gc *gc, const char *key, const char *uid)
 {
-	struct keys keys = { .n = 0 };
+	struct keys keys = {.n = 0};
 	size_t worked = 0;
 	struct sw_err e = sw_store_owned_by(gc->api->store, uid, on_owned, &keys);
 	for (size_t i = 0; i < keys.n; i++)
@@ -156,7 +173,7 @@ static void owner_look(struct gc *gc, const char *key, const char *uid)
 
 static void namespace_finish(struct gc *gc, const char *ns)
 {
-	struct sw_obj_key key = { "namespaces", "", ns };
+	struct sw_obj_key key = {"namespaces", "", ns};
 	struct sw_err e = sw_api_object_delete(gc->api, &key, NULL, NULL, NULL);
 	if (sw_failed(e) && e.code != SW_E_MISSING)
 		sw_log(WARN, "api", "an empty namespace could not be removed", "ns=%s error=\"%s\"", ns, e.text);
@@ -178,7 +195,7 @@ static void on_content(void *owner, struct sw_err err, const struct sw_page *pag
 	struct sweep *sw = owner;
 	size_t deleted = 0;
 	for (size_t i = 0; !sw_failed(err) && i < page->n; i++) {
-		struct sw_obj_key key = { sw->r->id, page->items[i].ns, page->items[i].name };
+		struct sw_obj_key key = {sw->r->id, page->items[i].ns, page->items[i].name};
 		if (strstr(page->items[i].bytes, "\"deletionTimestamp\":\""))
 			continue;
 		struct sw_err e = sw_api_object_delete(sw->gc->api, &key, NULL, NULL, NULL);
@@ -216,7 +233,7 @@ static void namespace_look(struct gc *gc, const char *key, const char *ns)
 		return;
 	}
 	struct sweep *sw = sw_calloc(1, sizeof(*sw));
-	struct sw_list_cfg cfg = { .resource = r->id, .ns = ns, .limit = GC_BATCH, .max_bytes = SIZE_MAX };
+	struct sw_list_cfg cfg = {.resource = r->id, .ns = ns, .limit = GC_BATCH, .max_bytes = SIZE_MAX};
 	sw->gc = gc;
 	sw->r = r;
 	snprintf(sw->ns, sizeof(sw->ns), "%s", ns);
@@ -296,10 +313,10 @@ bool gc_is_gone(struct sw_api *a, const char *uid)
 
 void gc_orphan(struct sw_api *a, const char *uid)
 {
-	struct keys keys = { .n = 0 };
+	struct keys keys = {.n = 0};
 	struct sw_err e = sw_store_owned_by(a->store, uid, on_owned, &keys);
 	for (size_t i = 0; i < keys.n && !sw_failed(e); i++) {
-		struct sw_obj_key key = { keys.at[i].resource, keys.at[i].ns, keys.at[i].name };
+		struct sw_obj_key key = {keys.at[i].resource, keys.at[i].ns, keys.at[i].name};
 		json_t *o = latest_read(a, &key);
 		if (!o)
 			continue;
@@ -309,7 +326,8 @@ void gc_orphan(struct sw_api *a, const char *uid)
 	}
 	keys_fini(&keys);
 	if (sw_failed(e))
-		sw_log(WARN, "api", "a dependent keeps the reference to its deleted owner", "uid=%s error=\"%s\"", uid, e.text);
+		sw_log(WARN, "api", "a dependent keeps the reference to its deleted owner", "uid=%s error=\"%s\"", uid,
+		       e.text);
 }
 
 void gc_namespace(struct sw_api *a, const char *ns)
@@ -329,7 +347,7 @@ static void on_note(void *owner, const char *key, const char *bytes, size_t len)
 
 static struct sw_err namespace_ensure(struct sw_api *a, const char *name)
 {
-	struct sw_obj_key key = { "namespaces", "", name };
+	struct sw_obj_key key = {"namespaces", "", name};
 	json_t *o = NULL;
 	struct sw_err e = sw_api_object_get(a, &key, &o);
 	if (e.code == SW_E_MISSING) {
@@ -356,7 +374,7 @@ static void on_boot(void *owner, struct sw_err err, const struct sw_page *page)
 
 struct sw_err gc_start(struct sw_api *a)
 {
-	struct sw_list_cfg all = { .resource = "namespaces", .ns = "" };
+	struct sw_list_cfg all = {.resource = "namespaces", .ns = ""};
 	a->gc = sw_calloc(1, sizeof(*a->gc));
 	a->gc->api = a;
 	struct sw_err e = sw_reconciler_new(a->loop, "gc", on_key, a->gc, &a->gc->queue);
@@ -383,7 +401,8 @@ void gc_stop(struct sw_api *a)
 	}
 	sw_reconciler_free(gc->queue);
 	struct recent *r, *next;
-	HASH_ITER(hh, gc->recent, r, next) {
+	HASH_ITER(hh, gc->recent, r, next)
+	{
 		HASH_DEL(gc->recent, r);
 		free(r);
 	}

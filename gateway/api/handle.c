@@ -8,7 +8,7 @@
 
 json_t *selectors_parse(struct request *q, struct selectors *out)
 {
-	*out = (struct selectors){ .ns = *q->route.ns ? q->route.ns : NULL };
+	*out = (struct selectors){.ns = *q->route.ns ? q->route.ns : NULL};
 	json_t *no = sw_label_selector_parse(request_query(q, "labelSelector"), &out->labels);
 	if (!no)
 		no = sw_field_selector_parse(q->route.r, request_query(q, "fieldSelector"), &out->fields);
@@ -24,7 +24,10 @@ void selectors_free(struct selectors *s)
 	s->labels = s->fields = NULL;
 }
 
-bool selectors_any(const struct selectors *s) { return s->labels || s->fields; }
+bool selectors_any(const struct selectors *s)
+{
+	return s->labels || s->fields;
+}
 
 bool selectors_match(const struct selectors *s, json_t *o)
 {
@@ -42,16 +45,23 @@ static void handle_objects(struct request *q)
 		else
 			handle_get(q);
 		break;
-	case VERB_LIST: handle_list(q); break;
-	case VERB_WATCH: handle_watch(q); break;
+	case VERB_LIST:
+		handle_list(q);
+		break;
+	case VERB_WATCH:
+		handle_watch(q);
+		break;
 	case VERB_CREATE:
 		if (q->route.r->flags & SW_RES_REVIEW)
 			handle_review(q);
 		else
 			handle_write(q);
 		break;
-	case VERB_DELCOLL: handle_delete_collection(q); break;
-	default: handle_write(q);
+	case VERB_DELCOLL:
+		handle_delete_collection(q);
+		break;
+	default:
+		handle_write(q);
 	}
 }
 

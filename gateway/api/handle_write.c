@@ -20,7 +20,8 @@ static bool type_is(const char *type, const char *word)
 static json_t *status_unreadable(const struct request *q, const char *why)
 {
 	const struct sw_resource *r = q->route.r;
-	return sw_status(SW_REASON_BAD_REQUEST, "%s in version \"%s\" cannot be handled as a %s: %s", r->kind, r->version, r->kind, why);
+	return sw_status(SW_REASON_BAD_REQUEST, "%s in version \"%s\" cannot be handled as a %s: %s", r->kind,
+			 r->version, r->kind, why);
 }
 
 static json_t *body_yaml(struct request *q, json_t **out)
@@ -62,7 +63,8 @@ static json_t *body_parse(struct request *q, bool patch)
 	if (q->body.len == 0)
 		return status_unreadable(q, "the request has no body");
 	if (patch)
-		return type_is(type, "application/apply-patch+yaml") && !is_json(&q->body) ? body_yaml(q, out) : body_json(q, out);
+		return type_is(type, "application/apply-patch+yaml") && !is_json(&q->body) ? body_yaml(q, out)
+											   : body_json(q, out);
 	if (sw_protobuf_is(type))
 		return sw_protobuf_decode(q->api->schema, q->body.at, q->body.len, out);
 	if (type_is(type, "application/yaml"))
@@ -86,8 +88,8 @@ static enum MHD_Result on_query(void *cls, enum MHD_ValueKind kind, const char *
 /* Of the query, then of the body. */
 json_t *delete_options_parse(struct request *q, struct sw_delete_options *opt)
 {
-	void *pair[2] = { opt, NULL };
-	*opt = (struct sw_delete_options){ .grace_s = -1 };
+	void *pair[2] = {opt, NULL};
+	*opt = (struct sw_delete_options){.grace_s = -1};
 	MHD_get_connection_values(q->conn, MHD_GET_ARGUMENT_KIND, on_query, pair);
 	json_t *no = pair[1];
 	if (!no && q->body.len)
@@ -142,9 +144,16 @@ static void write_reply(struct request *q)
 	}
 }
 
-struct http_write { struct write w; struct request *q; char manager[129]; };
+struct http_write {
+	struct write w;
+	struct request *q;
+	char manager[129];
+};
 
-static void on_finish(struct write *w) { write_reply(((struct http_write *)(void *)w)->q); }
+static void on_finish(struct write *w)
+{
+	write_reply(((struct http_write *)(void *)w)->q);
+}
 
 /* ---- the verbs -------------------------------------------------------------------------------- */
 
@@ -182,7 +191,8 @@ static json_t *run_put(struct request *q, struct write *w)
 	}
 	const char *name = sw_json_str(q->parsed, "metadata.name");
 	if (name && strcmp(name, w->name) != 0)
-		return sw_status(SW_REASON_BAD_REQUEST, "the name of the object (%s) does not match the name on the URL (%s)", name, w->name);
+		return sw_status(SW_REASON_BAD_REQUEST,
+				 "the name of the object (%s) does not match the name on the URL (%s)", name, w->name);
 	write_update(w, q->parsed);
 	return NULL;
 }
@@ -195,9 +205,12 @@ static json_t *write_run(struct request *q, struct write *w)
 	if (no)
 		return no;
 	switch (q->verb) {
-	case VERB_PATCH: return run_patch(q, w);
-	case VERB_DELETE: return run_delete(q, w);
-	default: return run_put(q, w);
+	case VERB_PATCH:
+		return run_patch(q, w);
+	case VERB_DELETE:
+		return run_delete(q, w);
+	default:
+		return run_put(q, w);
 	}
 }
 
@@ -210,9 +223,18 @@ void handle_write(struct request *q)
 	q->warnings = json_object_new_array();
 	bool raw = shape_is_raw(&q->shape);
 	*w = (struct write){
-		.api = q->api, .r = q->route.r, .sub = *q->route.sub ? q->route.sub : NULL, .ns = q->route.ns, .name = q->route.name,
-		.user = q->user->name, .manager = manager_of(q, hw->manager), .dups = q->dups, .warnings = q->warnings,
-		.want_body = raw, .want_object = !raw, .finish = on_finish,
+		.api = q->api,
+		.r = q->route.r,
+		.sub = *q->route.sub ? q->route.sub : NULL,
+		.ns = q->route.ns,
+		.name = q->route.name,
+		.user = q->user->name,
+		.manager = manager_of(q, hw->manager),
+		.dups = q->dups,
+		.warnings = q->warnings,
+		.want_body = raw,
+		.want_object = !raw,
+		.finish = on_finish,
 	};
 	json_t *no = write_run(q, w);
 	json_object_put(q->parsed); /* not needed while the commit runs */

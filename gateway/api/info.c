@@ -8,8 +8,8 @@
 #include "spillway/text.h"
 
 /* The Kubernetes whose API this is: clients look at the numbers. */
-#define KUBERNETES_MAJOR "1"
-#define KUBERNETES_MINOR "36"
+#define KUBERNETES_MAJOR   "1"
+#define KUBERNETES_MINOR   "36"
 #define KUBERNETES_VERSION "v1.36.1"
 
 /* ---- documents made once ------------------------------------------------------------- */
@@ -18,13 +18,23 @@ static bool doc_write(struct sw_api *a, const struct route *rt, enum sw_discover
 {
 	enum sw_serve serve = a->opt.serve;
 	switch (rt->kind) {
-	case ROUTE_API: sw_discovery_api(b, serve, form); return true;
-	case ROUTE_APIS: sw_discovery_apis(b, serve, form); return true;
-	case ROUTE_GROUP: return sw_discovery_group(b, serve, rt->group);
-	case ROUTE_RESOURCES: return sw_discovery_resources(b, serve, rt->group, rt->version);
-	case ROUTE_OPENAPI: sw_openapi_index(b, a->schema, serve); return true;
-	case ROUTE_OPENAPI_GROUP: return sw_openapi_document(b, a->schema, serve, rt->group, rt->version);
-	default: return false;
+	case ROUTE_API:
+		sw_discovery_api(b, serve, form);
+		return true;
+	case ROUTE_APIS:
+		sw_discovery_apis(b, serve, form);
+		return true;
+	case ROUTE_GROUP:
+		return sw_discovery_group(b, serve, rt->group);
+	case ROUTE_RESOURCES:
+		return sw_discovery_resources(b, serve, rt->group, rt->version);
+	case ROUTE_OPENAPI:
+		sw_openapi_index(b, a->schema, serve);
+		return true;
+	case ROUTE_OPENAPI_GROUP:
+		return sw_openapi_document(b, a->schema, serve, rt->group, rt->version);
+	default:
+		return false;
 	}
 }
 
@@ -76,11 +86,17 @@ static void reply_version(struct request *q)
 {
 	struct utsname u;
 	const char *machine = uname(&u) == 0 ? u.machine : "";
-	const char *arch = strcmp(machine, "x86_64") == 0 ? "amd64" : strcmp(machine, "aarch64") == 0 ? "arm64" : machine;
-	reply_json(q, 200, sw_json_fmt("{\"major\":\"" KUBERNETES_MAJOR "\",\"minor\":\"" KUBERNETES_MINOR "\",\"gitVersion\":\""
-	                               KUBERNETES_VERSION "+spillway-%s\",\"gitCommit\":\"\",\"gitTreeState\":\"clean\",\"buildDate\":"
-	                               "\"1970-01-01T00:00:00Z\",\"goVersion\":\"\",\"compiler\":\"gcc\",\"platform\":\"linux/%s\"}",
-	                               SW_VERSION, arch));
+	const char *arch = strcmp(machine, "x86_64") == 0    ? "amd64"
+			   : strcmp(machine, "aarch64") == 0 ? "arm64"
+							     : machine;
+	reply_json(
+		q, 200,
+		sw_json_fmt(
+			"{\"major\":\"" KUBERNETES_MAJOR "\",\"minor\":\"" KUBERNETES_MINOR
+			"\",\"gitVersion\":\"" KUBERNETES_VERSION
+			"+spillway-%s\",\"gitCommit\":\"\",\"gitTreeState\":\"clean\",\"buildDate\":"
+			"\"1970-01-01T00:00:00Z\",\"goVersion\":\"\",\"compiler\":\"gcc\",\"platform\":\"linux/%s\"}",
+			SW_VERSION, arch));
 }
 
 static void reply_health(struct request *q)
@@ -110,11 +126,22 @@ void handle_info(struct request *q)
 {
 	static const char missing[] = "404 page not found\n";
 	switch (q->route.kind) {
-	case ROUTE_VERSION: reply_version(q); break;
-	case ROUTE_HEALTH: reply_health(q); break;
-	case ROUTE_METRICS: reply_metrics(q); break;
-	case ROUTE_PAGE: handle_page(q); break;
-	case ROUTE_NONE: reply_text(q, 404, "text/plain; charset=utf-8", missing, sizeof(missing) - 1); break;
-	default: reply_doc(q);
+	case ROUTE_VERSION:
+		reply_version(q);
+		break;
+	case ROUTE_HEALTH:
+		reply_health(q);
+		break;
+	case ROUTE_METRICS:
+		reply_metrics(q);
+		break;
+	case ROUTE_PAGE:
+		handle_page(q);
+		break;
+	case ROUTE_NONE:
+		reply_text(q, 404, "text/plain; charset=utf-8", missing, sizeof(missing) - 1);
+		break;
+	default:
+		reply_doc(q);
 	}
 }

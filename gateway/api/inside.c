@@ -32,25 +32,39 @@ static void inside_end(struct inside *in)
 	if (w->done)
 		w->done(w->owner, e, w->no ? NULL : w->object);
 	else if (sw_failed(e))
-		sw_log(WARN, "api", "an inside write failed", "resource=%s name=%s error=\"%s\"", w->r->id, in->name, e.text);
+		sw_log(WARN, "api", "an inside write failed", "resource=%s name=%s error=\"%s\"", w->r->id, in->name,
+		       e.text);
 	inside_free(in);
 }
 
-static void on_finish(struct write *w) { inside_end((struct inside *)(void *)w); }
+static void on_finish(struct write *w)
+{
+	inside_end((struct inside *)(void *)w);
+}
 
 static void on_later(struct task *t)
 {
 	inside_end((struct inside *)(void *)((char *)t - offsetof(struct inside, w.later)));
 }
 
-static struct inside *inside_new(struct sw_api *a, const struct sw_resource *r, const char *ns, const char *name, sw_object_fn *done, void *owner)
+static struct inside *inside_new(struct sw_api *a, const struct sw_resource *r, const char *ns, const char *name,
+				 sw_object_fn *done, void *owner)
 {
 	struct inside *in = sw_calloc(1, sizeof(*in));
 	in->ns = sw_strdup(ns ? ns : "");
 	in->name = sw_strdup(name ? name : "");
-	in->w = (struct write){ .api = a, .r = r, .ns = in->ns, .name = in->name, .user = user_name_inside(), .manager = "spillway",
-	                        .trusted = true, .fields = SW_FIELDS_STRICT, .want_object = done != NULL, .finish = on_finish, .done = done,
-	                        .owner = owner };
+	in->w = (struct write){.api = a,
+			       .r = r,
+			       .ns = in->ns,
+			       .name = in->name,
+			       .user = user_name_inside(),
+			       .manager = "spillway",
+			       .trusted = true,
+			       .fields = SW_FIELDS_STRICT,
+			       .want_object = done != NULL,
+			       .finish = on_finish,
+			       .done = done,
+			       .owner = owner};
 	return in;
 }
 
@@ -87,26 +101,30 @@ struct sw_err sw_api_object_get(struct sw_api *a, const struct sw_obj_key *key, 
 	return e;
 }
 
-struct sw_err sw_api_object_create(struct sw_api *a, const char *resource, json_t *object, sw_object_fn *done, void *owner)
+struct sw_err sw_api_object_create(struct sw_api *a, const char *resource, json_t *object, sw_object_fn *done,
+				   void *owner)
 {
 	const struct sw_resource *r;
 	struct sw_err e = resource_find(resource, &r);
 	if (sw_failed(e))
 		return e;
-	struct inside *in = inside_new(a, r, sw_json_str(object, "metadata.namespace"), sw_json_str(object, "metadata.name"), done, owner);
+	struct inside *in = inside_new(a, r, sw_json_str(object, "metadata.namespace"),
+				       sw_json_str(object, "metadata.name"), done, owner);
 	json_t *copy = sw_json_copy(object);
 	write_create(&in->w, copy);
 	json_object_put(copy);
 	return inside_settle(in);
 }
 
-struct sw_err sw_api_object_update(struct sw_api *a, const char *resource, json_t *object, const char *sub, sw_object_fn *done, void *owner)
+struct sw_err sw_api_object_update(struct sw_api *a, const char *resource, json_t *object, const char *sub,
+				   sw_object_fn *done, void *owner)
 {
 	const struct sw_resource *r;
 	struct sw_err e = resource_find(resource, &r);
 	if (sw_failed(e))
 		return e;
-	struct inside *in = inside_new(a, r, sw_json_str(object, "metadata.namespace"), sw_json_str(object, "metadata.name"), done, owner);
+	struct inside *in = inside_new(a, r, sw_json_str(object, "metadata.namespace"),
+				       sw_json_str(object, "metadata.name"), done, owner);
 	json_t *copy = sw_json_copy(object);
 	in->w.sub = sub;
 	write_update(&in->w, copy);
@@ -114,10 +132,11 @@ struct sw_err sw_api_object_update(struct sw_api *a, const char *resource, json_
 	return inside_settle(in);
 }
 
-struct sw_err sw_api_object_delete(struct sw_api *a, const struct sw_obj_key *key, const char *uid, sw_object_fn *done, void *owner)
+struct sw_err sw_api_object_delete(struct sw_api *a, const struct sw_obj_key *key, const char *uid, sw_object_fn *done,
+				   void *owner)
 {
 	const struct sw_resource *r;
-	struct sw_delete_options opt = { .grace_s = -1 };
+	struct sw_delete_options opt = {.grace_s = -1};
 	struct sw_err e = resource_find(key->resource, &r);
 	if (sw_failed(e))
 		return e;
@@ -128,7 +147,8 @@ struct sw_err sw_api_object_delete(struct sw_api *a, const struct sw_obj_key *ke
 	return inside_settle(in);
 }
 
-struct sw_err sw_api_object_mirror(struct sw_api *a, const char *resource, json_t *object, sw_object_fn *done, void *owner)
+struct sw_err sw_api_object_mirror(struct sw_api *a, const char *resource, json_t *object, sw_object_fn *done,
+				   void *owner)
 {
 	const struct sw_resource *r;
 	struct sw_err e = resource_find(resource, &r);
@@ -136,8 +156,9 @@ struct sw_err sw_api_object_mirror(struct sw_api *a, const char *resource, json_
 		return e;
 	const char *ns = sw_json_str(object, "metadata.namespace"), *name = sw_json_str(object, "metadata.name");
 	if (!name || !sw_is_subdomain(name) || (r->namespaced && (!ns || !sw_is_dns_label(ns))))
-		return sw_err(SW_E_INVALID, "%s: a mirrored object needs a valid name and namespace, found \"%s\" in \"%s\"", resource,
-		              name ? name : "", ns ? ns : "");
+		return sw_err(SW_E_INVALID,
+			      "%s: a mirrored object needs a valid name and namespace, found \"%s\" in \"%s\"",
+			      resource, name ? name : "", ns ? ns : "");
 	struct inside *in = inside_new(a, r, ns, name, done, owner);
 	json_t *copy = sw_json_copy(object);
 	write_mirror(&in->w, copy);

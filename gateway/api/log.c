@@ -88,8 +88,9 @@ static json_t *container_check(struct request *q, json_t *pod, const char **cont
 		return NULL;
 	sw_buf_init(&names, 4096);
 	names_list(&names, all);
-	json_t *no = sw_status(SW_REASON_BAD_REQUEST, "a container name must be specified for pod %s, choose one of: [%s]", q->route.name,
-	                       sw_buf_ok(&names) ? names.at : "...");
+	json_t *no =
+		sw_status(SW_REASON_BAD_REQUEST, "a container name must be specified for pod %s, choose one of: [%s]",
+			  q->route.name, sw_buf_ok(&names) ? names.at : "...");
 	sw_buf_fini(&names);
 	return no;
 }
@@ -106,7 +107,8 @@ static json_t *count_parse(struct request *q, const char *key, int64_t *out)
 	errno = 0;
 	*out = strtoll(text, &end, 10);
 	if (*end || errno || *out < 0)
-		return sw_status(SW_REASON_INVALID, "%s: Invalid value: \"%.100s\": must be a number, 0 or more", key, text);
+		return sw_status(SW_REASON_INVALID, "%s: Invalid value: \"%.100s\": must be a number, 0 or more", key,
+				 text);
 	return NULL;
 }
 
@@ -125,7 +127,7 @@ static json_t *params_parse(struct request *q, struct sw_log_request *req)
 
 static json_t *pod_read(struct request *q, json_t **pod)
 {
-	struct sw_obj_key key = { q->route.r->id, q->route.ns, q->route.name };
+	struct sw_obj_key key = {q->route.r->id, q->route.ns, q->route.name};
 	struct sw_bytes *bytes = NULL;
 	struct sw_err e = sw_store_get(q->api->store, &key, &bytes, NULL);
 	if (!sw_failed(e))
@@ -152,7 +154,7 @@ static void log_begin(struct request *q, const struct sw_log_request *req)
 
 void handle_log(struct request *q)
 {
-	struct sw_log_request req = { .ns = NULL };
+	struct sw_log_request req = {.ns = NULL};
 	json_t *pod = NULL, *no = pod_read(q, &pod);
 	if (!no)
 		no = params_parse(q, &req);

@@ -20,7 +20,7 @@ enum { LIST_BYTES_MAX = 16 << 20, STREAM_FULL = 1 << 20 };
 
 static struct sw_obj_key key_of(const struct request *q)
 {
-	return (struct sw_obj_key){ sw_resource_storage(q->route.r)->id, q->route.ns, q->route.name };
+	return (struct sw_obj_key){sw_resource_storage(q->route.r)->id, q->route.ns, q->route.name};
 }
 
 /* ---- get ---------------------------------------------------------------------------- */
@@ -62,7 +62,10 @@ void handle_get(struct request *q)
 /* ---- list: what was asked -------------------------------------------------------------- */
 
 /* Belongs to the store's list, and is used on its threads. */
-struct pick { struct selectors sel; struct shape shape; };
+struct pick {
+	struct selectors sel;
+	struct shape shape;
+};
 
 struct lister {
 	struct request *q;
@@ -72,7 +75,7 @@ struct lister {
 	size_t limit;               /* 0: none */
 	uint64_t want_rv, shown_rv; /* shown: of the first page, when continuing */
 	bool exact, began, more;
-	struct sw_buf out;          /* items so far */
+	struct sw_buf out; /* items so far */
 	size_t n;
 	char after_ns[254], after_name[254];
 	struct stream *stream;
@@ -87,7 +90,8 @@ static json_t *rv_parse(const char *text, uint64_t *rv)
 	errno = 0;
 	*rv = strtoull(text, &end, 10);
 	if (*end || errno || *text == '-' || *text == '+' || *text == ' ')
-		return sw_status(SW_REASON_INVALID, "resourceVersion: Invalid value: \"%.100s\": must be a whole number", text);
+		return sw_status(SW_REASON_INVALID,
+				 "resourceVersion: Invalid value: \"%.100s\": must be a whole number", text);
 	return NULL;
 }
 
@@ -95,17 +99,23 @@ static json_t *match_parse(struct request *q, struct lister *l)
 {
 	const char *match = request_query(q, "resourceVersionMatch"), *rv = request_query(q, "resourceVersion");
 	if (request_query(q, "sendInitialEvents"))
-		return sw_status(SW_REASON_INVALID, "sendInitialEvents: Forbidden: sendInitialEvents is forbidden for list");
+		return sw_status(SW_REASON_INVALID,
+				 "sendInitialEvents: Forbidden: sendInitialEvents is forbidden for list");
 	json_t *no = rv_parse(rv, &l->want_rv);
 	if (no || !match || !*match)
 		return no;
 	if (!rv || !*rv)
-		return sw_status(SW_REASON_INVALID, "resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided");
+		return sw_status(SW_REASON_INVALID, "resourceVersionMatch: Forbidden: resourceVersionMatch is "
+						    "forbidden unless resourceVersion is provided");
 	l->exact = strcmp(match, "Exact") == 0;
 	if (!l->exact && strcmp(match, "NotOlderThan") != 0)
-		return sw_status(SW_REASON_INVALID, "resourceVersionMatch: Unsupported value: \"%.100s\": supported values: \"Exact\", \"NotOlderThan\"", match);
+		return sw_status(SW_REASON_INVALID,
+				 "resourceVersionMatch: Unsupported value: \"%.100s\": supported values: \"Exact\", "
+				 "\"NotOlderThan\"",
+				 match);
 	if (l->exact && !l->want_rv)
-		return sw_status(SW_REASON_INVALID, "resourceVersionMatch: Forbidden: resourceVersionMatch \"Exact\" is forbidden for resourceVersion \"0\"");
+		return sw_status(SW_REASON_INVALID, "resourceVersionMatch: Forbidden: resourceVersionMatch \"Exact\" "
+						    "is forbidden for resourceVersion \"0\"");
 	return NULL;
 }
 
@@ -114,12 +124,13 @@ static json_t *continue_parse(const char *text, struct lister *l)
 	unsigned char *raw = NULL;
 	size_t n = 0;
 	json_t *o = NULL;
-	bool ok = !sw_failed(sw_base64_decode(text, strlen(text), &raw, &n)) && !sw_failed(sw_json_parse((char *)raw, n, &o));
+	bool ok = !sw_failed(sw_base64_decode(text, strlen(text), &raw, &n)) &&
+		  !sw_failed(sw_json_parse((char *)raw, n, &o));
 	const char *name = sw_json_str(o, "name"), *ns = sw_json_str(o, "ns");
 	ok = ok && name && ns && strlen(name) < sizeof(l->after_name) && strlen(ns) < sizeof(l->after_ns) && *name;
 	if (ok) {
-		strcpy(l->after_name, name);
-		strcpy(l->after_ns, ns);
+		memcpy(l->after_name, name, strlen(name) + 1);
+		memcpy(l->after_ns, ns, strlen(ns) + 1);
 		l->shown_rv = (uint64_t)sw_json_int(o, "rv", 0);
 	}
 	json_object_put(o);
@@ -133,12 +144,14 @@ static json_t *limit_parse(struct request *q, struct lister *l)
 	char *end = NULL;
 	long n = limit && *limit ? strtol(limit, &end, 10) : 0;
 	if (n < 0 || (end && *end))
-		return sw_status(SW_REASON_BAD_REQUEST, "limit: found \"%.100s\", expected a number of objects, 0 or more", limit);
+		return sw_status(SW_REASON_BAD_REQUEST,
+				 "limit: found \"%.100s\", expected a number of objects, 0 or more", limit);
 	l->limit = n > API_LIMIT_MAX ? API_LIMIT_MAX : (size_t)n;
 	if (!cont || !*cont)
 		return NULL;
 	if (l->want_rv)
-		return sw_status(SW_REASON_BAD_REQUEST, "specifying resource version is not allowed when using continue");
+		return sw_status(SW_REASON_BAD_REQUEST,
+				 "specifying resource version is not allowed when using continue");
 	return continue_parse(cont, l);
 }
 
@@ -226,7 +239,7 @@ static json_t *first_page_check(const struct lister *l, struct sw_err e, const s
 		return sw_status_of(e, l->q->route.r, NULL);
 	if (l->want_rv > page->rv) {
 		json_t *no = sw_status(SW_REASON_TIMEOUT, "Timeout: Too large resource version: %llu, current: %llu",
-		                       (unsigned long long)l->want_rv, (unsigned long long)page->rv);
+				       (unsigned long long)l->want_rv, (unsigned long long)page->rv);
 		sw_status_cause(no, "ResourceVersionTooLarge", "", "Too large resource version");
 		sw_status_retry_after(no, 1);
 		return no;
@@ -334,9 +347,14 @@ static void list_start(struct lister *l)
 	if (!ns)
 		ns = sw_selector_exact(l->pick->sel.fields, "metadata.namespace");
 	struct sw_list_cfg cfg = {
-		.resource = sw_resource_storage(q->route.r)->id, .ns = ns, .limit = l->limit ? l->limit + 1 : 0,
-		.after_ns = *l->after_name ? l->after_ns : NULL, .after_name = *l->after_name ? l->after_name : NULL,
-		.pick = picking ? item_pick : NULL, .filter = l->pick, .release = pick_release,
+		.resource = sw_resource_storage(q->route.r)->id,
+		.ns = ns,
+		.limit = l->limit ? l->limit + 1 : 0,
+		.after_ns = *l->after_name ? l->after_ns : NULL,
+		.after_name = *l->after_name ? l->after_name : NULL,
+		.pick = picking ? item_pick : NULL,
+		.filter = l->pick,
+		.release = pick_release,
 	};
 	struct sw_err e = sw_store_list(q->api->store, &cfg, on_page, l, &l->list);
 	if (!sw_failed(e))

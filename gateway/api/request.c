@@ -88,8 +88,8 @@ static void request_count(const struct request *q)
 	double s = (double)(uv_hrtime() - q->began_ns) / 1e9;
 	if (!q->stream)
 		sw_metric_observe(q->api->m_seconds, s, verb);
-	sw_log(DEBUG, "api", "request", "method=%s path=%s user=%s code=%d ms=%.1f", q->method, q->path, q->user ? q->user->name : "-",
-	       q->code, s * 1e3);
+	sw_log(DEBUG, "api", "request", "method=%s path=%s user=%s code=%d ms=%.1f", q->method, q->path,
+	       q->user ? q->user->name : "-", q->code, s * 1e3);
 }
 
 void on_completed(void *cls, struct MHD_Connection *conn, void **con_cls, enum MHD_RequestTerminationCode why)
@@ -129,7 +129,7 @@ static void reply(struct request *q, int code, const char *type, struct MHD_Resp
 	if (!r) {
 		sw_log(ERROR, "api", "no memory for a reply", "path=%s", q->path);
 		code = 500;
-		r = MHD_create_response_from_buffer(0, (void *)(uintptr_t)"", MHD_RESPMEM_PERSISTENT);
+		r = MHD_create_response_from_buffer(0, (void *)(uintptr_t) "", MHD_RESPMEM_PERSISTENT);
 	}
 	SW_REQUIRE(r != NULL);
 	MHD_add_response_header(r, "Content-Type", type);
@@ -145,7 +145,10 @@ static void reply(struct request *q, int code, const char *type, struct MHD_Resp
 	api_kick(q->api);
 }
 
-static void bytes_release(void *cls) { sw_bytes_unref(cls); }
+static void bytes_release(void *cls)
+{
+	sw_bytes_unref(cls);
+}
 
 void reply_bytes(struct request *q, int code, struct sw_bytes *body)
 {
@@ -271,7 +274,10 @@ void stream_break(struct stream *s)
 
 /* ---- headers: who, what, may they --------------------------------------------------------------- */
 
-static json_t *status_unauthorized(void) { return sw_status(SW_REASON_UNAUTHORIZED, "Unauthorized"); }
+static json_t *status_unauthorized(void)
+{
+	return sw_status(SW_REASON_UNAUTHORIZED, "Unauthorized");
+}
 
 static json_t *status_method(void)
 {
@@ -299,9 +305,12 @@ static json_t *sub_check(struct request *q)
 	if (!*rt->sub)
 		return NULL;
 	if (strcmp(rt->r->id, "pods") == 0 && is_proxied(rt->sub))
-		return sw_json_fmt("{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Failure\",\"reason\":\"NotImplemented\","
-		                   "\"message\":\"spillway does not offer %s: use kubectl against the worker cluster that runs the pod\","
-		                   "\"code\":501}", rt->sub);
+		return sw_json_fmt("{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Failure\","
+				   "\"reason\":\"NotImplemented\","
+				   "\"message\":\"spillway does not offer %s: use kubectl against the worker cluster "
+				   "that runs the pod\","
+				   "\"code\":501}",
+				   rt->sub);
 	unsigned bit = sw_resource_sub(rt->r, rt->sub);
 	if (!bit || (bit != SW_SUB_STATUS && bit != SW_SUB_LOG))
 		return sw_status_no_resource();
@@ -318,9 +327,10 @@ static json_t *objects_admit(struct request *q)
 		q->verb = VERB_GET; /* kubectl exec tries GET, then POST, and shows the last answer */
 	if (q->verb == VERB_NONE)
 		return status_method();
-	struct access what = { route_verb_word(q->verb), rt->r, rt->ns, rt->sub };
+	struct access what = {route_verb_word(q->verb), rt->r, rt->ns, rt->sub};
 	if (!access_allowed(q->user, &what))
-		return sw_status_forbidden(rt->r, rt->name, q->user->name, what.verb, *rt->sub ? rt->sub : NULL, rt->ns);
+		return sw_status_forbidden(rt->r, rt->name, q->user->name, what.verb, *rt->sub ? rt->sub : NULL,
+					   rt->ns);
 	json_t *no = sub_check(q);
 	if (no)
 		return no;
@@ -430,8 +440,8 @@ static bool is_hopeless(const struct request *q)
 	return len && strtoull(len, NULL, 10) > API_DISCARD_MAX;
 }
 
-enum MHD_Result on_access(void *cls, struct MHD_Connection *conn, const char *url, const char *method, const char *version,
-                          const char *upload, size_t *upload_size, void **con_cls)
+enum MHD_Result on_access(void *cls, struct MHD_Connection *conn, const char *url, const char *method,
+			  const char *version, const char *upload, size_t *upload_size, void **con_cls)
 {
 	struct request *q = *con_cls;
 	(void)version;

@@ -5,13 +5,17 @@
 #include <string.h>
 #include "spillway/protobuf.h"
 
-static bool is_star(const char *s) { return s && strcmp(s, "*") == 0; }
+static bool is_star(const char *s)
+{
+	return s && strcmp(s, "*") == 0;
+}
 
 /* ---- may I? ------------------------------------------------------------------------ */
 
 static bool path_allowed(const char *verb, const char *path)
 {
-	static const char *const open[] = { "/healthz", "/livez", "/readyz", "/version", "/api", "/apis", "/openapi", "/metrics" };
+	static const char *const open[] = {"/healthz", "/livez", "/readyz",  "/version",
+					   "/api",     "/apis",  "/openapi", "/metrics"};
 	if (!path || !verb || (strcmp(verb, "get") != 0 && strcmp(verb, "head") != 0))
 		return false;
 	for (size_t i = 0; i < sizeof(open) / sizeof(open[0]); i++) {
@@ -22,7 +26,10 @@ static bool path_allowed(const char *verb, const char *path)
 	return false;
 }
 
-static const char *or_empty(const char *s) { return s ? s : ""; }
+static const char *or_empty(const char *s)
+{
+	return s ? s : "";
+}
 
 static bool resource_allowed(struct request *q, json_t *attr)
 {
@@ -35,20 +42,24 @@ static bool resource_allowed(struct request *q, json_t *attr)
 	size_t n;
 	const struct sw_resource *rows = sw_resources(&n);
 	for (size_t i = 0; i < n; i++) {
-		if (strcmp(rows[i].group, group) != 0 || strcmp(rows[i].plural, plural) != 0 || !sw_resource_verbs(&rows[i], q->api->opt.serve))
+		if (strcmp(rows[i].group, group) != 0 || strcmp(rows[i].plural, plural) != 0 ||
+		    !sw_resource_verbs(&rows[i], q->api->opt.serve))
 			continue;
-		struct access what = { verb, &rows[i], rows[i].namespaced ? or_empty(sw_json_str(attr, "namespace")) : "", sub };
+		struct access what = {verb, &rows[i],
+				      rows[i].namespaced ? or_empty(sw_json_str(attr, "namespace")) : "", sub};
 		return access_allowed(q->user, &what);
 	}
 	return false;
 }
 
-static const char *const role_words[] = { [SW_ROLE_ADMIN] = "admin", [SW_ROLE_SUBMITTER] = "submitter", [SW_ROLE_READER] = "reader" };
+static const char *const role_words[] = {
+	[SW_ROLE_ADMIN] = "admin", [SW_ROLE_SUBMITTER] = "submitter", [SW_ROLE_READER] = "reader"};
 
 static void access_review(struct request *q, json_t *o)
 {
 	json_t *attr = sw_json_at(o, "spec.resourceAttributes"), *path = sw_json_at(o, "spec.nonResourceAttributes");
-	bool allowed = attr ? resource_allowed(q, attr) : path_allowed(sw_json_str(path, "verb"), sw_json_str(path, "path"));
+	bool allowed =
+		attr ? resource_allowed(q, attr) : path_allowed(sw_json_str(path, "verb"), sw_json_str(path, "path"));
 	json_t *status = json_object_new_object();
 	sw_json_set_bool(status, "allowed", allowed);
 	if (!allowed) {
@@ -66,7 +77,7 @@ static json_t *rule_of(struct request *q, const struct sw_resource *r, const cha
 	json_t *verbs = json_object_new_array();
 	unsigned served = sw_resource_verbs(r, q->api->opt.serve);
 	for (enum api_verb v = VERB_GET; v <= VERB_DELCOLL; v++) {
-		struct access what = { route_verb_word(v), r, r->namespaced ? ns : "", "" };
+		struct access what = {route_verb_word(v), r, r->namespaced ? ns : "", ""};
 		if ((served & route_verb_bit(v)) && access_allowed(q->user, &what))
 			json_object_array_add(verbs, json_object_new_string(what.verb));
 	}
@@ -86,14 +97,17 @@ static void rules_review(struct request *q, json_t *o)
 	size_t n;
 	const struct sw_resource *rows = sw_resources(&n);
 	if (q->user->role == SW_ROLE_ADMIN)
-		json_object_array_add(rules, sw_json_fmt("{\"verbs\":[\"*\"],\"apiGroups\":[\"*\"],\"resources\":[\"*\"]}"));
+		json_object_array_add(rules,
+				      sw_json_fmt("{\"verbs\":[\"*\"],\"apiGroups\":[\"*\"],\"resources\":[\"*\"]}"));
 	for (size_t i = 0; i < n && q->user->role != SW_ROLE_ADMIN; i++) {
 		json_t *rule = rule_of(q, &rows[i], ns);
 		if (rule)
 			json_object_array_add(rules, rule);
 	}
-	json_t *status = sw_json_fmt("{\"incomplete\":false,\"nonResourceRules\":[{\"verbs\":[\"get\"],\"nonResourceURLs\":[\"/api\",\"/api/*\",\"/apis\","
-	                             "\"/apis/*\",\"/healthz\",\"/livez\",\"/metrics\",\"/openapi\",\"/openapi/*\",\"/readyz\",\"/version\"]}]}");
+	json_t *status = sw_json_fmt("{\"incomplete\":false,\"nonResourceRules\":[{\"verbs\":[\"get\"],"
+				     "\"nonResourceURLs\":[\"/api\",\"/api/*\",\"/apis\","
+				     "\"/apis/*\",\"/healthz\",\"/livez\",\"/metrics\",\"/openapi\",\"/openapi/*\",\"/"
+				     "readyz\",\"/version\"]}]}");
 	json_object_object_add(status, "resourceRules", rules);
 	sw_json_set(o, "status", status);
 }
@@ -123,10 +137,13 @@ static json_t *review_read(struct request *q)
 
 void handle_review(struct request *q)
 {
-	static const struct { const char *plural; void (*fill)(struct request *q, json_t *o); } rows[] = {
-		{ "selfsubjectaccessreviews", access_review },
-		{ "selfsubjectrulesreviews", rules_review },
-		{ "selfsubjectreviews", self_review },
+	static const struct {
+		const char *plural;
+		void (*fill)(struct request *q, json_t *o);
+	} rows[] = {
+		{"selfsubjectaccessreviews", access_review},
+		{"selfsubjectrulesreviews", rules_review},
+		{"selfsubjectreviews", self_review},
 	};
 	json_t *no = review_read(q);
 	if (!no)

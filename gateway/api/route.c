@@ -24,6 +24,25 @@ static bool segment(const char **at, char *buf, size_t size)
 	return true;
 }
 
+/* Takes "namespaces/NS" off, if it is a prefix and not the object: then word is what follows. */
+static bool route_namespace(const char **at, struct route *rt, char *word, size_t size)
+{
+	if (!segment(at, rt->ns, sizeof(rt->ns)))
+		return false;
+	bool is_namespace = !**at || strcmp(*at, "status") == 0 || strcmp(*at, "finalize") == 0;
+	if (!is_namespace || *rt->group)
+		return segment(at, word, size);
+	memcpy(rt->name, rt->ns, sizeof(rt->name));
+	rt->ns[0] = '\0';
+	return true;
+}
+
+/* An object of a namespaced kind needs its namespace; a cluster-scoped one has none. */
+static bool scope_fits(const struct route *rt)
+{
+	return rt->r->namespaced ? *rt->ns || !*rt->name : !*rt->ns;
+}
+
 /* Behind the group version: [namespaces/NS/]PLURAL[/NAME[/SUB]]. */
 static void route_objects(enum sw_serve serve, const char *at, struct route *rt)
 {
@@ -31,17 +50,8 @@ static void route_objects(enum sw_serve serve, const char *at, struct route *rt)
 	rt->kind = ROUTE_UNKNOWN;
 	if (!segment(&at, word, sizeof(word)))
 		return;
-	if (strcmp(word, "namespaces") == 0 && *at) {
-		if (!segment(&at, rt->ns, sizeof(rt->ns)))
-			return;
-		bool is_namespace = !*at || strcmp(at, "status") == 0 || strcmp(at, "finalize") == 0;
-		if (is_namespace && !*rt->group) {
-			memcpy(rt->name, rt->ns, sizeof(rt->name));
-			rt->ns[0] = '\0';
-		} else if (!segment(&at, word, sizeof(word))) {
-			return;
-		}
-	}
+	if (strcmp(word, "namespaces") == 0 && *at && !route_namespace(&at, rt, word, sizeof(word)))
+		return;
 	rt->r = sw_resource_find(serve, rt->group, rt->version, word);
 	if (!rt->r)
 		return;
@@ -49,10 +59,8 @@ static void route_objects(enum sw_serve serve, const char *at, struct route *rt)
 		return;
 	if (*at && !segment(&at, rt->sub, sizeof(rt->sub)))
 		return;
-	/* An object of a namespaced kind needs its namespace; a cluster-scoped one has none. */
-	if (*at || (rt->r->namespaced ? *rt->name && !*rt->ns : *rt->ns))
-		return;
-	rt->kind = ROUTE_OBJECTS;
+	if (!*at && scope_fits(rt))
+		rt->kind = ROUTE_OBJECTS;
 }
 
 static void route_group(enum sw_serve serve, const char *at, struct route *rt)
@@ -94,12 +102,15 @@ static bool is_under(const char *path, const char *prefix, const char **rest)
 
 void route_parse(enum sw_serve serve, const char *path, struct route *rt)
 {
-	static const struct { const char *path; enum route_kind kind; } fixed[] = {
-		{ "/healthz", ROUTE_HEALTH }, { "/livez", ROUTE_HEALTH }, { "/readyz", ROUTE_HEALTH },
-		{ "/version", ROUTE_VERSION }, { "/metrics", ROUTE_METRICS },
+	static const struct {
+		const char *path;
+		enum route_kind kind;
+	} fixed[] = {
+		{"/healthz", ROUTE_HEALTH},  {"/livez", ROUTE_HEALTH},    {"/readyz", ROUTE_HEALTH},
+		{"/version", ROUTE_VERSION}, {"/metrics", ROUTE_METRICS},
 	};
 	const char *rest;
-	*rt = (struct route){ .kind = ROUTE_NONE };
+	*rt = (struct route){.kind = ROUTE_NONE};
 	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
 		if (is_under(path, fixed[i].path, &rest) && !*rest)
 			rt->kind = fixed[i].kind;
@@ -133,16 +144,25 @@ enum api_verb route_verb(const struct route *rt, const char *method, bool watch)
 	return VERB_NONE;
 }
 
-static const struct { const char *word; unsigned bit; } verbs[] = {
-	[VERB_NONE] = { "", 0 },
-	[VERB_GET] = { "get", SW_VERB_GET },
-	[VERB_LIST] = { "list", SW_VERB_LIST },
-	[VERB_WATCH] = { "watch", SW_VERB_WATCH },
-	[VERB_CREATE] = { "create", SW_VERB_CREATE },
-	[VERB_UPDATE] = { "update", SW_VERB_UPDATE },
-	[VERB_PATCH] = { "patch", SW_VERB_PATCH },
-	[VERB_DELETE] = { "delete", SW_VERB_DELETE },
-	[VERB_DELCOLL] = { "deletecollection", SW_VERB_DELCOLL },
+static const struct {
+	const char *word;
+	unsigned bit;
+} verbs[] = {
+	[VERB_NONE] = {"", 0},
+	[VERB_GET] = {"get", SW_VERB_GET},
+	[VERB_LIST] = {"list", SW_VERB_LIST},
+	[VERB_WATCH] = {"watch", SW_VERB_WATCH},
+	[VERB_CREATE] = {"create", SW_VERB_CREATE},
+	[VERB_UPDATE] = {"update", SW_VERB_UPDATE},
+	[VERB_PATCH] = {"patch", SW_VERB_PATCH},
+	[VERB_DELETE] = {"delete", SW_VERB_DELETE},
+	[VERB_DELCOLL] = {"deletecollection", SW_VERB_DELCOLL},
 };
-const char *route_verb_word(enum api_verb v) { return verbs[v].word; }
-unsigned route_verb_bit(enum api_verb v) { return verbs[v].bit; }
+const char *route_verb_word(enum api_verb v)
+{
+	return verbs[v].word;
+}
+unsigned route_verb_bit(enum api_verb v)
+{
+	return verbs[v].bit;
+}

@@ -86,7 +86,10 @@ static void on_again(uv_idle_t *h)
 	api_turn(h->data);
 }
 
-static void on_wait(uv_timer_t *h) { api_turn(h->data); }
+static void on_wait(uv_timer_t *h)
+{
+	api_turn(h->data);
+}
 
 static void on_poll(uv_poll_t *h, int status, int events)
 {
@@ -101,8 +104,9 @@ static void hangups_find(struct sw_api *a)
 	for (struct request *q = a->requests; q; q = q->next) {
 		if (!q->stream || !q->stream->parked)
 			continue;
-		const union MHD_ConnectionInfo *info = MHD_get_connection_info(q->conn, MHD_CONNECTION_INFO_CONNECTION_FD);
-		one = (struct pollfd){ .fd = info ? info->connect_fd : -1, .events = POLLRDHUP };
+		const union MHD_ConnectionInfo *info =
+			MHD_get_connection_info(q->conn, MHD_CONNECTION_INFO_CONNECTION_FD);
+		one = (struct pollfd){.fd = info ? info->connect_fd : -1, .events = POLLRDHUP};
 		if (poll(&one, 1, 0) == 1 && (one.revents & (POLLRDHUP | POLLHUP | POLLERR)))
 			stream_break(q->stream);
 	}
@@ -141,11 +145,13 @@ static struct sw_err listen_split(const char *listen, char host[256], char port[
 	bool brackets = n >= 2 && listen[0] == '[' && listen[n - 1] == ']';
 	if (brackets)
 		n -= 2;
-	if (!colon || n == 0 || n >= 256 || strlen(colon + 1) == 0 || strlen(colon + 1) > 5 || strspn(colon + 1, "0123456789") != strlen(colon + 1))
-		return sw_err(SW_E_INVALID, "listen address \"%s\": expected HOST:PORT, such as 127.0.0.1:6443 or [::1]:0", listen);
+	size_t digits = colon ? strlen(colon + 1) : 0;
+	if (n == 0 || n >= 256 || digits == 0 || digits > 5 || strspn(colon + 1, "0123456789") != digits)
+		return sw_err(SW_E_INVALID,
+			      "listen address \"%s\": expected HOST:PORT, such as 127.0.0.1:6443 or [::1]:0", listen);
 	memcpy(host, listen + brackets, n);
 	host[n] = '\0';
-	strcpy(port, colon + 1);
+	memcpy(port, colon + 1, digits + 1);
 	return SW_OK;
 }
 
@@ -168,7 +174,8 @@ static void url_make(struct sw_api *a, const char *host)
 	struct sockaddr_storage ss;
 	socklen_t n = sizeof(ss);
 	if (getsockname(a->listen_fd, (struct sockaddr *)&ss, &n) == 0)
-		a->port = ntohs(ss.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&ss)->sin6_port : ((struct sockaddr_in *)&ss)->sin_port);
+		a->port = ntohs(ss.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&ss)->sin6_port
+							 : ((struct sockaddr_in *)&ss)->sin_port);
 	if (strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0)
 		host = "127.0.0.1";
 	a->url = sw_asprintf(strchr(host, ':') ? "https://[%s]:%d" : "https://%s:%d", host, a->port);
@@ -177,7 +184,7 @@ static void url_make(struct sw_api *a, const char *host)
 static struct sw_err server_listen(struct sw_api *a)
 {
 	char host[256], port[8];
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE }, *ai = NULL;
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *ai = NULL;
 	struct sw_err e = listen_split(a->opt.listen, host, port);
 	if (sw_failed(e))
 		return e;
@@ -211,19 +218,17 @@ static void on_daemon_log(void *cls, const char *fmt, va_list ap)
 
 static struct sw_err daemon_start(struct sw_api *a)
 {
-	a->mhd = MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_TLS | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_access, a,
-	                          MHD_OPTION_EXTERNAL_LOGGER, on_daemon_log, a,
-	                          MHD_OPTION_LISTEN_SOCKET, a->listen_fd,
-	                          MHD_OPTION_HTTPS_MEM_KEY, a->tls.key_pem,
-	                          MHD_OPTION_HTTPS_MEM_CERT, a->tls.cert_pem,
-	                          MHD_OPTION_HTTPS_PRIORITIES, "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2",
-	                          MHD_OPTION_NOTIFY_COMPLETED, on_completed, a,
-	                          MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_TIMEOUT_S,
-	                          MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
-	                          MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
-	                          MHD_OPTION_END);
+	a->mhd = MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_TLS | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL,
+				  NULL, on_access, a, MHD_OPTION_EXTERNAL_LOGGER, on_daemon_log, a,
+				  MHD_OPTION_LISTEN_SOCKET, a->listen_fd, MHD_OPTION_HTTPS_MEM_KEY, a->tls.key_pem,
+				  MHD_OPTION_HTTPS_MEM_CERT, a->tls.cert_pem, MHD_OPTION_HTTPS_PRIORITIES,
+				  "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2", MHD_OPTION_NOTIFY_COMPLETED,
+				  on_completed, a, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_TIMEOUT_S,
+				  MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
+				  MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_END);
 	if (!a->mhd)
-		return sw_err(SW_E_IO, "the HTTPS server on %s did not start; with -v its own message is logged", a->opt.listen);
+		return sw_err(SW_E_IO, "the HTTPS server on %s did not start; with -v its own message is logged",
+			      a->opt.listen);
 	const union MHD_DaemonInfo *info = MHD_get_daemon_info(a->mhd, MHD_DAEMON_INFO_EPOLL_FD);
 	if (!info || info->epoll_fd < 0)
 		return sw_err(SW_E_UNSUPPORTED, "libmicrohttpd was built without epoll");
@@ -261,14 +266,16 @@ static void daemon_stop(struct sw_api *a)
 
 static void api_metrics(struct sw_api *a, struct sw_metrics *reg)
 {
-	a->m_requests = sw_metric(reg, SW_COUNTER, "spillway_api_requests_total", "Requests answered by the API server.", "verb,resource,code");
-	a->m_seconds = sw_metric(reg, SW_HISTOGRAM, "spillway_api_request_seconds", "Time from a request's headers to the end of its reply.", "verb");
+	a->m_requests = sw_metric(reg, SW_COUNTER, "spillway_api_requests_total",
+				  "Requests answered by the API server.", "verb,resource,code");
+	a->m_seconds = sw_metric(reg, SW_HISTOGRAM, "spillway_api_request_seconds",
+				 "Time from a request's headers to the end of its reply.", "verb");
 	a->m_watchers = sw_metric(reg, SW_GAUGE, "spillway_api_watchers", "Open watches.", "");
 }
 
 static struct sw_err api_begin(struct sw_api *a)
 {
-	struct sw_store_options so = { .dir = a->dir, .ephemeral = a->opt.ephemeral, .metrics = a->opt.metrics };
+	struct sw_store_options so = {.dir = a->dir, .ephemeral = a->opt.ephemeral, .metrics = a->opt.metrics};
 	struct sw_err e = sw_schema_new(&a->schema);
 	if (!sw_failed(e))
 		e = sw_store_open(a->loop, &so, &a->store);
@@ -333,7 +340,10 @@ static void api_release(struct sw_api *a)
 	free(a);
 }
 
-static void on_handle_closed(uv_handle_t *h) { api_release(h->data); }
+static void on_handle_closed(uv_handle_t *h)
+{
+	api_release(h->data);
+}
 
 void sw_api_free(struct sw_api *a)
 {
@@ -371,6 +381,15 @@ void sw_api_free(struct sw_api *a)
 	uv_close((uv_handle_t *)&a->again, on_handle_closed);
 }
 
-struct sw_store *sw_api_store(struct sw_api *a) { return a->store; }
-int sw_api_port(const struct sw_api *a) { return a->port; }
-const char *sw_api_url(const struct sw_api *a) { return a->url; }
+struct sw_store *sw_api_store(struct sw_api *a)
+{
+	return a->store;
+}
+int sw_api_port(const struct sw_api *a)
+{
+	return a->port;
+}
+const char *sw_api_url(const struct sw_api *a)
+{
+	return a->url;
+}

@@ -9,19 +9,25 @@
 
 #include <string.h>
 
-bool shape_is_raw(const struct shape *s) { return s->form == SW_ACCEPT_OBJECT && !s->r->stored_as; }
+bool shape_is_raw(const struct shape *s)
+{
+	return s->form == SW_ACCEPT_OBJECT && !s->r->stored_as;
+}
 
 json_t *shape_parse(struct request *q, struct shape *out)
 {
 	const char *include = request_query(q, "includeObject");
-	*out = (struct shape){ .r = q->route.r };
+	*out = (struct shape){.r = q->route.r};
 	out->form = sw_accept_parse(request_header(q, "Accept"), &out->version);
 	if (out->form == SW_ACCEPT_NONE)
-		return sw_status(SW_REASON_NOT_ACCEPTABLE, "only the following media types are accepted: application/json, "
-		                 "application/json;as=Table;v=v1;g=meta.k8s.io, application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io");
-	out->table = (struct sw_table){ .r = out->r, .now_ms = sw_loop_wall(q->api->loop), .api_version = out->version };
+		return sw_status(SW_REASON_NOT_ACCEPTABLE,
+				 "only the following media types are accepted: application/json, "
+				 "application/json;as=Table;v=v1;g=meta.k8s.io, "
+				 "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io");
+	out->table = (struct sw_table){.r = out->r, .now_ms = sw_loop_wall(q->api->loop), .api_version = out->version};
 	if (!sw_include_parse(include, &out->table.include))
-		return sw_status(SW_REASON_BAD_REQUEST, "unknown includeObject value \"%s\": expected Metadata, Object or None", include);
+		return sw_status(SW_REASON_BAD_REQUEST,
+				 "unknown includeObject value \"%s\": expected Metadata, Object or None", include);
 	return NULL;
 }
 
@@ -34,10 +40,15 @@ void shape_convert(const struct shape *s, json_t *o)
 void shape_object(struct sw_buf *b, struct shape *s, json_t *o, bool columns)
 {
 	switch (s->form) {
-	case SW_ACCEPT_TABLE: sw_table_one(b, &s->table, o, columns); break;
+	case SW_ACCEPT_TABLE:
+		sw_table_one(b, &s->table, o, columns);
+		break;
 	case SW_ACCEPT_PARTIAL:
-	case SW_ACCEPT_PARTIAL_LIST: sw_partial_metadata(b, s->version, o); break;
-	default: sw_buf_json(b, o);
+	case SW_ACCEPT_PARTIAL_LIST:
+		sw_partial_metadata(b, s->version, o);
+		break;
+	default:
+		sw_buf_json(b, o);
 	}
 }
 

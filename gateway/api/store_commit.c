@@ -100,10 +100,14 @@ static int run_note(struct committer *c, const char *key, const char *bytes, siz
 static int run_op(struct committer *c, const struct store_op *op)
 {
 	switch (op->what) {
-	case STORE_INSERT: return run_insert(c, op);
-	case STORE_UPDATE: return run_update(c, op);
-	case STORE_DELETE: return run_delete(c, op);
-	case STORE_NOTE: return run_note(c, op->key.name, op->object->at, op->object->len);
+	case STORE_INSERT:
+		return run_insert(c, op);
+	case STORE_UPDATE:
+		return run_update(c, op);
+	case STORE_DELETE:
+		return run_delete(c, op);
+	case STORE_NOTE:
+		return run_note(c, op->key.name, op->object->at, op->object->len);
 	case STORE_NOTE_DROP:
 		sqlite3_bind_text(c->note_drop, 1, op->key.name, -1, SQLITE_STATIC);
 		return step_reset(c->note_drop);
@@ -228,7 +232,8 @@ static void fail_flight(struct sw_store *s)
 	HASH_CLEAR(hh, s->newest);
 	if (e.code != SW_E_CANCELED) {
 		sw_metric_add(s->m_failures, 1);
-		sw_log(ERROR, "store", "commit failed, writes in flight are refused", "writes=%zu error=\"%s\"", doomed.n, e.text);
+		sw_log(ERROR, "store", "commit failed, writes in flight are refused", "writes=%zu error=\"%s\"",
+		       doomed.n, e.text);
 	}
 	for (struct store_op *op; (op = op_list_take(&doomed));)
 		op_land(s, op, e);
@@ -263,14 +268,19 @@ static void on_wake(void *owner)
 
 static struct sw_err prepare_all(struct committer *c)
 {
-	const struct { sqlite3_stmt **st; const char *sql; } rows[] = {
-		{ &c->insert, "INSERT INTO objects(resource, ns, name, uid, rv, body) VALUES(?1, ?2, ?3, ?4, ?5, ?6)" },
-		{ &c->update, "UPDATE objects SET uid = ?1, rv = ?2, body = ?3 WHERE resource = ?4 AND ns = ?5 AND name = ?6 RETURNING id" },
-		{ &c->remove, "DELETE FROM objects WHERE resource = ?1 AND ns = ?2 AND name = ?3 RETURNING id" },
-		{ &c->own, "INSERT OR IGNORE INTO owners(uid, object) VALUES(?1, ?2)" },
-		{ &c->disown, "DELETE FROM owners WHERE object = ?1" },
-		{ &c->note, "INSERT INTO notes(key, body) VALUES(?1, ?2) ON CONFLICT(key) DO UPDATE SET body = excluded.body" },
-		{ &c->note_drop, "DELETE FROM notes WHERE key = ?1" },
+	const struct {
+		sqlite3_stmt **st;
+		const char *sql;
+	} rows[] = {
+		{&c->insert, "INSERT INTO objects(resource, ns, name, uid, rv, body) VALUES(?1, ?2, ?3, ?4, ?5, ?6)"},
+		{&c->update, "UPDATE objects SET uid = ?1, rv = ?2, body = ?3 WHERE resource = ?4 AND ns = ?5 AND name "
+			     "= ?6 RETURNING id"},
+		{&c->remove, "DELETE FROM objects WHERE resource = ?1 AND ns = ?2 AND name = ?3 RETURNING id"},
+		{&c->own, "INSERT OR IGNORE INTO owners(uid, object) VALUES(?1, ?2)"},
+		{&c->disown, "DELETE FROM owners WHERE object = ?1"},
+		{&c->note,
+		 "INSERT INTO notes(key, body) VALUES(?1, ?2) ON CONFLICT(key) DO UPDATE SET body = excluded.body"},
+		{&c->note_drop, "DELETE FROM notes WHERE key = ?1"},
 	};
 	struct sw_err e = SW_OK;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]) && !sw_failed(e); i++)
@@ -322,7 +332,7 @@ void store_commit_stop(struct sw_store *s)
 	if (c->wake)
 		sw_async_free(c->wake);
 	c->wake = NULL;
-	sqlite3_stmt *all[] = { c->insert, c->update, c->remove, c->own, c->disown, c->note, c->note_drop };
+	sqlite3_stmt *all[] = {c->insert, c->update, c->remove, c->own, c->disown, c->note, c->note_drop};
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		sqlite3_finalize(all[i]);
 }

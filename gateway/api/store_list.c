@@ -19,7 +19,7 @@ struct sw_list {
 	struct sw_store *s;
 	struct sw_list *next; /* in sw_store.waiting */
 	struct read_conn *conn;
-	sqlite3_stmt *st;     /* one of conn's, while the list lives */
+	sqlite3_stmt *st; /* one of conn's, while the list lives */
 	char *resource, *ns, *after_ns, *after_name;
 	size_t limit, max_bytes, sent;
 	bool (*pick)(void *, const char *, size_t, struct sw_buf *);
@@ -58,11 +58,19 @@ static struct sw_err conn_new(struct sw_store *s, struct read_conn **out)
 	struct read_conn *c = sw_calloc(1, sizeof(*c));
 	struct sw_err e = store_db_open(s, 1024, &c->db);
 	if (!sw_failed(e))
-		e = store_prepare(c->db, "SELECT ns, name, rv, body FROM objects WHERE resource = ?1 AND (ns, name) > (?2, ?3) ORDER BY ns, name", &c->all);
+		e = store_prepare(c->db,
+				  "SELECT ns, name, rv, body FROM objects WHERE resource = ?1 AND (ns, name) > (?2, "
+				  "?3) ORDER BY ns, name",
+				  &c->all);
 	if (!sw_failed(e))
-		e = store_prepare(c->db, "SELECT ns, name, rv, body FROM objects WHERE resource = ?1 AND ns = ?4 AND name > ?3 ORDER BY name", &c->one_ns);
+		e = store_prepare(c->db,
+				  "SELECT ns, name, rv, body FROM objects WHERE resource = ?1 AND ns = ?4 AND name > "
+				  "?3 ORDER BY name",
+				  &c->one_ns);
 	if (!sw_failed(e))
-		e = store_prepare(c->db, "SELECT id FROM objects WHERE resource = ?1 AND (?2 IS NULL OR ns = ?2) ORDER BY rv", &c->ids);
+		e = store_prepare(c->db,
+				  "SELECT id FROM objects WHERE resource = ?1 AND (?2 IS NULL OR ns = ?2) ORDER BY rv",
+				  &c->ids);
 	if (!sw_failed(e))
 		e = store_prepare(c->db, "SELECT ns, name, rv, body FROM objects WHERE id = ?1", &c->by_id);
 	if (!sw_failed(e))
@@ -277,7 +285,7 @@ static void on_list_done(uv_work_t *w, int status)
 		return;
 	}
 	sw_loop_doing(l->s->loop, "store: delivering a list page");
-	struct sw_page page = { .items = l->items, .n = l->n, .last = l->ended, .rv = l->rv };
+	struct sw_page page = {.items = l->items, .n = l->n, .last = l->ended, .rv = l->rv};
 	struct sw_err e = l->err;
 	l->on_page(l->owner, e, sw_failed(e) ? NULL : &page); /* may free l */
 }
@@ -290,7 +298,8 @@ static void list_start(struct sw_list *l)
 	uv_queue_work(sw_loop_uv(l->s->loop), &l->work, list_work, on_list_done);
 }
 
-struct sw_err sw_store_list(struct sw_store *s, const struct sw_list_cfg *cfg, sw_page_fn *on_page, void *owner, struct sw_list **out)
+struct sw_err sw_store_list(struct sw_store *s, const struct sw_list_cfg *cfg, sw_page_fn *on_page, void *owner,
+			    struct sw_list **out)
 {
 	struct read_conn *conn = s->idle;
 	*out = NULL;

@@ -15,7 +15,9 @@ struct sw_err store_sql_err(sqlite3 *db, int rc, const char *what)
 {
 	const char *why = db ? sqlite3_errmsg(db) : sqlite3_errstr(rc);
 	if ((rc & 0xff) == SQLITE_FULL)
-		return sw_err(SW_E_IO, "store: %s: the disk is full (%s); nothing was changed, free some space and try again", what, why);
+		return sw_err(SW_E_IO,
+			      "store: %s: the disk is full (%s); nothing was changed, free some space and try again",
+			      what, why);
 	return sw_err(SW_E_IO, "store: %s: %s (SQLite error %d)", what, why, rc);
 }
 
@@ -40,8 +42,9 @@ struct sw_err store_db_open(struct sw_store *s, int cache_kib, sqlite3 **out)
 	if (!sw_failed(e)) {
 		sqlite3_busy_timeout(db, 2000);
 		sqlite3_extended_result_codes(db, 1);
-		snprintf(pragmas, sizeof(pragmas), "PRAGMA cache_size=-%d; PRAGMA synchronous=%s; PRAGMA temp_store=MEMORY;", cache_kib,
-		         s->ephemeral ? "OFF" : "FULL");
+		snprintf(pragmas, sizeof(pragmas),
+			 "PRAGMA cache_size=-%d; PRAGMA synchronous=%s; PRAGMA temp_store=MEMORY;", cache_kib,
+			 s->ephemeral ? "OFF" : "FULL");
 		e = exec(db, pragmas);
 	}
 	if (sw_failed(e)) {
@@ -91,12 +94,16 @@ static struct sw_err schema_ensure(struct sw_store *s, sqlite3 *db)
 	if (sw_failed(e))
 		return sw_err_wrap(e, "%s is not a spillway store, or it is damaged", s->path);
 	if (version > STORE_SCHEMA)
-		return sw_err(SW_E_INVALID, "%s: found schema version %d, this spillway (%s) knows versions up to %d: "
-		              "it was written by a newer spillway; run that one, or give another data directory", s->path, version,
-		              SW_VERSION, STORE_SCHEMA);
+		return sw_err(SW_E_INVALID,
+			      "%s: found schema version %d, this spillway (%s) knows versions up to %d: "
+			      "it was written by a newer spillway; run that one, or give another data directory",
+			      s->path, version, SW_VERSION, STORE_SCHEMA);
 	if (version == STORE_SCHEMA)
-		return exec(db, "PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=2000; PRAGMA journal_size_limit=67108864;");
-	e = exec(db, "PRAGMA page_size=8192; PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=2000; PRAGMA journal_size_limit=67108864;");
+		return exec(
+			db,
+			"PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=2000; PRAGMA journal_size_limit=67108864;");
+	e = exec(db, "PRAGMA page_size=8192; PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=2000; PRAGMA "
+		     "journal_size_limit=67108864;");
 	return sw_failed(e) ? e : exec(db, SCHEMA_SQL);
 }
 
@@ -108,8 +115,10 @@ static struct sw_err lock_holder(const char *path, const char *dir, int fd)
 	ssize_t n = pread(fd, pid, sizeof(pid) - 1, 0);
 	pid[n > 0 ? n : 0] = '\0';
 	pid[strcspn(pid, "\n")] = '\0';
-	return sw_err(SW_E_BUSY, "data directory %s is in use by process %s (lock file %s): stop that gateway, or give this one "
-	              "a directory of its own", dir, *pid ? pid : "unknown", path);
+	return sw_err(SW_E_BUSY,
+		      "data directory %s is in use by process %s (lock file %s): stop that gateway, or give this one "
+		      "a directory of its own",
+		      dir, *pid ? pid : "unknown", path);
 }
 
 static struct sw_err lock_take(struct sw_store *s)
@@ -120,7 +129,8 @@ static struct sw_err lock_take(struct sw_store *s)
 	if (fd < 0)
 		e = sw_err(SW_E_IO, "lock file %s: %s", path, strerror(errno));
 	else if (flock(fd, LOCK_EX | LOCK_NB) != 0)
-		e = errno == EWOULDBLOCK ? lock_holder(path, s->dir, fd) : sw_err(SW_E_IO, "lock file %s: %s", path, strerror(errno));
+		e = errno == EWOULDBLOCK ? lock_holder(path, s->dir, fd)
+					 : sw_err(SW_E_IO, "lock file %s: %s", path, strerror(errno));
 	if (!sw_failed(e)) {
 		char pid[24];
 		int n = snprintf(pid, sizeof(pid), "%d\n", (int)getpid());
@@ -166,7 +176,10 @@ void store_shell_unref(struct sw_store *s)
 		free(s);
 }
 
-static void on_turn_closed(uv_handle_t *h) { store_shell_unref(h->data); }
+static void on_turn_closed(uv_handle_t *h)
+{
+	store_shell_unref(h->data);
+}
 
 static struct sw_err store_begin(struct sw_store *s)
 {
@@ -191,9 +204,12 @@ static struct sw_err store_begin(struct sw_store *s)
 static void store_metrics(struct sw_store *s, struct sw_metrics *reg)
 {
 	s->m_writes = sw_metric(reg, SW_COUNTER, "spillway_store_writes_total", "Writes committed to the store.", "");
-	s->m_commits = sw_metric(reg, SW_COUNTER, "spillway_store_commits_total", "Durable transactions; each holds one write or more.", "");
-	s->m_commit_s = sw_metric(reg, SW_COUNTER, "spillway_store_commit_seconds_total", "Time spent in transactions.", "");
-	s->m_failures = sw_metric(reg, SW_COUNTER, "spillway_store_failures_total", "Transactions that failed; their writes were refused.", "");
+	s->m_commits = sw_metric(reg, SW_COUNTER, "spillway_store_commits_total",
+				 "Durable transactions; each holds one write or more.", "");
+	s->m_commit_s =
+		sw_metric(reg, SW_COUNTER, "spillway_store_commit_seconds_total", "Time spent in transactions.", "");
+	s->m_failures = sw_metric(reg, SW_COUNTER, "spillway_store_failures_total",
+				  "Transactions that failed; their writes were refused.", "");
 	s->m_objects = sw_metric(reg, SW_GAUGE, "spillway_store_objects", "Objects stored, by resource.", "resource");
 }
 
@@ -225,12 +241,14 @@ struct sw_err sw_store_open(struct sw_loop *loop, const struct sw_store_options 
 static void forget_names(struct sw_store *s)
 {
 	struct store_res *r, *next_r;
-	HASH_ITER(hh, s->resources, r, next_r) {
+	HASH_ITER(hh, s->resources, r, next_r)
+	{
 		HASH_DEL(s->resources, r);
 		free(r);
 	}
 	struct store_count *c, *next_c;
-	HASH_ITER(hh, s->counts, c, next_c) {
+	HASH_ITER(hh, s->counts, c, next_c)
+	{
 		HASH_DEL(s->counts, c);
 		free(c);
 	}

@@ -62,7 +62,10 @@ struct store_op {
 	size_t id_len;
 	char id[]; /* resource NUL ns NUL name, then uid and owners */
 };
-struct op_list { struct store_op *first, **last; size_t n; };
+struct op_list {
+	struct store_op *first, **last;
+	size_t n;
+};
 void op_list_init(struct op_list *l);
 void op_list_add(struct op_list *l, struct store_op *op);
 void op_list_move(struct op_list *to, struct op_list *from); /* appends; from is empty afterwards */
@@ -79,7 +82,7 @@ struct committer {
 	pthread_cond_t work;
 	bool stop;
 	struct op_list queued, finished, failed;
-	struct sw_err failure; /* failed until the loop has seen it: nothing is taken meanwhile */
+	struct sw_err failure;                 /* failed until the loop has seen it: nothing is taken meanwhile */
 	uint64_t batches, batch_ops, batch_us; /* since the loop looked */
 };
 
@@ -146,9 +149,14 @@ struct sw_err store_commit_start(struct sw_store *s);
 void store_commit_stop(struct sw_store *s); /* commits what is queued, publishes it */
 
 /* store_read.c */
-struct store_found { bool exists, in_flight; uint64_t rv; struct sw_bytes *body; /* with a reference, or NULL */ };
+struct store_found {
+	bool exists, in_flight;
+	uint64_t rv;
+	struct sw_bytes *body; /* with a reference, or NULL */
+};
 struct sw_err store_find(struct sw_store *s, const struct sw_obj_key *key, bool want_body, struct store_found *out);
-struct sw_err store_find_committed(struct sw_store *s, const struct sw_obj_key *key, bool want_body, struct store_found *out);
+struct sw_err store_find_committed(struct sw_store *s, const struct sw_obj_key *key, bool want_body,
+				   struct store_found *out);
 struct store_op *store_in_flight(struct sw_store *s, const struct sw_obj_key *key);
 struct sw_err store_read_start(struct sw_store *s); /* prepared statements, counts, the counter */
 void store_read_stop(struct sw_store *s);

@@ -26,10 +26,11 @@ struct store_op *store_in_flight(struct sw_store *s, const struct sw_obj_key *ke
 	return op;
 }
 
-struct sw_err store_find_committed(struct sw_store *s, const struct sw_obj_key *key, bool want_body, struct store_found *out)
+struct sw_err store_find_committed(struct sw_store *s, const struct sw_obj_key *key, bool want_body,
+				   struct store_found *out)
 {
 	struct sw_err e = SW_OK;
-	*out = (struct store_found){ .exists = false };
+	*out = (struct store_found){.exists = false};
 	sqlite3_bind_text(s->get, 1, key->resource, -1, SQLITE_STATIC);
 	sqlite3_bind_text(s->get, 2, key->ns, -1, SQLITE_STATIC);
 	sqlite3_bind_text(s->get, 3, key->name, -1, SQLITE_STATIC);
@@ -55,13 +56,14 @@ struct sw_err store_find(struct sw_store *s, const struct sw_obj_key *key, bool 
 	struct store_op *op = store_in_flight(s, key);
 	if (!op)
 		return store_find_committed(s, key, want_body, out);
-	*out = (struct store_found){ .exists = op->what != STORE_DELETE, .in_flight = true, .rv = op->rv };
+	*out = (struct store_found){.exists = op->what != STORE_DELETE, .in_flight = true, .rv = op->rv};
 	if (out->exists && want_body)
 		out->body = sw_bytes_ref(op->object);
 	return SW_OK;
 }
 
-static struct sw_err found_give(const struct store_found *f, const struct sw_obj_key *key, struct sw_bytes **out, uint64_t *rv)
+static struct sw_err found_give(const struct store_found *f, const struct sw_obj_key *key, struct sw_bytes **out,
+				uint64_t *rv)
 {
 	*out = f->body;
 	if (rv)
@@ -101,15 +103,17 @@ struct sw_err sw_store_owned_by(struct sw_store *s, const char *uid, sw_owned_fn
 	sqlite3_bind_text(s->owned, 1, uid, -1, SQLITE_STATIC);
 	while ((rc = sqlite3_step(s->owned)) == SQLITE_ROW) {
 		for (int i = 0; i < 3; i++)
-			sw_buf_put(&keys, sqlite3_column_text(s->owned, i), (size_t)sqlite3_column_bytes(s->owned, i) + 1);
+			sw_buf_put(&keys, sqlite3_column_text(s->owned, i),
+				   (size_t)sqlite3_column_bytes(s->owned, i) + 1);
 		n++;
 	}
 	sqlite3_reset(s->owned);
-	struct sw_err e = rc != SQLITE_DONE ? store_sql_err(s->reader, rc, "reading owned objects")
-	                  : sw_buf_ok(&keys) ? SW_OK : sw_err(SW_E_NOMEM, "store: out of memory");
+	struct sw_err e = rc != SQLITE_DONE  ? store_sql_err(s->reader, rc, "reading owned objects")
+			  : sw_buf_ok(&keys) ? SW_OK
+					     : sw_err(SW_E_NOMEM, "store: out of memory");
 	const char *at = keys.at;
 	for (; n > 0 && !sw_failed(e); n--) {
-		struct sw_obj_key k = { .resource = at };
+		struct sw_obj_key k = {.resource = at};
 		k.ns = k.resource + strlen(k.resource) + 1;
 		k.name = k.ns + strlen(k.ns) + 1;
 		at = k.name + strlen(k.name) + 1;
@@ -163,10 +167,12 @@ uint64_t sw_store_count(struct sw_store *s, const char *resource, const char *ns
 static struct sw_err counts_load(struct sw_store *s)
 {
 	sqlite3_stmt *st = NULL;
-	struct sw_err e = store_prepare(s->reader, "SELECT resource, ns, count(*) FROM objects GROUP BY resource, ns", &st);
+	struct sw_err e =
+		store_prepare(s->reader, "SELECT resource, ns, count(*) FROM objects GROUP BY resource, ns", &st);
 	int rc = SQLITE_DONE;
 	while (!sw_failed(e) && (rc = sqlite3_step(st)) == SQLITE_ROW) {
-		struct sw_obj_key k = { (const char *)sqlite3_column_text(st, 0), (const char *)sqlite3_column_text(st, 1), "" };
+		struct sw_obj_key k = {(const char *)sqlite3_column_text(st, 0),
+				       (const char *)sqlite3_column_text(st, 1), ""};
 		store_count_add(s, &k, sqlite3_column_int64(st, 2));
 	}
 	if (!sw_failed(e) && rc != SQLITE_DONE)
@@ -179,7 +185,7 @@ static struct sw_err counts_load(struct sw_store *s)
 
 struct sw_err sw_store_note_get(struct sw_store *s, const char *key, struct sw_bytes **out)
 {
-	struct sw_obj_key id = { .resource = "", .ns = "", .name = key };
+	struct sw_obj_key id = {.resource = "", .ns = "", .name = key};
 	struct store_op *op = store_in_flight(s, &id);
 	struct sw_err e = SW_OK;
 	*out = NULL;
@@ -195,7 +201,8 @@ struct sw_err sw_store_note_get(struct sw_store *s, const char *key, struct sw_b
 		if (!*out)
 			e = sw_err(SW_E_NOMEM, "store: out of memory");
 	} else {
-		e = rc == SQLITE_DONE ? sw_err(SW_E_MISSING, "note %s is not there", key) : store_sql_err(s->reader, rc, "reading a note");
+		e = rc == SQLITE_DONE ? sw_err(SW_E_MISSING, "note %s is not there", key)
+				      : store_sql_err(s->reader, rc, "reading a note");
 	}
 	sqlite3_reset(s->note_get);
 	return e;
@@ -205,13 +212,16 @@ struct sw_err sw_store_note_get(struct sw_store *s, const char *key, struct sw_b
 struct sw_err sw_store_notes(struct sw_store *s, const char *prefix, sw_note_fn *each, void *owner)
 {
 	sqlite3_stmt *st = NULL;
-	struct sw_err e = store_prepare(s->reader, "SELECT key, body FROM notes WHERE substr(key, 1, length(?1)) = ?1 AND key >= ?1 ORDER BY key", &st);
+	struct sw_err e = store_prepare(
+		s->reader,
+		"SELECT key, body FROM notes WHERE substr(key, 1, length(?1)) = ?1 AND key >= ?1 ORDER BY key", &st);
 	int rc = SQLITE_DONE;
 	if (!sw_failed(e))
 		sqlite3_bind_text(st, 1, prefix, -1, SQLITE_STATIC);
 	while (!sw_failed(e) && (rc = sqlite3_step(st)) == SQLITE_ROW) {
 		const char *bytes = sqlite3_column_blob(st, 1);
-		each(owner, (const char *)sqlite3_column_text(st, 0), bytes ? bytes : "", (size_t)sqlite3_column_bytes(st, 1));
+		each(owner, (const char *)sqlite3_column_text(st, 0), bytes ? bytes : "",
+		     (size_t)sqlite3_column_bytes(st, 1));
 	}
 	if (!sw_failed(e) && rc != SQLITE_DONE)
 		e = store_sql_err(s->reader, rc, "reading notes");
@@ -234,10 +244,14 @@ static struct sw_err counter_load(struct sw_store *s)
 
 struct sw_err store_read_start(struct sw_store *s)
 {
-	const struct { sqlite3_stmt **st; const char *sql; } rows[] = {
-		{ &s->get, "SELECT rv, body FROM objects WHERE resource = ?1 AND ns = ?2 AND name = ?3" },
-		{ &s->owned, "SELECT resource, ns, name FROM owners JOIN objects ON objects.id = owners.object WHERE owners.uid = ?1" },
-		{ &s->note_get, "SELECT body FROM notes WHERE key = ?1" },
+	const struct {
+		sqlite3_stmt **st;
+		const char *sql;
+	} rows[] = {
+		{&s->get, "SELECT rv, body FROM objects WHERE resource = ?1 AND ns = ?2 AND name = ?3"},
+		{&s->owned, "SELECT resource, ns, name FROM owners JOIN objects ON objects.id = owners.object WHERE "
+			    "owners.uid = ?1"},
+		{&s->note_get, "SELECT body FROM notes WHERE key = ?1"},
 	};
 	struct sw_err e = SW_OK;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]) && !sw_failed(e); i++)
@@ -256,4 +270,7 @@ void store_read_stop(struct sw_store *s)
 	s->reader = NULL;
 }
 
-uint64_t sw_store_rv(const struct sw_store *s) { return s->published_rv; }
+uint64_t sw_store_rv(const struct sw_store *s)
+{
+	return s->published_rv;
+}

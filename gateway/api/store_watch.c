@@ -98,12 +98,15 @@ static size_t ring_after(const struct sw_store *s, uint64_t rv)
 static void deliver(struct sw_sub *sub, const struct store_op *op)
 {
 	static const enum sw_event_type types[] = {
-		[STORE_INSERT] = SW_ADDED, [STORE_UPDATE] = SW_MODIFIED, [STORE_DELETE] = SW_DELETED,
+		[STORE_INSERT] = SW_ADDED,
+		[STORE_UPDATE] = SW_MODIFIED,
+		[STORE_DELETE] = SW_DELETED,
 	};
 	if (sub->dead || op->rv <= sub->seen || (sub->res && sub->res != op->res))
 		return;
 	sub->seen = op->rv;
-	struct sw_event ev = { .type = types[op->what], .key = op->key, .rv = op->rv, .object = op->object, .before = op->before };
+	struct sw_event ev = {
+		.type = types[op->what], .key = op->key, .rv = op->rv, .object = op->object, .before = op->before};
 	sub->on_event(sub->owner, &ev);
 }
 
@@ -136,15 +139,16 @@ void store_publish(struct sw_store *s, struct store_op *op)
 	sweep(s);
 }
 
-struct sw_err sw_store_watch(struct sw_store *s, const char *resource, uint64_t from_rv, sw_event_fn *on_event, void *owner,
-                             struct sw_sub **out)
+struct sw_err sw_store_watch(struct sw_store *s, const char *resource, uint64_t from_rv, sw_event_fn *on_event,
+			     void *owner, struct sw_sub **out)
 {
 	*out = NULL;
 	if (from_rv < s->ring_floor)
-		return sw_err(SW_E_GONE, "too old resource version: %llu (%llu)", (unsigned long long)from_rv, (unsigned long long)s->ring_floor);
+		return sw_err(SW_E_GONE, "too old resource version: %llu (%llu)", (unsigned long long)from_rv,
+			      (unsigned long long)s->ring_floor);
 	if (from_rv > s->given_rv)
 		return sw_err(SW_E_BUSY, "Too large resource version: %llu, current: %llu", (unsigned long long)from_rv,
-		              (unsigned long long)s->published_rv);
+			      (unsigned long long)s->published_rv);
 	struct sw_sub *sub = sw_calloc(1, sizeof(*sub));
 	sub->s = s;
 	sub->res = resource ? store_res(s, resource) : NULL;

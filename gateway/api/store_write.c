@@ -138,15 +138,16 @@ static struct sw_err check_expected(const struct sw_put *put, const struct store
 		return sw_err(SW_E_MISSING, "%s \"%s\" not found", k->resource, k->name);
 	if (put->expect_rv != SW_RV_ANY && put->expect_rv != now->rv)
 		return sw_err(SW_E_CONFLICT, "%s \"%s\": resourceVersion is %llu, not %llu", k->resource, k->name,
-		              (unsigned long long)now->rv, (unsigned long long)put->expect_rv);
+			      (unsigned long long)now->rv, (unsigned long long)put->expect_rv);
 	return SW_OK;
 }
 
-static struct sw_err write_object(struct sw_store *s, const struct sw_put *put, bool is_delete, sw_commit_fn *done, void *owner,
-                                  uint64_t *rv)
+static struct sw_err write_object(struct sw_store *s, const struct sw_put *put, bool is_delete, sw_commit_fn *done,
+				  void *owner, uint64_t *rv)
 {
 	if (s->flight_bytes > STORE_FLIGHT_BYTES)
-		return sw_err(SW_E_BUSY, "store: %zu bytes wait to be committed; try again in a second", s->flight_bytes);
+		return sw_err(SW_E_BUSY, "store: %zu bytes wait to be committed; try again in a second",
+			      s->flight_bytes);
 	struct store_found now;
 	struct sw_err e = store_find(s, &put->key, put->expect_rv != SW_RV_ABSENT, &now);
 	if (!sw_failed(e))
@@ -177,16 +178,19 @@ struct sw_err sw_store_put(struct sw_store *s, const struct sw_put *put, sw_comm
 	return write_object(s, put, false, done, owner, rv);
 }
 
-struct sw_err sw_store_delete(struct sw_store *s, const struct sw_put *last_state, sw_commit_fn *done, void *owner, uint64_t *rv)
+struct sw_err sw_store_delete(struct sw_store *s, const struct sw_put *last_state, sw_commit_fn *done, void *owner,
+			      uint64_t *rv)
 {
 	return write_object(s, last_state, true, done, owner, rv);
 }
 
-struct sw_err sw_store_note_put(struct sw_store *s, const char *key, const void *bytes, size_t len, sw_commit_fn *done, void *owner)
+struct sw_err sw_store_note_put(struct sw_store *s, const char *key, const void *bytes, size_t len, sw_commit_fn *done,
+				void *owner)
 {
 	if (s->flight_bytes > STORE_FLIGHT_BYTES)
-		return sw_err(SW_E_BUSY, "store: %zu bytes wait to be committed; try again in a second", s->flight_bytes);
-	struct sw_obj_key id = { .resource = "", .ns = "", .name = key };
+		return sw_err(SW_E_BUSY, "store: %zu bytes wait to be committed; try again in a second",
+			      s->flight_bytes);
+	struct sw_obj_key id = {.resource = "", .ns = "", .name = key};
 	struct store_op *op = op_new(&id, NULL, NULL);
 	struct sw_bytes *body = op && bytes ? sw_bytes_new(bytes, len) : NULL;
 	if (!op || (bytes && !body)) {

@@ -21,13 +21,16 @@
 
 enum { CA_DAYS = 3653, SERVER_DAYS = 397, RENEW_DAYS = 90, PEM_MAX = 64 << 10, DAY_S = 86400 };
 
-struct pair { X509 *cert; EVP_PKEY *key; };
+struct pair {
+	X509 *cert;
+	EVP_PKEY *key;
+};
 
 static void pair_free(struct pair *p)
 {
 	X509_free(p->cert);
 	EVP_PKEY_free(p->key);
-	*p = (struct pair){ .cert = NULL };
+	*p = (struct pair){.cert = NULL};
 }
 
 /* ---- PEM files -------------------------------------------------------------------- */
@@ -44,7 +47,8 @@ static struct sw_err bio_write(BIO *bio, bool ok, const char *path, int mode)
 static struct sw_err pair_write(const struct pair *p, const char *cert_path, const char *key_path)
 {
 	BIO *cert = BIO_new(BIO_s_mem()), *key = BIO_new(BIO_s_mem());
-	struct sw_err e = bio_write(key, key && PEM_write_bio_PrivateKey(key, p->key, NULL, NULL, 0, NULL, NULL) == 1, key_path, 0600);
+	struct sw_err e = bio_write(key, key && PEM_write_bio_PrivateKey(key, p->key, NULL, NULL, 0, NULL, NULL) == 1,
+				    key_path, 0600);
 	if (!sw_failed(e))
 		e = bio_write(cert, cert && PEM_write_bio_X509(cert, p->cert) == 1, cert_path, 0644);
 	BIO_free(cert);
@@ -93,8 +97,10 @@ static bool extension_add(X509 *cert, X509 *issuer, int nid, const char *value)
 static bool names_set(X509 *cert, X509 *issuer, const char *common_name)
 {
 	X509_NAME *name = X509_get_subject_name(cert);
-	return X509_NAME_add_entry_by_txt(name, "O", MBSTRING_UTF8, (const unsigned char *)"spillway", -1, -1, 0) == 1 &&
-	       X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)common_name, -1, -1, 0) == 1 &&
+	return X509_NAME_add_entry_by_txt(name, "O", MBSTRING_UTF8, (const unsigned char *)"spillway", -1, -1, 0) ==
+		       1 &&
+	       X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)common_name, -1, -1, 0) ==
+		       1 &&
 	       X509_set_issuer_name(cert, X509_get_subject_name(issuer)) == 1;
 }
 
@@ -109,29 +115,54 @@ static bool serial_set(X509 *cert)
 	return ok;
 }
 
-/* sans NULL: a CA that signs itself. */
-static struct sw_err pair_make(struct pair *p, const struct pair *ca, const char *common_name, const char *sans, int days)
+static bool dates_set(X509 *c, int days)
 {
+	return X509_gmtime_adj(X509_getm_notBefore(c), -DAY_S) &&
+	       X509_gmtime_adj(X509_getm_notAfter(c), (long)days * DAY_S);
+}
+
+struct extension {
+	int nid;
+	const char *value;
+};
+
+static bool extensions_add(X509 *c, X509 *issuer, const struct extension *list)
+{
+	for (; list->value; list++)
+		if (!extension_add(c, issuer, list->nid, list->value))
+			return false;
+	return true;
+}
+
+/* sans NULL: a CA that signs itself. */
+static struct sw_err pair_make(struct pair *p, const struct pair *ca, const char *common_name, const char *sans,
+			       int days)
+{
+	const struct extension of_ca[] = {
+		{NID_basic_constraints, "critical,CA:TRUE"},
+		{NID_key_usage, "critical,keyCertSign,cRLSign"},
+		{NID_subject_key_identifier, "hash"},
+		{0, NULL},
+	};
+	const struct extension of_server[] = {
+		{NID_basic_constraints, "critical,CA:FALSE"},
+		{NID_key_usage, "critical,digitalSignature"},
+		{NID_ext_key_usage, "serverAuth"},
+		{NID_authority_key_identifier, "keyid"},
+		{NID_subject_alt_name, sans},
+		{0, NULL},
+	};
 	p->key = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
 	p->cert = X509_new();
 	X509 *c = p->cert, *issuer = ca ? ca->cert : c;
 	bool ok = p->key && c && X509_set_version(c, 2) == 1 && serial_set(c) && names_set(c, issuer, common_name) &&
-	          X509_gmtime_adj(X509_getm_notBefore(c), -DAY_S) && X509_gmtime_adj(X509_getm_notAfter(c), (long)days * DAY_S) &&
-	          X509_set_pubkey(c, p->key) == 1;
-	if (ok && !sans)
-		ok = extension_add(c, issuer, NID_basic_constraints, "critical,CA:TRUE") &&
-		     extension_add(c, issuer, NID_key_usage, "critical,keyCertSign,cRLSign") &&
-		     extension_add(c, issuer, NID_subject_key_identifier, "hash");
-	if (ok && sans)
-		ok = extension_add(c, issuer, NID_basic_constraints, "critical,CA:FALSE") &&
-		     extension_add(c, issuer, NID_key_usage, "critical,digitalSignature") &&
-		     extension_add(c, issuer, NID_ext_key_usage, "serverAuth") &&
-		     extension_add(c, issuer, NID_authority_key_identifier, "keyid") &&
-		     extension_add(c, issuer, NID_subject_alt_name, sans);
+		  dates_set(c, days) && X509_set_pubkey(c, p->key) == 1 &&
+		  extensions_add(c, issuer, sans ? of_server : of_ca);
 	if (ok && X509_sign(c, ca ? ca->key : p->key, EVP_sha256()) > 0)
 		return SW_OK;
 	pair_free(p);
-	return sw_err(SW_E_INVALID, "making the certificate for %s failed; names to serve: %s", common_name, sans ? sans : "none (CA)");
+	return sw_err(SW_E_INVALID, "making the certificate for %s failed; names to serve: %s", common_name,
+		      sans ? sans : "none (CA)");
 }
 
 /* ---- names ---------------------------------------------------------------------------------- */
@@ -147,7 +178,7 @@ typedef bool host_fn(void *owner, const char *host);
 /* Every name and address the certificate must hold; stops when fn says false. */
 static bool each_host(const char *const *hosts, host_fn *fn, void *owner)
 {
-	static const char *const always[] = { "localhost", "127.0.0.1", "::1" };
+	static const char *const always[] = {"localhost", "127.0.0.1", "::1"};
 	char self[256] = "";
 	for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++)
 		if (!fn(owner, always[i]))
@@ -186,24 +217,31 @@ static bool has_days(const X509 *cert, int days)
 static bool server_fits(const struct pair *server, const struct pair *ca, const char *const *hosts)
 {
 	EVP_PKEY *pub = X509_get0_pubkey(ca->cert);
-	return has_days(server->cert, RENEW_DAYS) && X509_verify(server->cert, pub) == 1 && each_host(hosts, host_is_in, server->cert);
+	return has_days(server->cert, RENEW_DAYS) && X509_verify(server->cert, pub) == 1 &&
+	       each_host(hosts, host_is_in, server->cert);
 }
 
 static struct sw_err ca_ensure(struct pair *ca, const char *dir, const char *name)
 {
-	char *cert = sw_asprintf("%s/ca.crt", dir), *key = sw_asprintf("%s/ca.key", dir), *cn = sw_asprintf("spillway CA for %s", name);
+	char *cert = sw_asprintf("%s/ca.crt", dir), *key = sw_asprintf("%s/ca.key", dir),
+	     *cn = sw_asprintf("spillway CA for %s", name);
 	struct sw_err e = SW_OK;
 	if (!pair_read(ca, cert, key)) {
-		/* A new CA locks out every client that trusts the old one: never replace one that is merely unreadable. */
+		/* A new CA locks out every client that trusts the old one: never replace one that is merely unreadable.
+		 */
 		if (access(cert, F_OK) == 0 || access(key, F_OK) == 0)
-			e = sw_err(SW_E_INVALID, "%s and %s: not readable, or they do not fit each other; restore them, or remove both to get a "
-			           "new CA (every kubeconfig must then be written again)", cert, key);
+			e = sw_err(SW_E_INVALID,
+				   "%s and %s: not readable, or they do not fit each other; restore them, or remove "
+				   "both to get a "
+				   "new CA (every kubeconfig must then be written again)",
+				   cert, key);
 		if (!sw_failed(e))
 			e = pair_make(ca, NULL, strlen(cn) > 64 ? "spillway CA" : cn, NULL, CA_DAYS);
 		if (!sw_failed(e))
 			e = pair_write(ca, cert, key);
 	} else if (!has_days(ca->cert, RENEW_DAYS)) {
-		sw_log(WARN, "api", "the CA expires in less than 90 days: remove ca.crt and ca.key to get a new one", "file=%s", cert);
+		sw_log(WARN, "api", "the CA expires in less than 90 days: remove ca.crt and ca.key to get a new one",
+		       "file=%s", cert);
 	}
 	free(cert);
 	free(key);
@@ -214,7 +252,7 @@ static struct sw_err ca_ensure(struct pair *ca, const char *dir, const char *nam
 static struct sw_err server_ensure(const struct pair *ca, const char *dir, const char *const *hosts)
 {
 	char *cert = sw_asprintf("%s/server.crt", dir), *key = sw_asprintf("%s/server.key", dir);
-	struct pair server = { .cert = NULL };
+	struct pair server = {.cert = NULL};
 	struct sw_buf sans;
 	struct sw_err e = SW_OK;
 	sw_buf_init(&sans, 64 << 10);
@@ -222,7 +260,8 @@ static struct sw_err server_ensure(const struct pair *ca, const char *dir, const
 	if (!fits) {
 		pair_free(&server);
 		if (!each_host(hosts, host_add, &sans) || !sw_buf_ok(&sans))
-			e = sw_err(SW_E_INVALID, "names to serve (%s, ...): expected DNS names and IP addresses", sans.at ? sans.at : "");
+			e = sw_err(SW_E_INVALID, "names to serve (%s, ...): expected DNS names and IP addresses",
+				   sans.at ? sans.at : "");
 		if (!sw_failed(e))
 			e = pair_make(&server, ca, "spillway API server", sans.at, SERVER_DAYS);
 		if (!sw_failed(e))
@@ -246,7 +285,7 @@ static struct sw_err pem_load(const char *dir, const char *name, char **out)
 
 struct sw_err tls_load(const char *dir, const char *name, const char *const *hosts, struct tls *out)
 {
-	struct pair ca = { .cert = NULL };
+	struct pair ca = {.cert = NULL};
 	struct sw_err e = ca_ensure(&ca, dir, name);
 	if (!sw_failed(e))
 		e = server_ensure(&ca, dir, hosts);
@@ -267,7 +306,7 @@ void tls_free(struct tls *t)
 	if (t->key_pem)
 		OPENSSL_cleanse(t->key_pem, strlen(t->key_pem));
 	free(t->key_pem);
-	*t = (struct tls){ .ca_pem = NULL };
+	*t = (struct tls){.ca_pem = NULL};
 }
 
 /* ---- kubeconfig ---------------------------------------------------------------------------------------- */
@@ -301,7 +340,8 @@ struct sw_err sw_api_kubeconfig_write(struct sw_api *a, const char *path, const 
 	struct sw_buf b;
 	sw_buf_init(&b, 256 << 10);
 	kubeconfig_text(a, user, token, &b);
-	struct sw_err e = sw_buf_ok(&b) ? sw_file_write(path, b.at, b.len, 0600) : sw_err(SW_E_NOMEM, "%s: out of memory", path);
+	struct sw_err e =
+		sw_buf_ok(&b) ? sw_file_write(path, b.at, b.len, 0600) : sw_err(SW_E_NOMEM, "%s: out of memory", path);
 	sw_buf_fini(&b);
 	return e;
 }

@@ -17,7 +17,10 @@
 #define USER_PREFIX "user/"
 enum { TOKEN_MAX = 512 };
 
-const char *user_name_inside(void) { return "system:spillway"; }
+const char *user_name_inside(void)
+{
+	return "system:spillway";
+}
 
 struct user *user_ref(struct user *u)
 {
@@ -34,10 +37,12 @@ void user_unref(struct user *u)
 	free(u);
 }
 
-static void user_insert(struct sw_api *a, const char *name, enum sw_role role, const char *namespaces, const char *digest)
+static void user_insert(struct sw_api *a, const char *name, enum sw_role role, const char *namespaces,
+			const char *digest)
 {
 	struct user *u, *next;
-	HASH_ITER(hh, a->users, u, next) {
+	HASH_ITER(hh, a->users, u, next)
+	{
 		if (strcmp(u->name, name) != 0)
 			continue;
 		HASH_DEL(a->users, u);
@@ -54,7 +59,8 @@ static void user_insert(struct sw_api *a, const char *name, enum sw_role role, c
 
 /* ---- as a note ------------------------------------------------------------------ */
 
-static const char *const role_words[] = { [SW_ROLE_ADMIN] = "admin", [SW_ROLE_SUBMITTER] = "submitter", [SW_ROLE_READER] = "reader" };
+static const char *const role_words[] = {
+	[SW_ROLE_ADMIN] = "admin", [SW_ROLE_SUBMITTER] = "submitter", [SW_ROLE_READER] = "reader"};
 
 int user_role(const char *word)
 {
@@ -64,7 +70,10 @@ int user_role(const char *word)
 	return -1;
 }
 
-const char *user_role_word(enum sw_role role) { return role_words[role]; }
+const char *user_role_word(enum sw_role role)
+{
+	return role_words[role];
+}
 
 static void on_note(void *owner, const char *key, const char *bytes, size_t len)
 {
@@ -88,7 +97,8 @@ struct sw_err users_load(struct sw_api *a)
 void users_free(struct sw_api *a)
 {
 	struct user *u, *next;
-	HASH_ITER(hh, a->users, u, next) {
+	HASH_ITER(hh, a->users, u, next)
+	{
 		HASH_DEL(a->users, u);
 		user_unref(u);
 	}
@@ -98,19 +108,23 @@ static void on_user_kept(void *owner, struct sw_err err, uint64_t rv)
 {
 	(void)owner, (void)rv;
 	if (sw_failed(err))
-		sw_log(ERROR, "api", "a user could not be stored and will be gone after a restart", "error=\"%s\"", err.text);
+		sw_log(ERROR, "api", "a user could not be stored and will be gone after a restart", "error=\"%s\"",
+		       err.text);
 }
 
 static struct sw_err user_check(const char *user, enum sw_role role, const char *namespaces)
 {
 	if (!*user || strlen(user) > 253 || strpbrk(user, "/\"\\ \n"))
-		return sw_err(SW_E_INVALID, "user name \"%s\": expected 1 to 253 characters without blanks, quotes or slashes", user);
+		return sw_err(SW_E_INVALID,
+			      "user name \"%s\": expected 1 to 253 characters without blanks, quotes or slashes", user);
 	if (role == SW_ROLE_SUBMITTER && (!namespaces || !*namespaces))
-		return sw_err(SW_E_INVALID, "user \"%s\": a submitter needs namespaces, comma separated, or \"*\" for all", user);
+		return sw_err(SW_E_INVALID,
+			      "user \"%s\": a submitter needs namespaces, comma separated, or \"*\" for all", user);
 	return SW_OK;
 }
 
-struct sw_err users_add(struct sw_api *a, const char *user, enum sw_role role, const char *namespaces, char token[65], sw_commit_fn *done, void *owner)
+struct sw_err users_add(struct sw_api *a, const char *user, enum sw_role role, const char *namespaces, char token[65],
+			sw_commit_fn *done, void *owner)
 {
 	unsigned char secret[32];
 	char digest[65];
@@ -139,7 +153,8 @@ struct sw_err users_add(struct sw_api *a, const char *user, enum sw_role role, c
 	return e;
 }
 
-struct sw_err sw_api_user_add(struct sw_api *a, const char *user, enum sw_role role, const char *namespaces, char token[65])
+struct sw_err sw_api_user_add(struct sw_api *a, const char *user, enum sw_role role, const char *namespaces,
+			      char token[65])
 {
 	return users_add(a, user, role, namespaces, token, on_user_kept, NULL);
 }
@@ -148,7 +163,8 @@ struct sw_err users_drop(struct sw_api *a, const char *user, sw_commit_fn *done,
 {
 	struct user *u, *next;
 	bool found = false;
-	HASH_ITER(hh, a->users, u, next) {
+	HASH_ITER(hh, a->users, u, next)
+	{
 		if (strcmp(u->name, user) != 0)
 			continue;
 		HASH_DEL(a->users, u);

@@ -20,7 +20,11 @@
 enum { BOOKMARK_MS = 60000, TIMEOUT_MIN_S = 1800, STREAM_FULL = 1 << 20 };
 
 /* Used by the store's list on its threads. */
-struct state_pick { struct selectors sel; struct shape shape; bool columns; };
+struct state_pick {
+	struct selectors sel;
+	struct shape shape;
+	bool columns;
+};
 
 struct watcher {
 	struct watcher *next, *prev;
@@ -30,8 +34,8 @@ struct watcher {
 	struct sw_list *list;
 	struct selectors sel;
 	struct shape shape;
-	const char *only_name;  /* metadata.name=x and nothing else: told without parsing */
-	bool columns;           /* a Table's columns are still to be sent */
+	const char *only_name; /* metadata.name=x and nothing else: told without parsing */
+	bool columns;          /* a Table's columns are still to be sent */
 	bool bookmarks, marks_end, catching_up;
 	struct sw_buf later;
 	uint64_t from, deadline_ms, bookmark_ms;
@@ -39,8 +43,14 @@ struct watcher {
 
 /* ---- lines ------------------------------------------------------------------------- */
 
-static void line_begin(struct sw_buf *b, const char *type) { sw_buf_printf(b, "{\"type\":\"%s\",\"object\":", type); }
-static void line_end(struct sw_buf *b) { sw_buf_puts(b, "}\n"); }
+static void line_begin(struct sw_buf *b, const char *type)
+{
+	sw_buf_printf(b, "{\"type\":\"%s\",\"object\":", type);
+}
+static void line_end(struct sw_buf *b)
+{
+	sw_buf_puts(b, "}\n");
+}
 
 static void bookmark_write(struct watcher *w, uint64_t rv, bool end)
 {
@@ -48,10 +58,12 @@ static void bookmark_write(struct watcher *w, uint64_t rv, bool end)
 	char version[96];
 	bool whole = w->shape.form == SW_ACCEPT_OBJECT || w->shape.form == SW_ACCEPT_TABLE;
 	line_begin(b, "BOOKMARK");
-	sw_buf_printf(b, "{\"kind\":\"%s\",\"apiVersion\":\"%s\",\"metadata\":{\"resourceVersion\":\"%llu\",\"creationTimestamp\":null%s}}",
-	              whole ? w->shape.r->kind : "PartialObjectMetadata",
-	              whole ? sw_resource_api_version(w->shape.r, version) : w->shape.version, (unsigned long long)rv,
-	              end ? ",\"annotations\":{\"k8s.io/initial-events-end\":\"true\"}" : "");
+	sw_buf_printf(b,
+		      "{\"kind\":\"%s\",\"apiVersion\":\"%s\",\"metadata\":{\"resourceVersion\":\"%llu\","
+		      "\"creationTimestamp\":null%s}}",
+		      whole ? w->shape.r->kind : "PartialObjectMetadata",
+		      whole ? sw_resource_api_version(w->shape.r, version) : w->shape.version, (unsigned long long)rv,
+		      end ? ",\"annotations\":{\"k8s.io/initial-events-end\":\"true\"}" : "");
 	line_end(b);
 	w->bookmark_ms = sw_loop_now(w->q->api->loop) + BOOKMARK_MS;
 }
@@ -81,15 +93,18 @@ static void event_parse(struct sw_api *a, const struct sw_event *ev)
 		a->parsed_before = NULL;
 }
 
-struct seen { json_t *now, *before; };
+struct seen {
+	json_t *now, *before;
+};
 
 static struct seen event_objects(struct watcher *w, const struct sw_event *ev)
 {
 	struct sw_api *a = w->q->api;
 	event_parse(a, ev);
 	if (!w->shape.r->stored_as)
-		return (struct seen){ json_object_get(a->parsed_now), json_object_get(a->parsed_before) };
-	struct seen s = { a->parsed_now ? sw_json_copy(a->parsed_now) : NULL, a->parsed_before ? sw_json_copy(a->parsed_before) : NULL };
+		return (struct seen){json_object_get(a->parsed_now), json_object_get(a->parsed_before)};
+	struct seen s = {a->parsed_now ? sw_json_copy(a->parsed_now) : NULL,
+			 a->parsed_before ? sw_json_copy(a->parsed_before) : NULL};
 	if (s.now)
 		shape_convert(&w->shape, s.now);
 	if (s.before)
@@ -100,10 +115,11 @@ static struct seen event_objects(struct watcher *w, const struct sw_event *ev)
 /* What the event is to one who sees only what matches. NULL: nothing. */
 static const char *event_type(const struct watcher *w, const struct sw_event *ev, const struct seen *s)
 {
-	static const char *const words[] = { [SW_ADDED] = "ADDED", [SW_MODIFIED] = "MODIFIED", [SW_DELETED] = "DELETED" };
+	static const char *const words[] = {[SW_ADDED] = "ADDED", [SW_MODIFIED] = "MODIFIED", [SW_DELETED] = "DELETED"};
 	if (w->only_name || !selectors_any(&w->sel))
 		return words[ev->type];
-	bool now = s->now && selectors_match(&w->sel, s->now), before = s->before && selectors_match(&w->sel, s->before);
+	bool now = s->now && selectors_match(&w->sel, s->now),
+	     before = s->before && selectors_match(&w->sel, s->before);
 	if (ev->type == SW_ADDED)
 		return now ? "ADDED" : NULL;
 	if (ev->type == SW_DELETED)
@@ -116,7 +132,7 @@ static const char *event_type(const struct watcher *w, const struct sw_event *ev
 static void event_write(struct watcher *w, struct sw_buf *b, const struct sw_event *ev)
 {
 	bool parse = !shape_is_raw(&w->shape) || (selectors_any(&w->sel) && !w->only_name);
-	struct seen s = parse ? event_objects(w, ev) : (struct seen){ NULL, NULL };
+	struct seen s = parse ? event_objects(w, ev) : (struct seen){NULL, NULL};
 	const char *type = event_type(w, ev, &s);
 	if (type) {
 		line_begin(b, type);
@@ -134,7 +150,8 @@ static void event_write(struct watcher *w, struct sw_buf *b, const struct sw_eve
 static void on_event(void *owner, const struct sw_event *ev)
 {
 	struct watcher *w = owner;
-	if ((w->sel.ns && strcmp(w->sel.ns, ev->key.ns) != 0) || (w->only_name && strcmp(w->only_name, ev->key.name) != 0))
+	if ((w->sel.ns && strcmp(w->sel.ns, ev->key.ns) != 0) ||
+	    (w->only_name && strcmp(w->only_name, ev->key.name) != 0))
 		return;
 	struct sw_buf *b = w->catching_up ? &w->later : &w->stream->out;
 	if (w->shape.form == SW_ACCEPT_TABLE)
@@ -175,8 +192,8 @@ static struct sw_err subscribe(struct watcher *w, uint64_t rv)
 
 static json_t *status_future(struct sw_api *a, uint64_t rv)
 {
-	json_t *no = sw_status(SW_REASON_TIMEOUT, "Timeout: Too large resource version: %llu, current: %llu", (unsigned long long)rv,
-	                       (unsigned long long)sw_store_rv(a->store));
+	json_t *no = sw_status(SW_REASON_TIMEOUT, "Timeout: Too large resource version: %llu, current: %llu",
+			       (unsigned long long)rv, (unsigned long long)sw_store_rv(a->store));
 	sw_status_cause(no, "ResourceVersionTooLarge", "", "Too large resource version");
 	sw_status_retry_after(no, 1);
 	return no;
@@ -299,8 +316,12 @@ static void start_with_state(struct watcher *w)
 	p->columns = true;
 	w->catching_up = true;
 	json_t *no = selectors_parse(q, &p->sel); /* its own copy: a thread uses it */
-	struct sw_list_cfg cfg = { .resource = sw_resource_storage(q->route.r)->id, .ns = q->route.r->namespaced ? w->sel.ns : "", .by_rv = true,
-	                           .pick = state_pick, .filter = p, .release = state_release };
+	struct sw_list_cfg cfg = {.resource = sw_resource_storage(q->route.r)->id,
+				  .ns = q->route.r->namespaced ? w->sel.ns : "",
+				  .by_rv = true,
+				  .pick = state_pick,
+				  .filter = p,
+				  .release = state_release};
 	struct sw_err e = no ? SW_OK : sw_store_list(q->api->store, &cfg, on_page, w, &w->list);
 	if (!no && sw_failed(e))
 		no = sw_status_of(e, q->route.r, NULL);
@@ -331,9 +352,11 @@ static json_t *initial_check(struct request *q)
 	const char *match = request_query(q, "resourceVersionMatch");
 	bool asked = request_query(q, "sendInitialEvents") != NULL;
 	if (asked && (!match || strcmp(match, "NotOlderThan") != 0))
-		return sw_status(SW_REASON_INVALID, "resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan");
+		return sw_status(SW_REASON_INVALID, "resourceVersionMatch: Forbidden: sendInitialEvents requires "
+						    "setting resourceVersionMatch to NotOlderThan");
 	if (!asked && match && *match)
-		return sw_status(SW_REASON_INVALID, "resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided");
+		return sw_status(SW_REASON_INVALID, "resourceVersionMatch: Forbidden: resourceVersionMatch is "
+						    "forbidden for watch unless sendInitialEvents is provided");
 	return NULL;
 }
 

@@ -54,7 +54,8 @@ static void fields_write(struct sw_buf *b, json_t *o, const char *const *without
 {
 	if (!o)
 		return;
-	json_object_object_foreach(o, key, value) {
+	json_object_object_foreach(o, key, value)
+	{
 		bool skip = false;
 		for (size_t i = 0; without[i] && !skip; i++)
 			skip = strcmp(key, without[i]) == 0;
@@ -70,7 +71,8 @@ static void fields_write(struct sw_buf *b, json_t *o, const char *const *without
 /* kind, apiVersion and metadata.resourceVersion come first, so that the digits' place is known. */
 size_t object_split(struct sw_buf *b, json_t *o)
 {
-	static const char *const top[] = { "kind", "apiVersion", "metadata", NULL }, *const meta[] = { "resourceVersion", NULL };
+	static const char *const top[] = {"kind", "apiVersion", "metadata", NULL}, *const meta[] = {"resourceVersion",
+												    NULL};
 	sw_buf_puts(b, "{\"kind\":");
 	sw_buf_json_str(b, sw_json_str(o, "kind"));
 	sw_buf_puts(b, ",\"apiVersion\":");
@@ -108,8 +110,8 @@ static void owners_read(struct write *w, json_t *o, const char *owners[OWNERS_MA
 		if (!uid)
 			continue;
 		owners[n++] = uid;
-		if (gc_is_gone(w->api, uid) && strlen(uid) < sizeof(w->gc_uid))
-			strcpy(w->gc_uid, uid);
+		if (gc_is_gone(w->api, uid))
+			snprintf(w->gc_uid, sizeof(w->gc_uid), "%s", uid);
 	}
 	owners[n] = NULL;
 }
@@ -123,7 +125,8 @@ static json_t *store_refusal(struct write *w, struct sw_err e, const struct sw_o
 		return sw_status_not_found(w->r, key->name);
 	if (e.code != SW_E_EXISTS)
 		return sw_status_of(e, w->r, key->name);
-	bool going = !sw_failed(sw_store_latest(w->api->store, key, &bytes, NULL)) && strstr(bytes->at, "\"deletionTimestamp\":\"");
+	bool going = !sw_failed(sw_store_latest(w->api->store, key, &bytes, NULL)) &&
+		     strstr(bytes->at, "\"deletionTimestamp\":\"");
 	sw_bytes_unref(bytes);
 	return sw_status_exists(w->r, key->name, going);
 }
@@ -138,8 +141,11 @@ void write_store(struct write *w, json_t *o, uint64_t expect_rv, bool is_delete)
 	struct sw_api *a = w->api;
 	const char *owners[OWNERS_MAX + 1];
 	sw_resource_to_storage(w->r, o);
-	const char *ns = sw_json_str(o, "metadata.namespace"), *name = sw_json_str(o, "metadata.name"), *uid = sw_json_str(o, "metadata.uid");
-	struct sw_put put = { .key = { sw_resource_storage(w->r)->id, ns ? ns : "", name }, .expect_rv = expect_rv, .uid = uid ? uid : "" };
+	const char *ns = sw_json_str(o, "metadata.namespace"), *name = sw_json_str(o, "metadata.name"),
+		   *uid = sw_json_str(o, "metadata.uid");
+	struct sw_put put = {.key = {sw_resource_storage(w->r)->id, ns ? ns : "", name},
+			     .expect_rv = expect_rv,
+			     .uid = uid ? uid : ""};
 	uint64_t rv = 0;
 	if (w->dry_run) {
 		dry_result(w, o);
@@ -153,7 +159,8 @@ void write_store(struct write *w, json_t *o, uint64_t expect_rv, bool is_delete)
 	put.tail = a->scratch.at + put.head_len;
 	put.tail_len = a->scratch.len - put.head_len;
 	struct sw_err e = !sw_buf_ok(&a->scratch) ? sw_err(SW_E_NOMEM, "out of memory")
-	                  : is_delete ? sw_store_delete(a->store, &put, on_commit, w, &rv) : sw_store_put(a->store, &put, on_commit, w, &rv);
+			  : is_delete             ? sw_store_delete(a->store, &put, on_commit, w, &rv)
+						  : sw_store_put(a->store, &put, on_commit, w, &rv);
 	if (sw_failed(e)) {
 		write_refuse(w, store_refusal(w, e, &put.key));
 		return;
@@ -168,7 +175,7 @@ void write_store(struct write *w, json_t *o, uint64_t expect_rv, bool is_delete)
 
 static json_t *namespace_check(struct write *w, const char *name)
 {
-	struct sw_obj_key key = { "namespaces", "", w->ns };
+	struct sw_obj_key key = {"namespaces", "", w->ns};
 	struct sw_bytes *bytes = NULL;
 	json_t *no = NULL;
 	if (!w->r->namespaced)
@@ -179,8 +186,11 @@ static json_t *namespace_check(struct write *w, const char *name)
 	else if (sw_failed(e))
 		no = sw_status_of(e, w->r, name);
 	else if (strstr(bytes->at, "\"deletionTimestamp\":\""))
-		no = sw_status(SW_REASON_FORBIDDEN, "%s \"%s\" is forbidden: unable to create new content in namespace %s because it is being "
-		               "terminated", w->r->id, name ? name : "", w->ns);
+		no = sw_status(
+			SW_REASON_FORBIDDEN,
+			"%s \"%s\" is forbidden: unable to create new content in namespace %s because it is being "
+			"terminated",
+			w->r->id, name ? name : "", w->ns);
 	sw_bytes_unref(bytes);
 	return no;
 }
@@ -191,8 +201,8 @@ static json_t *hook_refusal(struct write *w, json_t *o, struct sw_err e)
 	const char *name = sw_json_str(o, "metadata.name");
 	size_t n = strcspn(e.text, ": ");
 	bool has_path = e.text[n] == ':' && n > 0;
-	json_t *no = sw_status(SW_REASON_INVALID, "%s%s%s \"%s\" is invalid: %s", w->r->kind, *w->r->group ? "." : "", w->r->group,
-	                       name ? name : "", e.text);
+	json_t *no = sw_status(SW_REASON_INVALID, "%s%s%s \"%s\" is invalid: %s", w->r->kind, *w->r->group ? "." : "",
+			       w->r->group, name ? name : "", e.text);
 	sw_status_details(no, name, w->r->group, w->r->kind);
 	if (!has_path) {
 		sw_status_cause(no, "FieldValueInvalid", "", "%s", e.text);
@@ -216,7 +226,8 @@ static json_t *admit(struct write *w, json_t *o, json_t *old)
 			json_object_array_add(w->warnings, json_object_new_string(warn));
 		if (!sw_failed(e))
 			continue;
-		return e.code == SW_E_INVALID ? hook_refusal(w, o, e) : sw_status_of(e, w->r, sw_json_str(o, "metadata.name"));
+		return e.code == SW_E_INVALID ? hook_refusal(w, o, e)
+					      : sw_status_of(e, w->r, sw_json_str(o, "metadata.name"));
 	}
 	return NULL;
 }
@@ -225,13 +236,13 @@ void current_fini(struct current *c)
 {
 	json_object_put(c->object);
 	sw_bytes_unref(c->bytes);
-	*c = (struct current){ .object = NULL };
+	*c = (struct current){.object = NULL};
 }
 
 bool write_current(struct write *w, struct current *out)
 {
-	struct sw_obj_key key = { sw_resource_storage(w->r)->id, w->ns, w->name };
-	*out = (struct current){ .object = NULL };
+	struct sw_obj_key key = {sw_resource_storage(w->r)->id, w->ns, w->name};
+	*out = (struct current){.object = NULL};
 	struct sw_err e = sw_store_latest(w->api->store, &key, &out->bytes, &out->rv);
 	if (!sw_failed(e))
 		e = sw_json_parse(out->bytes->at, out->bytes->len, &out->object);
@@ -260,8 +271,10 @@ static json_t *version_check(struct write *w, json_t *fresh, uint64_t rv)
 static json_t *object_begin(struct write *w, json_t *o)
 {
 	char uid[37], suffix[6];
-	struct sw_begin b = { .ns = w->r->namespaced ? w->ns : "", .uid = sw_uuid(uid), .suffix = sw_random_suffix(suffix),
-	                      .now_ms = sw_loop_wall(w->api->loop) };
+	struct sw_begin b = {.ns = w->r->namespaced ? w->ns : "",
+			     .uid = sw_uuid(uid),
+			     .suffix = sw_random_suffix(suffix),
+			     .now_ms = sw_loop_wall(w->api->loop)};
 	return sw_object_begin(w->r, o, &b);
 }
 
@@ -307,7 +320,8 @@ static bool is_finished(json_t *o)
 	return sw_json_str(o, "metadata.deletionTimestamp") && sw_json_len(sw_json_at(o, "metadata.finalizers")) == 0;
 }
 
-/* Nothing changed. A state that is still in flight is written once more: the answer must not come before it is durable. */
+/* Nothing changed. A state that is still in flight is written once more: the answer must not come before it is durable.
+ */
 static void keep_current(struct write *w, struct current *c)
 {
 	if (w->want_body)
@@ -365,8 +379,9 @@ static void apply_new(struct write *w, const struct sw_patch_request *req)
 	if (!no && !sw_json_str(fresh, "metadata.name"))
 		sw_json_set_str(fresh, "metadata.name", w->name);
 	if (!no && strcmp(sw_json_str(fresh, "metadata.name"), w->name) != 0)
-		no = sw_status(SW_REASON_BAD_REQUEST, "the name of the object (%s) does not match the name on the URL (%s)",
-		               sw_json_str(fresh, "metadata.name"), w->name);
+		no = sw_status(SW_REASON_BAD_REQUEST,
+			       "the name of the object (%s) does not match the name on the URL (%s)",
+			       sw_json_str(fresh, "metadata.name"), w->name);
 	if (no)
 		write_refuse(w, no);
 	else
@@ -376,9 +391,16 @@ static void apply_new(struct write *w, const struct sw_patch_request *req)
 
 void write_patch(struct write *w, enum sw_patch_type type, json_t *patch, bool force)
 {
-	struct sw_patch_request req = { .r = w->r, .sub = w->sub, .type = type, .patch = patch, .dups = w->dups, .fields = w->fields,
-	                                .warnings = w->warnings, .manager = w->manager, .force = force,
-	                                .now_ms = sw_loop_wall(w->api->loop) };
+	struct sw_patch_request req = {.r = w->r,
+				       .sub = w->sub,
+				       .type = type,
+				       .patch = patch,
+				       .dups = w->dups,
+				       .fields = w->fields,
+				       .warnings = w->warnings,
+				       .manager = w->manager,
+				       .force = force,
+				       .now_ms = sw_loop_wall(w->api->loop)};
 	struct current c;
 	json_t *fresh = NULL;
 	if (!write_current(w, &c)) {
@@ -403,15 +425,17 @@ void write_patch(struct write *w, enum sw_patch_type type, json_t *patch, bool f
 static void mirror_identity(struct write *w, json_t *o, json_t *old)
 {
 	char uid[37], now[32];
-	const char *old_uid = sw_json_str(old, "metadata.uid"), *old_time = sw_json_str(old, "metadata.creationTimestamp");
+	const char *old_uid = sw_json_str(old, "metadata.uid"),
+		   *old_time = sw_json_str(old, "metadata.creationTimestamp");
 	sw_json_set_str(o, "kind", w->r->kind);
-	sw_json_set_str(o, "apiVersion", sw_resource_api_version(w->r, (char[96]){ 0 }));
+	sw_json_set_str(o, "apiVersion", sw_resource_api_version(w->r, (char[96]){0}));
 	if (old_uid)
 		sw_json_set_str(o, "metadata.uid", old_uid);
 	else if (!sw_json_str(o, "metadata.uid"))
 		sw_json_set_str(o, "metadata.uid", sw_uuid(uid));
 	if (!sw_json_str(o, "metadata.creationTimestamp"))
-		sw_json_set_str(o, "metadata.creationTimestamp", old_time ? old_time : sw_time_text(sw_loop_wall(w->api->loop), now));
+		sw_json_set_str(o, "metadata.creationTimestamp",
+				old_time ? old_time : sw_time_text(sw_loop_wall(w->api->loop), now));
 }
 
 /* Creates or replaces as given: what is copied from elsewhere was checked there. */

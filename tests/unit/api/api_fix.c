@@ -52,7 +52,7 @@ static void fix_close(struct api_fix *f)
 
 void api_fix_init_opt(struct api_fix *f, const struct sw_api_options *opt)
 {
-	*f = (struct api_fix){ .opt = *opt };
+	*f = (struct api_fix){.opt = *opt};
 	strcpy(f->dir, "/tmp/spillway-api-XXXXXX");
 	cr_assert(mkdtemp(f->dir) != NULL);
 	f->opt.dir = f->dir;
@@ -66,7 +66,7 @@ void api_fix_init_opt(struct api_fix *f, const struct sw_api_options *opt)
 
 void api_fix_init(struct api_fix *f, enum sw_serve serve)
 {
-	struct sw_api_options opt = { .serve = serve };
+	struct sw_api_options opt = {.serve = serve};
 	api_fix_init_opt(f, &opt);
 }
 
@@ -86,7 +86,7 @@ void answer_fini(struct answer *a)
 {
 	free(a->body);
 	json_object_put(a->json);
-	*a = (struct answer){ .done = false };
+	*a = (struct answer){.done = false};
 }
 
 static void on_done(void *owner, struct sw_err err, const struct sw_reply *r)
@@ -107,12 +107,16 @@ static void on_done(void *owner, struct sw_err err, const struct sw_reply *r)
 		a->json = NULL;
 }
 
-struct wire { char url[1024], auth[100], text[1024]; const char *headers[10]; struct sw_tls tls; };
+struct wire {
+	char url[1024], auth[100], text[1024];
+	const char *headers[10];
+	struct sw_tls tls;
+};
 
 static void wire_make(struct api_fix *f, struct wire *w, const char *token, const char *path, const char *headers)
 {
 	size_t n = 0;
-	*w = (struct wire){ .tls = { .ca_pem = f->ca } };
+	*w = (struct wire){.tls = {.ca_pem = f->ca}};
 	snprintf(w->url, sizeof(w->url), "%s%s", sw_api_url(f->api), path);
 	if (token) {
 		snprintf(w->auth, sizeof(w->auth), "Authorization: Bearer %s", token);
@@ -123,21 +127,28 @@ static void wire_make(struct api_fix *f, struct wire *w, const char *token, cons
 		w->headers[n++] = h;
 }
 
-void api_call(struct api_fix *f, struct answer *a, const char *token, const char *method, const char *path, const char *headers,
-              const char *body)
+void api_call(struct api_fix *f, struct answer *a, const char *token, const char *method, const char *path,
+	      const char *headers, const char *body)
 {
 	struct wire w;
 	struct sw_call *call = NULL;
-	*a = (struct answer){ .done = false };
+	*a = (struct answer){.done = false};
 	wire_make(f, &w, token, path, headers);
-	struct sw_request req = { .method = method, .url = w.url, .body = body, .body_len = body ? strlen(body) : 0, .headers = w.headers,
-	                          .tls = &w.tls, .max_reply = 64 << 20, .timeout_ms = 20000 };
+	struct sw_request req = {.method = method,
+				 .url = w.url,
+				 .body = body,
+				 .body_len = body ? strlen(body) : 0,
+				 .headers = w.headers,
+				 .tls = &w.tls,
+				 .max_reply = 64 << 20,
+				 .timeout_ms = 20000};
 	struct sw_err e = sw_http_start(f->http, &req, on_done, a, &call);
 	cr_assert(!sw_failed(e), "%s", e.text);
 	cr_assert(sw_loop_until(f->loop, &a->done, 20000), "no answer to %s %s", method, path);
 }
 
-json_t *api_expect(struct api_fix *f, long status, const char *method, const char *path, const char *headers, const char *body)
+json_t *api_expect(struct api_fix *f, long status, const char *method, const char *path, const char *headers,
+		   const char *body)
 {
 	struct answer a;
 	api_call(f, &a, f->admin, method, path, headers, body);
@@ -169,11 +180,16 @@ static void on_end(void *owner, struct sw_err err, const struct sw_reply *r)
 void follow(struct api_fix *f, struct follower *w, const char *path, const char *headers)
 {
 	struct wire wire;
-	*w = (struct follower){ .f = f };
+	*w = (struct follower){.f = f};
 	sw_buf_init(&w->text, 64 << 20);
 	wire_make(f, &wire, f->admin, path, headers);
-	struct sw_request req = { .method = "GET", .url = wire.url, .headers = wire.headers, .tls = &wire.tls, .max_reply = 1 << 20,
-	                          .on_chunk = on_chunk, .own_connection = true };
+	struct sw_request req = {.method = "GET",
+				 .url = wire.url,
+				 .headers = wire.headers,
+				 .tls = &wire.tls,
+				 .max_reply = 1 << 20,
+				 .on_chunk = on_chunk,
+				 .own_connection = true};
 	struct sw_err e = sw_http_start(f->http, &req, on_end, w, &w->call);
 	cr_assert(!sw_failed(e), "%s", e.text);
 }

@@ -3,10 +3,13 @@
 #include "api_fix.h"
 
 #define JSON_TYPE "Content-Type: application/json"
-#define MERGE "Content-Type: application/merge-patch+json"
-#define TABLE "Accept: application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
+#define MERGE     "Content-Type: application/merge-patch+json"
+#define TABLE     "Accept: application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
 
-static json_t *create(struct api_fix *f, const char *body) { return api_expect(f, 201, "POST", JOBS, JSON_TYPE, body); }
+static json_t *create(struct api_fix *f, const char *body)
+{
+	return api_expect(f, 201, "POST", JOBS, JSON_TYPE, body);
+}
 
 /* Waits until GET answers with the status: for what happens after the reply. */
 static bool settles(struct api_fix *f, const char *path, long status)
@@ -42,11 +45,13 @@ Test(objects, an_object_lives_from_create_to_delete)
 	cr_assert_eq(sw_json_int(b, "metadata.generation", 0), 1, "metadata is not the spec");
 	cr_assert_str_neq(sw_json_str(b, "metadata.resourceVersion"), rv);
 	json_object_put(b);
-	b = api_expect(&f, 200, "PATCH", JOBS "/a", MERGE, "{\"spec\":{\"parallelism\":3},\"status\":{\"succeeded\":9}}");
+	b = api_expect(&f, 200, "PATCH", JOBS "/a", MERGE,
+		       "{\"spec\":{\"parallelism\":3},\"status\":{\"succeeded\":9}}");
 	cr_assert_eq(sw_json_int(b, "metadata.generation", 0), 2);
 	cr_assert_eq(sw_json_int(b, "status.succeeded", 0), 0, "status has its own door");
 	json_object_put(b);
-	b = api_expect(&f, 200, "PATCH", JOBS "/a/status", MERGE, "{\"spec\":{\"parallelism\":7},\"status\":{\"active\":2}}");
+	b = api_expect(&f, 200, "PATCH", JOBS "/a/status", MERGE,
+		       "{\"spec\":{\"parallelism\":7},\"status\":{\"active\":2}}");
 	cr_assert_eq(sw_json_int(b, "spec.parallelism", 0), 3, "and it opens to nothing else");
 	cr_assert_eq(sw_json_int(b, "status.active", 0), 2);
 	json_object_put(b);
@@ -101,8 +106,9 @@ Test(objects, generated_names_and_warnings)
 	struct api_fix f;
 	struct answer a;
 	api_fix_init(&f, SW_SERVE_MANAGER);
-	api_call(&f, &a, f.admin, "POST", JOBS, JSON_TYPE, "{\"metadata\":{\"generateName\":\"run-\"},\"spec\":{\"nonsense\":1,\"template\":{\"spec\":"
-	         "{\"restartPolicy\":\"Never\",\"containers\":[{\"name\":\"a\",\"image\":\"b\"}]}}}}");
+	api_call(&f, &a, f.admin, "POST", JOBS, JSON_TYPE,
+		 "{\"metadata\":{\"generateName\":\"run-\"},\"spec\":{\"nonsense\":1,\"template\":{\"spec\":"
+		 "{\"restartPolicy\":\"Never\",\"containers\":[{\"name\":\"a\",\"image\":\"b\"}]}}}}");
 	cr_assert_eq(a.status, 201, "%s", a.body);
 	const char *name = sw_json_str(a.json, "metadata.name");
 	cr_assert(strncmp(name, "run-", 4) == 0 && strlen(name) == 9, "%s", name);
@@ -137,20 +143,35 @@ Test(objects, lists_page_select_and_take_the_shape_asked_for, .timeout = 60)
 	char body[512], path[1024];
 	api_fix_init(&f, SW_SERVE_MANAGER);
 	for (int i = 0; i < 25; i++) {
-		snprintf(body, sizeof(body), "{\"metadata\":{\"name\":\"c%02d\",\"labels\":{\"odd\":\"%s\"}},\"data\":{\"k\":\"%d\"}}", i, i % 2 ? "yes" : "no", i);
+		snprintf(body, sizeof(body),
+			 "{\"metadata\":{\"name\":\"c%02d\",\"labels\":{\"odd\":\"%s\"}},\"data\":{\"k\":\"%d\"}}", i,
+			 i % 2 ? "yes" : "no", i);
 		json_object_put(api_expect(&f, 201, "POST", "/api/v1/namespaces/default/configmaps", JSON_TYPE, body));
 	}
-	static const struct { const char *query; size_t n; } rows[] = {
-		{ "", 25 }, { "?labelSelector=odd%3Dyes", 12 }, { "?fieldSelector=metadata.name%3Dc07", 1 }, { "?fieldSelector=metadata.name%3Dnone", 0 },
-		{ "?fieldSelector=metadata.name%3Dc07&labelSelector=odd%3Dno", 0 }, { "?limit=7", 7 }, { "?limit=7&labelSelector=odd%3Dno", 7 },
-		{ "?resourceVersion=0", 25 }, { "?resourceVersion=3&resourceVersionMatch=NotOlderThan", 25 }, { "?timeout=32s&unknown=1", 25 },
-		{ "?fieldSelector=metadata.namespace%3Ddefault", 25 },
+	static const struct {
+		const char *query;
+		size_t n;
+	} rows[] = {
+		{"", 25},
+		{"?labelSelector=odd%3Dyes", 12},
+		{"?fieldSelector=metadata.name%3Dc07", 1},
+		{"?fieldSelector=metadata.name%3Dnone", 0},
+		{"?fieldSelector=metadata.name%3Dc07&labelSelector=odd%3Dno", 0},
+		{"?limit=7", 7},
+		{"?limit=7&labelSelector=odd%3Dno", 7},
+		{"?resourceVersion=0", 25},
+		{"?resourceVersion=3&resourceVersionMatch=NotOlderThan", 25},
+		{"?timeout=32s&unknown=1", 25},
+		{"?fieldSelector=metadata.namespace%3Ddefault", 25},
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		snprintf(path, sizeof(path), "/api/v1/namespaces/default/configmaps%s", rows[i].query);
-		json_t *plain = api_expect(&f, 200, "GET", path, NULL, NULL), *table = api_expect(&f, 200, "GET", path, TABLE, NULL);
-		cr_expect_eq(sw_json_len(sw_json_at(plain, "items")), rows[i].n, "%s: %zu items", rows[i].query, sw_json_len(sw_json_at(plain, "items")));
-		cr_expect_eq(sw_json_len(sw_json_at(table, "rows")), rows[i].n, "%s: %zu rows", rows[i].query, sw_json_len(sw_json_at(table, "rows")));
+		json_t *plain = api_expect(&f, 200, "GET", path, NULL, NULL),
+		       *table = api_expect(&f, 200, "GET", path, TABLE, NULL);
+		cr_expect_eq(sw_json_len(sw_json_at(plain, "items")), rows[i].n, "%s: %zu items", rows[i].query,
+			     sw_json_len(sw_json_at(plain, "items")));
+		cr_expect_eq(sw_json_len(sw_json_at(table, "rows")), rows[i].n, "%s: %zu rows", rows[i].query,
+			     sw_json_len(sw_json_at(table, "rows")));
 		cr_expect_str_eq(sw_json_str(plain, "kind"), "ConfigMapList");
 		cr_expect_str_eq(sw_json_str(table, "kind"), "Table");
 		json_object_put(plain);
@@ -181,7 +202,8 @@ Test(objects, partial_metadata_and_the_other_name_of_events)
 	struct api_fix f;
 	api_fix_init(&f, SW_SERVE_MANAGER);
 	json_object_put(create(&f, JOB("a", "")));
-	json_t *o = api_expect(&f, 200, "GET", JOBS, "Accept: application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io", NULL);
+	json_t *o = api_expect(&f, 200, "GET", JOBS,
+			       "Accept: application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io", NULL);
 	cr_expect_str_eq(sw_json_str(o, "kind"), "PartialObjectMetadataList");
 	cr_expect_eq(sw_json_at(sw_json_idx(sw_json_at(o, "items"), 0), "spec"), NULL);
 	json_object_put(o);
@@ -190,7 +212,10 @@ Test(objects, partial_metadata_and_the_other_name_of_events)
 		sw_api_event(f.api, "jobs.batch", job, true, "Waiting", "no place yet");
 	json_object_put(job);
 	api_fix_barrier(&f);
-	o = api_expect(&f, 200, "GET", "/api/v1/namespaces/default/events?fieldSelector=involvedObject.name%3Da,involvedObject.kind%3DJob", NULL, NULL);
+	o = api_expect(
+		&f, 200, "GET",
+		"/api/v1/namespaces/default/events?fieldSelector=involvedObject.name%3Da,involvedObject.kind%3DJob",
+		NULL, NULL);
 	json_t *ev = sw_json_idx(sw_json_at(o, "items"), 0);
 	cr_expect_eq(sw_json_len(sw_json_at(o, "items")), 1, "said three times, one event");
 	cr_expect_eq(sw_json_int(ev, "count", 0), 3);
@@ -233,8 +258,11 @@ Test(objects, events_go_an_hour_after_they_were_last_said, .timeout = 60)
 static void create_owned(struct api_fix *f, const char *name, const char *owner, const char *uid)
 {
 	char body[600];
-	snprintf(body, sizeof(body), "{\"metadata\":{\"name\":\"%s\",\"ownerReferences\":[{\"apiVersion\":\"batch/v1\",\"kind\":\"Job\",\"name\":\"%s\","
-	         "\"uid\":\"%s\"}]}}", name, owner, uid);
+	snprintf(body, sizeof(body),
+		 "{\"metadata\":{\"name\":\"%s\",\"ownerReferences\":[{\"apiVersion\":\"batch/"
+		 "v1\",\"kind\":\"Job\",\"name\":\"%s\","
+		 "\"uid\":\"%s\"}]}}",
+		 name, owner, uid);
 	json_object_put(api_expect(f, 201, "POST", "/api/v1/namespaces/default/configmaps", JSON_TYPE, body));
 }
 #define CM(name) "/api/v1/namespaces/default/configmaps/" name
@@ -247,8 +275,11 @@ Test(objects, dependents_go_with_their_last_owner, .timeout = 60)
 	json_t *a = create(&f, JOB("a", "")), *b = create(&f, JOB("b", ""));
 	const char *ua = sw_json_str(a, "metadata.uid"), *ub = sw_json_str(b, "metadata.uid");
 	create_owned(&f, "of-a", "a", ua);
-	snprintf(two, sizeof(two), "{\"metadata\":{\"name\":\"of-both\",\"ownerReferences\":[{\"apiVersion\":\"batch/v1\",\"kind\":\"Job\",\"name\":\"a\","
-	         "\"uid\":\"%s\"},{\"apiVersion\":\"batch/v1\",\"kind\":\"Job\",\"name\":\"b\",\"uid\":\"%s\"}]}}", ua, ub);
+	snprintf(two, sizeof(two),
+		 "{\"metadata\":{\"name\":\"of-both\",\"ownerReferences\":[{\"apiVersion\":\"batch/"
+		 "v1\",\"kind\":\"Job\",\"name\":\"a\","
+		 "\"uid\":\"%s\"},{\"apiVersion\":\"batch/v1\",\"kind\":\"Job\",\"name\":\"b\",\"uid\":\"%s\"}]}}",
+		 ua, ub);
 	json_object_put(api_expect(&f, 201, "POST", "/api/v1/namespaces/default/configmaps", JSON_TYPE, two));
 	json_object_put(api_expect(&f, 200, "DELETE", JOBS "/a?propagationPolicy=Foreground", NULL, NULL));
 	cr_expect(settles(&f, CM("of-a"), 404));
@@ -284,9 +315,12 @@ Test(objects, a_namespace_takes_its_content_along, .timeout = 60)
 {
 	struct api_fix f;
 	api_fix_init(&f, SW_SERVE_MANAGER);
-	json_object_put(api_expect(&f, 201, "POST", "/api/v1/namespaces", JSON_TYPE, "{\"metadata\":{\"name\":\"tmp\"}}"));
-	json_object_put(api_expect(&f, 201, "POST", "/apis/batch/v1/namespaces/tmp/jobs", JSON_TYPE, JOB("a", ",\"finalizers\":[\"x.io/f\"]")));
-	json_object_put(api_expect(&f, 201, "POST", "/api/v1/namespaces/tmp/configmaps", JSON_TYPE, "{\"metadata\":{\"name\":\"c\"}}"));
+	json_object_put(
+		api_expect(&f, 201, "POST", "/api/v1/namespaces", JSON_TYPE, "{\"metadata\":{\"name\":\"tmp\"}}"));
+	json_object_put(api_expect(&f, 201, "POST", "/apis/batch/v1/namespaces/tmp/jobs", JSON_TYPE,
+				   JOB("a", ",\"finalizers\":[\"x.io/f\"]")));
+	json_object_put(api_expect(&f, 201, "POST", "/api/v1/namespaces/tmp/configmaps", JSON_TYPE,
+				   "{\"metadata\":{\"name\":\"c\"}}"));
 	json_t *o = api_expect(&f, 200, "DELETE", "/api/v1/namespaces/tmp", NULL, NULL);
 	cr_expect_str_eq(sw_json_str(o, "status.phase"), "Terminating");
 	json_object_put(o);
@@ -294,7 +328,8 @@ Test(objects, a_namespace_takes_its_content_along, .timeout = 60)
 	cr_expect(settles(&f, "/api/v1/namespaces/tmp/configmaps/c", 404));
 	json_object_put(api_expect(&f, 200, "GET", "/api/v1/namespaces/tmp", NULL, NULL));
 	api_fix_restart(&f); /* and it goes on after a restart */
-	json_object_put(api_expect(&f, 200, "PATCH", "/apis/batch/v1/namespaces/tmp/jobs/a", MERGE, "{\"metadata\":{\"finalizers\":null}}"));
+	json_object_put(api_expect(&f, 200, "PATCH", "/apis/batch/v1/namespaces/tmp/jobs/a", MERGE,
+				   "{\"metadata\":{\"finalizers\":null}}"));
 	cr_expect(settles(&f, "/api/v1/namespaces/tmp", 404));
 	api_fix_fini(&f);
 }
@@ -318,7 +353,11 @@ Test(objects, a_collection_is_deleted_by_selector)
 
 /* ---- from inside ------------------------------------------------------------------------------------ */
 
-struct wrote { bool done; struct sw_err err; char rv[24]; };
+struct wrote {
+	bool done;
+	struct sw_err err;
+	char rv[24];
+};
 
 static void on_wrote(void *owner, struct sw_err err, json_t *o)
 {
@@ -333,7 +372,8 @@ static struct sw_err no_parallel(void *owner, json_t *o, json_t *old, const char
 {
 	(void)owner;
 	if (sw_json_int(o, "spec.parallelism", 0) > 100)
-		return sw_err(SW_E_INVALID, "spec.parallelism: found %d, expected at most 100", (int)sw_json_int(o, "spec.parallelism", 0));
+		return sw_err(SW_E_INVALID, "spec.parallelism: found %d, expected at most 100",
+			      (int)sw_json_int(o, "spec.parallelism", 0));
 	if (!old) {
 		sw_json_set_bool(o, "spec.suspend", true);
 		snprintf(warn, 256, "waits in the queue of %s", user);
@@ -343,11 +383,11 @@ static struct sw_err no_parallel(void *owner, json_t *o, json_t *old, const char
 
 Test(objects, hooks_change_warn_and_refuse_for_everybody)
 {
-	static const struct sw_admit hooks[] = { { .resource = "jobs.batch", .check = no_parallel } };
-	struct sw_api_options opt = { .serve = SW_SERVE_MANAGER, .admit = hooks, .n_admit = 1 };
+	static const struct sw_admit hooks[] = {{.resource = "jobs.batch", .check = no_parallel}};
+	struct sw_api_options opt = {.serve = SW_SERVE_MANAGER, .admit = hooks, .n_admit = 1};
 	struct api_fix f;
 	struct answer a;
-	struct wrote w = { .done = false };
+	struct wrote w = {.done = false};
 	api_fix_init_opt(&f, &opt);
 	api_call(&f, &a, f.submitter, "POST", JOBS, JSON_TYPE, JOB("a", ""));
 	cr_expect_eq(a.status, 201, "%s", a.body);
@@ -357,7 +397,7 @@ Test(objects, hooks_change_warn_and_refuse_for_everybody)
 	json_t *o = api_expect(&f, 422, "PATCH", JOBS "/a", MERGE, "{\"spec\":{\"parallelism\":101}}");
 	cr_expect(strstr(sw_json_str(o, "message"), "spec.parallelism: found 101"), "%s", sw_json_str(o, "message"));
 	json_object_put(o);
-	struct sw_obj_key key = { "jobs.batch", "default", "a" };
+	struct sw_obj_key key = {"jobs.batch", "default", "a"};
 	cr_assert(!sw_failed(sw_api_object_get(f.api, &key, &o)));
 	sw_json_set_int(o, "spec.parallelism", 200);
 	cr_expect_eq(sw_api_object_update(f.api, "jobs.batch", o, NULL, on_wrote, &w).code, SW_E_INVALID);
@@ -369,11 +409,12 @@ Test(objects, hooks_change_warn_and_refuse_for_everybody)
 Test(objects, controllers_inside_write_through_the_same_checks)
 {
 	struct api_fix f;
-	struct wrote w = { .done = false };
-	struct sw_obj_key key = { "jobs.batch", "default", "a" };
+	struct wrote w = {.done = false};
+	struct sw_obj_key key = {"jobs.batch", "default", "a"};
 	json_t *o = NULL, *job = NULL;
 	api_fix_init(&f, SW_SERVE_MANAGER);
-	cr_assert(!sw_failed(sw_json_parse(JOB("a", ",\"namespace\":\"default\""), strlen(JOB("a", ",\"namespace\":\"default\"")), &job)));
+	cr_assert(!sw_failed(sw_json_parse(JOB("a", ",\"namespace\":\"default\""),
+					   strlen(JOB("a", ",\"namespace\":\"default\"")), &job)));
 	struct sw_err e = sw_api_object_create(f.api, "jobs.batch", job, on_wrote, &w);
 	cr_assert(!sw_failed(e), "%s", e.text);
 	cr_expect_not(w.done, "never inside the call");
@@ -385,7 +426,8 @@ Test(objects, controllers_inside_write_through_the_same_checks)
 	sw_json_set_int(o, "status.active", 1);
 	w.done = false;
 	cr_assert(!sw_failed(sw_api_object_update(f.api, "jobs.batch", o, "status", on_wrote, &w)));
-	cr_expect_eq(sw_api_object_update(f.api, "jobs.batch", o, "status", NULL, NULL).code, SW_E_CONFLICT, "the first is in flight already");
+	cr_expect_eq(sw_api_object_update(f.api, "jobs.batch", o, "status", NULL, NULL).code, SW_E_CONFLICT,
+		     "the first is in flight already");
 	cr_assert(sw_loop_until(f.loop, &w.done, 5000));
 	sw_json_del(o, "metadata.resourceVersion");
 	w.done = false; /* nothing changes: done all the same */
@@ -401,13 +443,15 @@ Test(objects, controllers_inside_write_through_the_same_checks)
 	api_fix_fini(&f);
 }
 
-#define POD "{\"metadata\":{\"name\":\"p\",\"namespace\":\"default\",\"labels\":{\"job-name\":\"a\"}},\"spec\":{\"containers\":[{\"name\":\"c\"," \
+#define POD                                                                                                            \
+	"{\"metadata\":{\"name\":\"p\",\"namespace\":\"default\",\"labels\":{\"job-name\":\"a\"}},\"spec\":{"          \
+	"\"containers\":[{\"name\":\"c\","                                                                             \
 	"\"image\":\"i\"}]},\"status\":{\"phase\":\"%s\"}}"
 
 Test(objects, mirrored_pods_are_written_from_inside_only)
 {
 	struct api_fix f;
-	struct wrote w = { .done = false };
+	struct wrote w = {.done = false};
 	api_fix_init(&f, SW_SERVE_MANAGER);
 	json_t *pod = sw_json_fmt(POD, "Pending");
 	cr_assert(!sw_failed(sw_api_object_mirror(f.api, "pods", pod, on_wrote, &w)));

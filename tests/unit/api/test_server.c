@@ -14,49 +14,59 @@
 
 /* ---- access ------------------------------------------------------------------------ */
 
-struct access_row { const char *who, *method, *path; long status; const char *says; };
+struct access_row {
+	const char *who, *method, *path;
+	long status;
+	const char *says;
+};
 static const struct access_row access_rows[] = {
-	{ "nobody", "GET", "/healthz", 200, "ok" },
-	{ "nobody", "GET", "/livez", 200, "ok" },
-	{ "nobody", "GET", "/readyz", 200, "ok" },
-	{ "nobody", "GET", "/version", 200, "+spillway-" },
-	{ "nobody", "GET", "/version/", 200, "\"minor\":\"36\"" },
-	{ "nobody", "GET", "/metrics", 401, "Unauthorized" },
-	{ "nobody", "GET", "/apis", 401, "Unauthorized" },
-	{ "nobody", "GET", JOBS, 401, "\"reason\":\"Unauthorized\"" },
-	{ "nobody", "GET", "/no/such/page", 401, "Unauthorized" },
-	{ "liar", "GET", JOBS, 401, "Unauthorized" },
-	{ "root", "GET", "/no/such/page", 404, "404 page not found" },
-	{ "root", "GET", "/metrics", 200, "spillway_api_requests_total" },
-	{ "root", "GET", "/apis/batch/v1/cronjobs", 404, "the server could not find the requested resource" },
-	{ "root", "GET", "/apis/batch/v1/jobs/x", 404, "the server could not find the requested resource" },
-	{ "root", "GET", "/api/v1/namespaces/default/namespaces", 404, "the server could not find the requested resource" },
-	{ "root", "GET", JOBS "/x/scale", 404, "the server could not find the requested resource" },
-	{ "root", "GET", JOBS "/x/y/z", 404, "the server could not find the requested resource" },
-	{ "root", "GET", JOBS "/x", 404, "jobs.batch \\\"x\\\" not found" },
-	{ "root", "GET", JOBS "/x/status", 404, "jobs.batch \\\"x\\\" not found" },
-	{ "root", "POST", JOBS "/x", 405, "MethodNotAllowed" },
-	{ "root", "PUT", JOBS, 405, "MethodNotAllowed" },
-	{ "root", "OPTIONS", JOBS, 405, "MethodNotAllowed" },
-	{ "root", "POST", "/version", 200, "gitVersion" },
-	{ "root", "POST", "/apis", 405, "MethodNotAllowed" },
-	{ "root", "DELETE", "/api/v1/namespaces/default/pods/x", 405, "MethodNotAllowed" },
-	{ "root", "GET", "/api/v1/namespaces/default/pods/x/exec?command=ls", 501, "spillway does not offer exec" },
-	{ "root", "POST", "/api/v1/namespaces/default/pods/x/exec?command=ls", 501, "spillway does not offer exec" },
-	{ "root", "GET", "/api/v1/namespaces/default/pods/x/log", 404, "pods \\\"x\\\" not found" },
-	{ "rita", "GET", JOBS, 200, "JobList" },
-	{ "rita", "GET", "/metrics", 200, "spillway_api_requests_total" },
-	{ "rita", "GET", "/api/v1/namespaces/default/secrets", 403, "User \\\"rita\\\" cannot list resource \\\"secrets\\\" in API group \\\"\\\" in the namespace \\\"default\\\"" },
-	{ "rita", "DELETE", JOBS "/x", 403, "User \\\"rita\\\" cannot delete resource \\\"jobs\\\" in API group \\\"batch\\\" in the namespace \\\"default\\\"" },
-	{ "sam", "GET", JOBS, 200, "JobList" },
-	{ "sam", "GET", "/api/v1/namespaces/default/secrets", 200, "SecretList" },
-	{ "sam", "GET", "/api/v1/namespaces", 200, "NamespaceList" },
-	{ "sam", "GET", "/apis/batch/v1/jobs", 403, "cannot list resource \\\"jobs\\\" in API group \\\"batch\\\" at the cluster scope" },
-	{ "sam", "GET", "/apis/batch/v1/namespaces/tea/jobs", 403, "in the namespace \\\"tea\\\"" },
-	{ "sam", "GET", "/apis/batch/v1/namespaces/team/jobs", 200, "JobList" },
-	{ "sam", "PUT", JOBS "/x/status", 403, "Forbidden" },
-	{ "sam", "DELETE", "/api/v1/namespaces/default", 403, "Forbidden" },
-	{ "sam", "DELETE", "/apis/kueue.x-k8s.io/v1beta2/namespaces/default/workloads/x", 403, "Forbidden" },
+	{"nobody", "GET", "/healthz", 200, "ok"},
+	{"nobody", "GET", "/livez", 200, "ok"},
+	{"nobody", "GET", "/readyz", 200, "ok"},
+	{"nobody", "GET", "/version", 200, "+spillway-"},
+	{"nobody", "GET", "/version/", 200, "\"minor\":\"36\""},
+	{"nobody", "GET", "/metrics", 401, "Unauthorized"},
+	{"nobody", "GET", "/apis", 401, "Unauthorized"},
+	{"nobody", "GET", JOBS, 401, "\"reason\":\"Unauthorized\""},
+	{"nobody", "GET", "/no/such/page", 401, "Unauthorized"},
+	{"liar", "GET", JOBS, 401, "Unauthorized"},
+	{"root", "GET", "/no/such/page", 404, "404 page not found"},
+	{"root", "GET", "/metrics", 200, "spillway_api_requests_total"},
+	{"root", "GET", "/apis/batch/v1/cronjobs", 404, "the server could not find the requested resource"},
+	{"root", "GET", "/apis/batch/v1/jobs/x", 404, "the server could not find the requested resource"},
+	{"root", "GET", "/api/v1/namespaces/default/namespaces", 404,
+	 "the server could not find the requested resource"},
+	{"root", "GET", JOBS "/x/scale", 404, "the server could not find the requested resource"},
+	{"root", "GET", JOBS "/x/y/z", 404, "the server could not find the requested resource"},
+	{"root", "GET", JOBS "/x", 404, "jobs.batch \\\"x\\\" not found"},
+	{"root", "GET", JOBS "/x/status", 404, "jobs.batch \\\"x\\\" not found"},
+	{"root", "POST", JOBS "/x", 405, "MethodNotAllowed"},
+	{"root", "PUT", JOBS, 405, "MethodNotAllowed"},
+	{"root", "OPTIONS", JOBS, 405, "MethodNotAllowed"},
+	{"root", "POST", "/version", 200, "gitVersion"},
+	{"root", "POST", "/apis", 405, "MethodNotAllowed"},
+	{"root", "DELETE", "/api/v1/namespaces/default/pods/x", 405, "MethodNotAllowed"},
+	{"root", "GET", "/api/v1/namespaces/default/pods/x/exec?command=ls", 501, "spillway does not offer exec"},
+	{"root", "POST", "/api/v1/namespaces/default/pods/x/exec?command=ls", 501, "spillway does not offer exec"},
+	{"root", "GET", "/api/v1/namespaces/default/pods/x/log", 404, "pods \\\"x\\\" not found"},
+	{"rita", "GET", JOBS, 200, "JobList"},
+	{"rita", "GET", "/metrics", 200, "spillway_api_requests_total"},
+	{"rita", "GET", "/api/v1/namespaces/default/secrets", 403,
+	 "User \\\"rita\\\" cannot list resource \\\"secrets\\\" in API group \\\"\\\" in the namespace "
+	 "\\\"default\\\""},
+	{"rita", "DELETE", JOBS "/x", 403,
+	 "User \\\"rita\\\" cannot delete resource \\\"jobs\\\" in API group \\\"batch\\\" in the namespace "
+	 "\\\"default\\\""},
+	{"sam", "GET", JOBS, 200, "JobList"},
+	{"sam", "GET", "/api/v1/namespaces/default/secrets", 200, "SecretList"},
+	{"sam", "GET", "/api/v1/namespaces", 200, "NamespaceList"},
+	{"sam", "GET", "/apis/batch/v1/jobs", 403,
+	 "cannot list resource \\\"jobs\\\" in API group \\\"batch\\\" at the cluster scope"},
+	{"sam", "GET", "/apis/batch/v1/namespaces/tea/jobs", 403, "in the namespace \\\"tea\\\""},
+	{"sam", "GET", "/apis/batch/v1/namespaces/team/jobs", 200, "JobList"},
+	{"sam", "PUT", JOBS "/x/status", 403, "Forbidden"},
+	{"sam", "DELETE", "/api/v1/namespaces/default", 403, "Forbidden"},
+	{"sam", "DELETE", "/apis/kueue.x-k8s.io/v1beta2/namespaces/default/workloads/x", 403, "Forbidden"},
 };
 
 Test(server, everyone_gets_what_their_role_allows, .timeout = 60)
@@ -65,12 +75,17 @@ Test(server, everyone_gets_what_their_role_allows, .timeout = 60)
 	api_fix_init(&f, SW_SERVE_MANAGER);
 	for (size_t i = 0; i < sizeof(access_rows) / sizeof(access_rows[0]); i++) {
 		const struct access_row *r = &access_rows[i];
-		const char *token = strcmp(r->who, "root") == 0 ? f.admin : strcmp(r->who, "rita") == 0 ? f.reader
-		                    : strcmp(r->who, "sam") == 0 ? f.submitter : strcmp(r->who, "liar") == 0 ? "0123456789" : NULL;
+		const char *token = strcmp(r->who, "root") == 0   ? f.admin
+				    : strcmp(r->who, "rita") == 0 ? f.reader
+				    : strcmp(r->who, "sam") == 0  ? f.submitter
+				    : strcmp(r->who, "liar") == 0 ? "0123456789"
+								  : NULL;
 		struct answer a;
 		api_call(&f, &a, token, r->method, r->path, NULL, NULL);
-		cr_expect_eq(a.status, r->status, "%s %s %s: found %ld, expected %ld: %s", r->who, r->method, r->path, a.status, r->status, a.body);
-		cr_expect(a.body && strstr(a.body, r->says), "%s %s %s: expected \"%s\" in: %s", r->who, r->method, r->path, r->says, a.body);
+		cr_expect_eq(a.status, r->status, "%s %s %s: found %ld, expected %ld: %s", r->who, r->method, r->path,
+			     a.status, r->status, a.body);
+		cr_expect(a.body && strstr(a.body, r->says), "%s %s %s: expected \"%s\" in: %s", r->who, r->method,
+			  r->path, r->says, a.body);
 		if (a.status >= 400 && a.json)
 			cr_expect_eq(sw_json_int(a.json, "code", 0), a.status, "%s: code of the body", r->path);
 		answer_fini(&a);
@@ -140,7 +155,7 @@ Test(server, keys_and_kubeconfigs_are_private_and_certificates_are_kept)
 	cr_assert(!sw_failed(sw_file_read(path, 1 << 16, &before, &len)));
 	for (int i = 0; i < 2; i++) {
 		char *after = NULL;
-		const char *const hosts[] = { "gateway.example", "192.0.2.7", NULL };
+		const char *const hosts[] = {"gateway.example", "192.0.2.7", NULL};
 		f.opt.hosts = i ? hosts : NULL;
 		api_fix_restart(&f);
 		cr_assert(!sw_failed(sw_file_read(path, 1 << 16, &after, &len)));
@@ -154,50 +169,68 @@ Test(server, keys_and_kubeconfigs_are_private_and_certificates_are_kept)
 
 /* ---- what hostile requests get --------------------------------------------------------- */
 
-struct bad_row { const char *what, *method, *path, *headers, *body; long status; const char *says; };
+struct bad_row {
+	const char *what, *method, *path, *headers, *body;
+	long status;
+	const char *says;
+};
 #define JSON_TYPE "Content-Type: application/json"
 static const struct bad_row bad_rows[] = {
-	{ "no body", "POST", JOBS, JSON_TYPE, "", 400, "has no body" },
-	{ "not JSON", "POST", JOBS, JSON_TYPE, "{", 400, "cannot be handled as a Job" },
-	{ "an array", "POST", JOBS, JSON_TYPE, "[]", 400, "BadRequest" },
-	{ "a number", "POST", JOBS, JSON_TYPE, "7", 400, "BadRequest" },
-	{ "bytes after it", "POST", JOBS, JSON_TYPE, JOB("a", "") "x", 400, "BadRequest" },
-	{ "not UTF-8", "POST", JOBS, JSON_TYPE, "{\"kind\":\"\xff\xfe\"}", 400, "BadRequest" },
-	{ "another kind", "POST", JOBS, JSON_TYPE, "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"a\"}}", 400, "BadRequest" },
-	{ "another namespace", "POST", JOBS, JSON_TYPE, JOB("a", ",\"namespace\":\"other\""), 400, "BadRequest" },
-	{ "a missing namespace", "POST", "/apis/batch/v1/namespaces/none/jobs", JSON_TYPE, JOB("a", ""), 404, "namespaces \\\"none\\\" not found" },
-	{ "a bad name", "POST", JOBS, JSON_TYPE, JOB("A_b", ""), 422, "\"reason\":\"Invalid\"" },
-	{ "no name", "POST", JOBS, JSON_TYPE, "{\"metadata\":{},\"spec\":{\"template\":{\"spec\":{\"restartPolicy\":\"Never\",\"containers\":[{\"name\":\"a\",\"image\":\"b\"}]}}}}", 422, "metadata.name" },
-	{ "an unknown type", "POST", JOBS, "Content-Type: text/plain", JOB("a", ""), 415, "UnsupportedMediaType" },
-	{ "broken protobuf", "POST", JOBS, "Content-Type: application/vnd.kubernetes.protobuf", "k8s\x01\x02", 400, "BadRequest" },
-	{ "broken YAML", "POST", JOBS, "Content-Type: application/yaml", "a: [", 400, "BadRequest" },
-	{ "an unknown field, strictly", "POST", JOBS "?fieldValidation=Strict", JSON_TYPE, "{\"metadata\":{\"name\":\"a\"},\"spec\":{\"foo\":1}}", 400, "unknown field \\\"spec.foo\\\"" },
-	{ "an unknown fieldValidation", "POST", JOBS "?fieldValidation=Never", JSON_TYPE, JOB("a", ""), 400, "BadRequest" },
-	{ "an unknown dryRun", "POST", JOBS "?dryRun=Some", JSON_TYPE, JOB("a", ""), 422, "dryRun" },
-	{ "PUT of nothing", "PUT", JOBS "/a", JSON_TYPE, JOB("a", ""), 404, "NotFound" },
-	{ "PUT under another name", "PUT", JOBS "/a", JSON_TYPE, JOB("b", ""), 400, "does not match the name on the URL" },
-	{ "PATCH of nothing", "PATCH", JOBS "/a", "Content-Type: application/merge-patch+json", "{}", 404, "NotFound" },
-	{ "PATCH of no type", "PATCH", JOBS "/a", JSON_TYPE, "{}", 415, "UnsupportedMediaType" },
-	{ "apply without a manager", "PATCH", JOBS "/a", "Content-Type: application/apply-patch+yaml", JOB("a", ""), 400, "fieldManager" },
-	{ "DELETE of nothing", "DELETE", JOBS "/a", NULL, NULL, 404, "NotFound" },
-	{ "DELETE with a bad policy", "DELETE", JOBS "/a?propagationPolicy=Loud", NULL, NULL, 422, "propagationPolicy" },
-	{ "a bad label selector", "GET", JOBS "?labelSelector=a+in+(", NULL, NULL, 400, "BadRequest" },
-	{ "a bad field selector", "GET", JOBS "?fieldSelector=spec.x%3D1", NULL, NULL, 400, "field label not supported" },
-	{ "a bad limit", "GET", JOBS "?limit=x", NULL, NULL, 400, "limit" },
-	{ "a negative limit", "GET", JOBS "?limit=-1", NULL, NULL, 400, "limit" },
-	{ "a bad continue", "GET", JOBS "?continue=zzz", NULL, NULL, 400, "continue key is not valid" },
-	{ "a bad version", "GET", JOBS "?resourceVersion=x", NULL, NULL, 422, "resourceVersion" },
-	{ "a match without a version", "GET", JOBS "?resourceVersionMatch=Exact", NULL, NULL, 422, "forbidden unless resourceVersion" },
-	{ "initial events of a list", "GET", JOBS "?sendInitialEvents=true", NULL, NULL, 422, "forbidden for list" },
-	{ "a list of the future", "GET", JOBS "?resourceVersion=99999", NULL, NULL, 504, "Too large resource version" },
-	{ "an exact old version", "GET", JOBS "?resourceVersion=1&resourceVersionMatch=Exact", NULL, NULL, 410, "Expired" },
-	{ "a watch of the future", "GET", JOBS "?watch=1&resourceVersion=99999", NULL, NULL, 504, "ResourceVersionTooLarge" },
-	{ "a watch from x", "GET", JOBS "?watch=1&resourceVersion=x", NULL, NULL, 422, "resourceVersion" },
-	{ "initial events without a match", "GET", JOBS "?watch=1&sendInitialEvents=true", NULL, NULL, 422, "NotOlderThan" },
-	{ "an unknown answer type", "GET", JOBS, "Accept: text/html", NULL, 406, "NotAcceptable" },
-	{ "half a table", "GET", JOBS "?includeObject=Some", NULL, NULL, 400, "includeObject" },
-	{ "a name with a slash in it", "GET", JOBS "/a%2Fb%2Fc%2Fd", NULL, NULL, 404, "NotFound" },
-	{ "a deletion of default", "DELETE", "/api/v1/namespaces/default", NULL, NULL, 403, "may not be deleted" },
+	{"no body", "POST", JOBS, JSON_TYPE, "", 400, "has no body"},
+	{"not JSON", "POST", JOBS, JSON_TYPE, "{", 400, "cannot be handled as a Job"},
+	{"an array", "POST", JOBS, JSON_TYPE, "[]", 400, "BadRequest"},
+	{"a number", "POST", JOBS, JSON_TYPE, "7", 400, "BadRequest"},
+	{"bytes after it", "POST", JOBS, JSON_TYPE, JOB("a", "") "x", 400, "BadRequest"},
+	{"not UTF-8", "POST", JOBS, JSON_TYPE, "{\"kind\":\"\xff\xfe\"}", 400, "BadRequest"},
+	{"another kind", "POST", JOBS, JSON_TYPE,
+	 "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"a\"}}", 400, "BadRequest"},
+	{"another namespace", "POST", JOBS, JSON_TYPE, JOB("a", ",\"namespace\":\"other\""), 400, "BadRequest"},
+	{"a missing namespace", "POST", "/apis/batch/v1/namespaces/none/jobs", JSON_TYPE, JOB("a", ""), 404,
+	 "namespaces \\\"none\\\" not found"},
+	{"a bad name", "POST", JOBS, JSON_TYPE, JOB("A_b", ""), 422, "\"reason\":\"Invalid\""},
+	{"no name", "POST", JOBS, JSON_TYPE,
+	 "{\"metadata\":{},\"spec\":{\"template\":{\"spec\":{\"restartPolicy\":\"Never\",\"containers\":[{\"name\":"
+	 "\"a\",\"image\":\"b\"}]}}}}",
+	 422, "metadata.name"},
+	{"an unknown type", "POST", JOBS, "Content-Type: text/plain", JOB("a", ""), 415, "UnsupportedMediaType"},
+	{"broken protobuf", "POST", JOBS, "Content-Type: application/vnd.kubernetes.protobuf", "k8s\x01\x02", 400,
+	 "BadRequest"},
+	{"broken YAML", "POST", JOBS, "Content-Type: application/yaml", "a: [", 400, "BadRequest"},
+	{"an unknown field, strictly", "POST", JOBS "?fieldValidation=Strict", JSON_TYPE,
+	 "{\"metadata\":{\"name\":\"a\"},\"spec\":{\"foo\":1}}", 400, "unknown field \\\"spec.foo\\\""},
+	{"an unknown fieldValidation", "POST", JOBS "?fieldValidation=Never", JSON_TYPE, JOB("a", ""), 400,
+	 "BadRequest"},
+	{"an unknown dryRun", "POST", JOBS "?dryRun=Some", JSON_TYPE, JOB("a", ""), 422, "dryRun"},
+	{"PUT of nothing", "PUT", JOBS "/a", JSON_TYPE, JOB("a", ""), 404, "NotFound"},
+	{"PUT under another name", "PUT", JOBS "/a", JSON_TYPE, JOB("b", ""), 400,
+	 "does not match the name on the URL"},
+	{"PATCH of nothing", "PATCH", JOBS "/a", "Content-Type: application/merge-patch+json", "{}", 404, "NotFound"},
+	{"PATCH of no type", "PATCH", JOBS "/a", JSON_TYPE, "{}", 415, "UnsupportedMediaType"},
+	{"apply without a manager", "PATCH", JOBS "/a", "Content-Type: application/apply-patch+yaml", JOB("a", ""), 400,
+	 "fieldManager"},
+	{"DELETE of nothing", "DELETE", JOBS "/a", NULL, NULL, 404, "NotFound"},
+	{"DELETE with a bad policy", "DELETE", JOBS "/a?propagationPolicy=Loud", NULL, NULL, 422, "propagationPolicy"},
+	{"a bad label selector", "GET", JOBS "?labelSelector=a+in+(", NULL, NULL, 400, "BadRequest"},
+	{"a bad field selector", "GET", JOBS "?fieldSelector=spec.x%3D1", NULL, NULL, 400, "field label not supported"},
+	{"a bad limit", "GET", JOBS "?limit=x", NULL, NULL, 400, "limit"},
+	{"a negative limit", "GET", JOBS "?limit=-1", NULL, NULL, 400, "limit"},
+	{"a bad continue", "GET", JOBS "?continue=zzz", NULL, NULL, 400, "continue key is not valid"},
+	{"a bad version", "GET", JOBS "?resourceVersion=x", NULL, NULL, 422, "resourceVersion"},
+	{"a match without a version", "GET", JOBS "?resourceVersionMatch=Exact", NULL, NULL, 422,
+	 "forbidden unless resourceVersion"},
+	{"initial events of a list", "GET", JOBS "?sendInitialEvents=true", NULL, NULL, 422, "forbidden for list"},
+	{"a list of the future", "GET", JOBS "?resourceVersion=99999", NULL, NULL, 504, "Too large resource version"},
+	{"an exact old version", "GET", JOBS "?resourceVersion=1&resourceVersionMatch=Exact", NULL, NULL, 410,
+	 "Expired"},
+	{"a watch of the future", "GET", JOBS "?watch=1&resourceVersion=99999", NULL, NULL, 504,
+	 "ResourceVersionTooLarge"},
+	{"a watch from x", "GET", JOBS "?watch=1&resourceVersion=x", NULL, NULL, 422, "resourceVersion"},
+	{"initial events without a match", "GET", JOBS "?watch=1&sendInitialEvents=true", NULL, NULL, 422,
+	 "NotOlderThan"},
+	{"an unknown answer type", "GET", JOBS, "Accept: text/html", NULL, 406, "NotAcceptable"},
+	{"half a table", "GET", JOBS "?includeObject=Some", NULL, NULL, 400, "includeObject"},
+	{"a name with a slash in it", "GET", JOBS "/a%2Fb%2Fc%2Fd", NULL, NULL, 404, "NotFound"},
+	{"a deletion of default", "DELETE", "/api/v1/namespaces/default", NULL, NULL, 403, "may not be deleted"},
 };
 
 Test(server, bad_requests_get_a_clear_status_and_change_nothing, .timeout = 60)
@@ -208,9 +241,11 @@ Test(server, bad_requests_get_a_clear_status_and_change_nothing, .timeout = 60)
 		const struct bad_row *r = &bad_rows[i];
 		struct answer a;
 		api_call(&f, &a, f.admin, r->method, r->path, r->headers, r->body);
-		cr_expect_eq(a.status, r->status, "%s: found %ld, expected %ld: %s", r->what, a.status, r->status, a.body);
+		cr_expect_eq(a.status, r->status, "%s: found %ld, expected %ld: %s", r->what, a.status, r->status,
+			     a.body);
 		cr_expect(a.body && strstr(a.body, r->says), "%s: expected \"%s\" in: %s", r->what, r->says, a.body);
-		cr_expect(a.json && strcmp(sw_json_str(a.json, "kind"), "Status") == 0, "%s: not a Status: %s", r->what, a.body);
+		cr_expect(a.json && strcmp(sw_json_str(a.json, "kind"), "Status") == 0, "%s: not a Status: %s", r->what,
+			  a.body);
 		answer_fini(&a);
 	}
 	cr_assert_eq(sw_store_count(sw_api_store(f.api), "jobs.batch", NULL), 0);
@@ -219,7 +254,9 @@ Test(server, bad_requests_get_a_clear_status_and_change_nothing, .timeout = 60)
 
 static char *body_of(size_t bytes)
 {
-	static const char head[] = "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"big\"},\"data\":{\"x\":\"", tail[] = "\"}}";
+	static const char head[] =
+		"{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"big\"},\"data\":{\"x\":\"",
+			  tail[] = "\"}}";
 	char *b = malloc(bytes + 1);
 	memset(b, 'y', bytes);
 	memcpy(b, head, sizeof(head) - 1);
@@ -231,23 +268,29 @@ Test(server, bodies_up_to_the_limit_are_read_and_larger_ones_refused, .timeout =
 {
 	struct api_fix f;
 	struct answer a;
-	static const struct { size_t bytes; long status; } rows[] = { { 1000000, 201 }, { (3 << 20) + 1, 413 }, { 6 << 20, 413 }, { 40 << 20, 413 } };
+	static const struct {
+		size_t bytes;
+		long status;
+	} rows[] = {{1000000, 201}, {(3 << 20) + 1, 413}, {6 << 20, 413}, {40 << 20, 413}};
 	api_fix_init(&f, SW_SERVE_MANAGER);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		char *body = body_of(rows[i].bytes);
 		api_call(&f, &a, f.admin, "POST", "/api/v1/namespaces/default/configmaps", JSON_TYPE, body);
-		/* Far over the limit the connection is closed while the client still sends: it may not see the answer. */
+		/* Far over the limit the connection is closed while the client still sends: it may not see the answer.
+		 */
 		bool cut = rows[i].bytes > (32 << 20) && sw_failed(a.err);
-		cr_expect(a.status == rows[i].status || cut, "%zu bytes: %ld %s %.200s", rows[i].bytes, a.status, a.err.text, a.body);
+		cr_expect(a.status == rows[i].status || cut, "%zu bytes: %ld %s %.200s", rows[i].bytes, a.status,
+			  a.err.text, a.body);
 		answer_fini(&a);
 		api_call(&f, &a, NULL, "POST", "/api/v1/namespaces/default/configmaps", JSON_TYPE, body);
 		cut = rows[i].bytes > (32 << 20) && sw_failed(a.err);
-		cr_expect(a.status == 401 || a.status == 413 || cut, "%zu bytes from nobody: %ld %s", rows[i].bytes, a.status, a.err.text);
+		cr_expect(a.status == 401 || a.status == 413 || cut, "%zu bytes from nobody: %ld %s", rows[i].bytes,
+			  a.status, a.err.text);
 		answer_fini(&a);
 		free(body);
 	}
-	api_call(&f, &a, f.admin, "POST", "/api/v1/namespaces/default/configmaps", JSON_TYPE "\nTransfer-Encoding: chunked",
-	         "{\"metadata\":{\"name\":\"chunked\"}}");
+	api_call(&f, &a, f.admin, "POST", "/api/v1/namespaces/default/configmaps",
+		 JSON_TYPE "\nTransfer-Encoding: chunked", "{\"metadata\":{\"name\":\"chunked\"}}");
 	cr_expect_eq(a.status, 201, "a chunked body: %s", a.body);
 	answer_fini(&a);
 	api_fix_fini(&f);
@@ -255,13 +298,18 @@ Test(server, bodies_up_to_the_limit_are_read_and_larger_ones_refused, .timeout =
 
 /* ---- clients that break off ------------------------------------------------------------------ */
 
-struct rude { int port; const char *text; bool done; };
+struct rude {
+	int port;
+	const char *text;
+	bool done;
+};
 
 /* Sends its text over TLS (or, with NULL, only opens the connection) and is gone. */
 static void *rude_main(void *arg)
 {
 	struct rude *r = arg;
-	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)r->port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in to = {
+		.sin_family = AF_INET, .sin_port = htons((uint16_t)r->port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
 	SSL *ssl = SSL_new(ctx);
@@ -285,13 +333,15 @@ Test(server, clients_that_break_off_leave_nothing_behind, .timeout = 60)
 	api_fix_init(&f, SW_SERVE_MANAGER);
 	static const char *const forms[] = {
 		"GET " JOBS " HTTP/1.1\r\nHost: x\r\nAuthoriza",
-		"POST " JOBS " HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: 900\r\n\r\n{\"half\":",
-		"POST " JOBS " HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{\"a\":\r\nzz\r\n",
+		"POST " JOBS " HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: "
+			     "application/json\r\nContent-Length: 900\r\n\r\n{\"half\":",
+		"POST " JOBS " HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nTransfer-Encoding: "
+			     "chunked\r\n\r\n5\r\n{\"a\":\r\nzz\r\n",
 		"GET " JOBS "?watch=true HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n",
 		"\x01\x02\x03 nonsense\r\n\r\n",
 	};
 	for (int i = 0; i < 6; i++) {
-		struct rude r = { .port = sw_api_port(f.api), .text = i < 5 ? texts[i] : NULL };
+		struct rude r = {.port = sw_api_port(f.api), .text = i < 5 ? texts[i] : NULL};
 		pthread_t t;
 		bool never = false;
 #pragma GCC diagnostic push
@@ -320,7 +370,7 @@ Test(server, a_full_disk_is_a_clear_status_and_passes, .timeout = 60)
 	api_fix_init(&f, SW_SERVE_MANAGER);
 	signal(SIGXFSZ, SIG_IGN);
 	cr_assert_eq(getrlimit(RLIMIT_FSIZE, &old), 0);
-	small = (struct rlimit){ .rlim_cur = 100 << 10, .rlim_max = old.rlim_max };
+	small = (struct rlimit){.rlim_cur = 100 << 10, .rlim_max = old.rlim_max};
 	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &small), 0);
 	api_call(&f, &a, f.admin, "POST", "/api/v1/namespaces/default/configmaps", JSON_TYPE, body);
 	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &old), 0);
@@ -348,14 +398,15 @@ Test(server, one_that_cannot_start_says_why_and_leaves_nothing)
 	opt.listen = listen;
 	e = sw_api_new(f.loop, &opt, &second);
 	cr_expect(e.code == SW_E_IO && strstr(e.text, listen), "%s", e.text);
-	static const char *const bad[] = { "nonsense", "127.0.0.1:", ":1", "127.0.0.1:x", "127.0.0.1:123456", "[::1", "" };
+	static const char *const bad[] = {"nonsense",         "127.0.0.1:", ":1", "127.0.0.1:x",
+					  "127.0.0.1:123456", "[::1",       ""};
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		opt.listen = bad[i];
 		e = sw_api_new(f.loop, &opt, &second);
 		cr_expect_eq(e.code, SW_E_INVALID, "%s: %s", bad[i], e.text);
 		cr_expect_eq(second, NULL);
 	}
-	static const char *const names[] = { "a,DNS:evil.example", NULL };
+	static const char *const names[] = {"a,DNS:evil.example", NULL};
 	opt.listen = "127.0.0.1:0";
 	opt.hosts = names;
 	e = sw_api_new(f.loop, &opt, &second);

@@ -28,13 +28,13 @@ static int rm_one(const char *path, const struct stat *st, int type, struct FTW 
 
 static struct sw_err fix_open_opt(struct fix *f, size_t event_bytes)
 {
-	struct sw_store_options opt = { .dir = f->dir, .event_bytes = event_bytes };
+	struct sw_store_options opt = {.dir = f->dir, .event_bytes = event_bytes};
 	return sw_store_open(f->loop, &opt, &f->s);
 }
 
 static void fix_init(struct fix *f)
 {
-	*f = (struct fix){ .s = NULL };
+	*f = (struct fix){.s = NULL};
 	strcpy(f->dir, "/tmp/spillway-store-XXXXXX");
 	cr_assert(mkdtemp(f->dir));
 	cr_assert(!sw_failed(sw_loop_new(&f->loop)));
@@ -65,7 +65,12 @@ static void fix_reopen(struct fix *f)
 	cr_assert(!sw_failed(e), "%s", e.text);
 }
 
-struct landed { bool done; struct sw_err err; uint64_t rv; int calls; };
+struct landed {
+	bool done;
+	struct sw_err err;
+	uint64_t rv;
+	int calls;
+};
 
 static void on_commit(void *owner, struct sw_err err, uint64_t rv)
 {
@@ -79,13 +84,18 @@ static void on_commit(void *owner, struct sw_err err, uint64_t rv)
 static struct sw_put put_of(const char *name, const char *text, uint64_t expect)
 {
 	/* {"rv":"N","text":TEXT} */
-	return (struct sw_put){ .key = { "jobs.batch", "default", name }, .expect_rv = expect, .uid = name, .head = "{\"rv\":\"",
-	                        .head_len = 7, .tail = text, .tail_len = strlen(text) };
+	return (struct sw_put){.key = {"jobs.batch", "default", name},
+			       .expect_rv = expect,
+			       .uid = name,
+			       .head = "{\"rv\":\"",
+			       .head_len = 7,
+			       .tail = text,
+			       .tail_len = strlen(text)};
 }
 
 static uint64_t put_now(struct fix *f, const char *name, const char *text, uint64_t expect)
 {
-	struct landed l = { .done = false };
+	struct landed l = {.done = false};
 	struct sw_put put = put_of(name, text, expect);
 	uint64_t rv = 0;
 	struct sw_err e = sw_store_put(f->s, &put, on_commit, &l, &rv);
@@ -96,7 +106,7 @@ static uint64_t put_now(struct fix *f, const char *name, const char *text, uint6
 	return rv;
 }
 
-static const struct sw_obj_key KEY_A = { "jobs.batch", "default", "a" };
+static const struct sw_obj_key KEY_A = {"jobs.batch", "default", "a"};
 
 /* ---- writing and reading ------------------------------------------------------------ */
 
@@ -117,7 +127,7 @@ Test(store, a_write_in_flight_is_seen_by_latest_only)
 {
 	struct fix f;
 	fix_init(&f);
-	struct landed l = { .done = false };
+	struct landed l = {.done = false};
 	struct sw_put put = put_of("a", "\"}", SW_RV_ABSENT);
 	cr_assert(!sw_failed(sw_store_put(f.s, &put, on_commit, &l, NULL)));
 	struct sw_bytes *b = NULL;
@@ -131,19 +141,24 @@ Test(store, a_write_in_flight_is_seen_by_latest_only)
 	fix_fini(&f);
 }
 
-struct rule { const char *what; bool there, del; uint64_t expect; enum sw_code code; };
+struct rule {
+	const char *what;
+	bool there, del;
+	uint64_t expect;
+	enum sw_code code;
+};
 static const struct rule rules[] = {
-	{ "create where nothing is", false, false, SW_RV_ABSENT, SW_E_OK },
-	{ "create where something is", true, false, SW_RV_ABSENT, SW_E_EXISTS },
-	{ "unconditional on nothing", false, false, SW_RV_ANY, SW_E_OK },
-	{ "unconditional on something", true, false, SW_RV_ANY, SW_E_OK },
-	{ "the right version", true, false, 1, SW_E_OK },
-	{ "an old version", true, false, 7, SW_E_CONFLICT },
-	{ "a version of nothing", false, false, 1, SW_E_MISSING },
-	{ "delete what is not there", false, true, SW_RV_ANY, SW_E_MISSING },
-	{ "delete", true, true, SW_RV_ANY, SW_E_OK },
-	{ "delete the right version", true, true, 1, SW_E_OK },
-	{ "delete an old version", true, true, 7, SW_E_CONFLICT },
+	{"create where nothing is", false, false, SW_RV_ABSENT, SW_E_OK},
+	{"create where something is", true, false, SW_RV_ABSENT, SW_E_EXISTS},
+	{"unconditional on nothing", false, false, SW_RV_ANY, SW_E_OK},
+	{"unconditional on something", true, false, SW_RV_ANY, SW_E_OK},
+	{"the right version", true, false, 1, SW_E_OK},
+	{"an old version", true, false, 7, SW_E_CONFLICT},
+	{"a version of nothing", false, false, 1, SW_E_MISSING},
+	{"delete what is not there", false, true, SW_RV_ANY, SW_E_MISSING},
+	{"delete", true, true, SW_RV_ANY, SW_E_OK},
+	{"delete the right version", true, true, 1, SW_E_OK},
+	{"delete an old version", true, true, 7, SW_E_CONFLICT},
 };
 
 Test(store, preconditions_hold_against_committed_and_in_flight_states)
@@ -151,14 +166,16 @@ Test(store, preconditions_hold_against_committed_and_in_flight_states)
 	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
 		for (int flight = 0; flight < 2; flight++) {
 			struct fix f;
-			struct landed first = { .done = !rules[i].there }, l = { .done = false };
+			struct landed first = {.done = !rules[i].there}, l = {.done = false};
 			fix_init(&f);
-			struct sw_put base = put_of("a", "\"}", SW_RV_ABSENT), put = put_of("a", "\"}", rules[i].expect);
+			struct sw_put base = put_of("a", "\"}", SW_RV_ABSENT),
+				      put = put_of("a", "\"}", rules[i].expect);
 			if (rules[i].there)
 				cr_assert(!sw_failed(sw_store_put(f.s, &base, on_commit, &first, NULL)));
 			if (!flight)
 				cr_assert(sw_loop_until(f.loop, &first.done, 5000));
-			struct sw_err e = (rules[i].del ? sw_store_delete : sw_store_put)(f.s, &put, on_commit, &l, NULL);
+			struct sw_err e =
+				(rules[i].del ? sw_store_delete : sw_store_put)(f.s, &put, on_commit, &l, NULL);
 			cr_expect_eq(e.code, rules[i].code, "%s: %s", rules[i].what, e.text);
 			if (!sw_failed(e))
 				cr_assert(sw_loop_until(f.loop, &l.done, 5000));
@@ -174,7 +191,7 @@ Test(store, the_version_counter_survives_a_restart_and_counts_deletes)
 	struct fix f;
 	fix_init(&f);
 	put_now(&f, "a", "\"}", SW_RV_ABSENT);
-	struct landed l = { .done = false };
+	struct landed l = {.done = false};
 	struct sw_put put = put_of("a", "\"}", SW_RV_ANY);
 	cr_assert(!sw_failed(sw_store_delete(f.s, &put, on_commit, &l, NULL)));
 	cr_assert(sw_loop_until(f.loop, &l.done, 5000));
@@ -190,7 +207,7 @@ Test(store, closing_commits_what_was_accepted)
 {
 	struct fix f;
 	fix_init(&f);
-	struct landed l = { .done = false };
+	struct landed l = {.done = false};
 	struct sw_put put = put_of("a", "\"}", SW_RV_ABSENT);
 	cr_assert(!sw_failed(sw_store_put(f.s, &put, on_commit, &l, NULL)));
 	fix_reopen(&f);
@@ -212,7 +229,7 @@ Test(store, notes_are_kept_replaced_listed_by_prefix_and_dropped)
 {
 	struct fix f;
 	fix_init(&f);
-	struct landed l = { .done = false };
+	struct landed l = {.done = false};
 	struct sw_bytes *b = NULL;
 	size_t bytes = 0;
 	cr_assert(!sw_failed(sw_store_note_put(f.s, "user/a", "12345", 5, NULL, NULL)));
@@ -241,8 +258,8 @@ Test(store, owners_are_indexed_and_follow_updates)
 {
 	struct fix f;
 	fix_init(&f);
-	const char *const owners[] = { "u1", "u2", NULL };
-	struct landed l = { .done = false };
+	const char *const owners[] = {"u1", "u2", NULL};
+	struct landed l = {.done = false};
 	struct sw_put put = put_of("a", "\"}", SW_RV_ABSENT);
 	int n = 0;
 	put.owner_uids = owners;
@@ -258,7 +275,15 @@ Test(store, owners_are_indexed_and_follow_updates)
 
 /* ---- lists -------------------------------------------------------------------------------- */
 
-struct lister { struct sw_list *l; size_t n, pages; uint64_t rv; bool done; char last[16]; struct fix *f; bool disturb; };
+struct lister {
+	struct sw_list *l;
+	size_t n, pages;
+	uint64_t rv;
+	bool done;
+	char last[16];
+	struct fix *f;
+	bool disturb;
+};
 
 static void on_page(void *owner, struct sw_err err, const struct sw_page *page)
 {
@@ -292,7 +317,7 @@ static bool keep_even(void *filter, const char *bytes, size_t len, struct sw_buf
 
 static void fill(struct fix *f, int n)
 {
-	struct landed l = { .done = false };
+	struct landed l = {.done = false};
 	for (int i = 0; i < n; i++) {
 		char name[16], tail[32];
 		snprintf(name, sizeof(name), "j%04d", i);
@@ -308,8 +333,8 @@ Test(store, a_list_is_one_snapshot_in_pages_in_key_order)
 	struct fix f;
 	fix_init(&f);
 	fill(&f, 1000);
-	struct lister li = { .f = &f, .disturb = true };
-	struct sw_list_cfg cfg = { .resource = "jobs.batch", .max_bytes = 4096 };
+	struct lister li = {.f = &f, .disturb = true};
+	struct sw_list_cfg cfg = {.resource = "jobs.batch", .max_bytes = 4096};
 	cr_assert(!sw_failed(sw_store_list(f.s, &cfg, on_page, &li, &li.l)));
 	cr_assert(sw_loop_until(f.loop, &li.done, 5000));
 	cr_assert_eq(li.n, 1000);
@@ -319,15 +344,21 @@ Test(store, a_list_is_one_snapshot_in_pages_in_key_order)
 	fix_fini(&f);
 }
 
-struct list_row { const char *what; const char *ns, *after_ns, *after; size_t limit; bool even; size_t want; };
+struct list_row {
+	const char *what;
+	const char *ns, *after_ns, *after;
+	size_t limit;
+	bool even;
+	size_t want;
+};
 static const struct list_row list_rows[] = {
-	{ "all", NULL, NULL, NULL, 0, false, 100 },
-	{ "limit", NULL, NULL, NULL, 7, false, 7 },
-	{ "behind a key", NULL, "default", "j0089", 0, false, 10 },
-	{ "behind a key of the namespace", "default", "default", "j0089", 0, false, 10 },
-	{ "another namespace", "other", NULL, NULL, 0, false, 0 },
-	{ "filtered", NULL, NULL, NULL, 0, true, 50 },
-	{ "filtered and limited", "default", NULL, NULL, 3, true, 3 },
+	{"all", NULL, NULL, NULL, 0, false, 100},
+	{"limit", NULL, NULL, NULL, 7, false, 7},
+	{"behind a key", NULL, "default", "j0089", 0, false, 10},
+	{"behind a key of the namespace", "default", "default", "j0089", 0, false, 10},
+	{"another namespace", "other", NULL, NULL, 0, false, 0},
+	{"filtered", NULL, NULL, NULL, 0, true, 50},
+	{"filtered and limited", "default", NULL, NULL, 3, true, 3},
 };
 
 Test(store, lists_take_namespace_limit_continuation_and_filter)
@@ -337,9 +368,13 @@ Test(store, lists_take_namespace_limit_continuation_and_filter)
 	fill(&f, 100);
 	for (size_t i = 0; i < sizeof(list_rows) / sizeof(list_rows[0]); i++) {
 		const struct list_row *r = &list_rows[i];
-		struct lister li = { .f = &f };
-		struct sw_list_cfg cfg = { .resource = "jobs.batch", .ns = r->ns, .after_ns = r->after_ns, .after_name = r->after,
-		                           .limit = r->limit, .pick = r->even ? keep_even : NULL };
+		struct lister li = {.f = &f};
+		struct sw_list_cfg cfg = {.resource = "jobs.batch",
+					  .ns = r->ns,
+					  .after_ns = r->after_ns,
+					  .after_name = r->after,
+					  .limit = r->limit,
+					  .pick = r->even ? keep_even : NULL};
 		cr_assert(!sw_failed(sw_store_list(f.s, &cfg, on_page, &li, &li.l)));
 		cr_assert(sw_loop_until(f.loop, &li.done, 5000));
 		cr_expect_eq(li.n, r->want, "%s", r->what);
@@ -356,7 +391,10 @@ static bool shout(void *filter, const char *bytes, size_t len, struct sw_buf *ou
 	return true;
 }
 
-static void count_release(void *filter) { *(int *)filter += 1000; }
+static void count_release(void *filter)
+{
+	*(int *)filter += 1000;
+}
 
 static void on_shout(void *owner, struct sw_err err, const struct sw_page *page)
 {
@@ -380,7 +418,8 @@ Test(store, a_list_by_version_with_bytes_made_on_the_pool)
 	int calls = 0;
 	bool done = false;
 	struct sw_list *l = NULL;
-	struct sw_list_cfg cfg = { .resource = "jobs.batch", .by_rv = true, .pick = shout, .filter = &calls, .release = count_release };
+	struct sw_list_cfg cfg = {
+		.resource = "jobs.batch", .by_rv = true, .pick = shout, .filter = &calls, .release = count_release};
 	cr_assert(!sw_failed(sw_store_list(f.s, &cfg, on_shout, &done, &l)));
 	cr_assert(sw_loop_until(f.loop, &done, 5000));
 	cr_assert_eq(calls, 20);
@@ -394,8 +433,8 @@ Test(store, more_lists_than_readers_wait_and_all_end)
 	struct fix f;
 	fix_init(&f);
 	fill(&f, 50);
-	struct lister li[20] = { { .n = 0 } };
-	struct sw_list_cfg cfg = { .resource = "jobs.batch", .max_bytes = 64 };
+	struct lister li[20] = {{.n = 0}};
+	struct sw_list_cfg cfg = {.resource = "jobs.batch", .max_bytes = 64};
 	for (int i = 0; i < 20; i++)
 		cr_assert(!sw_failed(sw_store_list(f.s, &cfg, on_page, &li[i], &li[i].l)));
 	sw_store_list_free(li[19].l); /* while it waits */
@@ -413,8 +452,8 @@ Test(store, a_list_freed_while_its_page_is_read_is_silent)
 	struct fix f;
 	fix_init(&f);
 	fill(&f, 50);
-	struct lister li = { .n = 0 };
-	struct sw_list_cfg cfg = { .resource = "jobs.batch" };
+	struct lister li = {.n = 0};
+	struct sw_list_cfg cfg = {.resource = "jobs.batch"};
 	cr_assert(!sw_failed(sw_store_list(f.s, &cfg, on_page, &li, &li.l)));
 	sw_store_list_free(li.l);
 	fix_fini(&f); /* also with the store closed under it */
@@ -423,14 +462,19 @@ Test(store, a_list_freed_while_its_page_is_read_is_silent)
 
 /* ---- watching ------------------------------------------------------------------------------- */
 
-struct watcher { struct sw_sub *sub; char log[256]; int stop_after; };
+struct watcher {
+	struct sw_sub *sub;
+	char log[256];
+	int stop_after;
+};
 
 static void on_event(void *owner, const struct sw_event *ev)
 {
 	struct watcher *w = owner;
 	static const char type[] = "AMD";
 	char one[48];
-	snprintf(one, sizeof(one), "%c%llu%s%s ", type[ev->type], (unsigned long long)ev->rv, ev->key.name, ev->before ? "b" : "");
+	snprintf(one, sizeof(one), "%c%llu%s%s ", type[ev->type], (unsigned long long)ev->rv, ev->key.name,
+		 ev->before ? "b" : "");
 	strncat(w->log, one, sizeof(w->log) - strlen(w->log) - 1);
 	if (--w->stop_after == 0)
 		sw_store_unwatch(w->sub);
@@ -440,7 +484,8 @@ Test(store, events_come_in_order_past_ones_first)
 {
 	struct fix f;
 	fix_init(&f);
-	struct watcher w = { .stop_after = -1 }, late = { .stop_after = -1 }, other = { .stop_after = -1 }, two = { .stop_after = 2 };
+	struct watcher w = {.stop_after = -1}, late = {.stop_after = -1}, other = {.stop_after = -1},
+		       two = {.stop_after = 2};
 	cr_assert(!sw_failed(sw_store_watch(f.s, "jobs.batch", 0, on_event, &w, &w.sub)));
 	cr_assert(!sw_failed(sw_store_watch(f.s, "pods", 0, on_event, &other, &other.sub)));
 	put_now(&f, "a", "\"}", SW_RV_ABSENT);
@@ -448,7 +493,7 @@ Test(store, events_come_in_order_past_ones_first)
 	put_now(&f, "b", "\"}", SW_RV_ABSENT);
 	cr_assert(!sw_failed(sw_store_watch(f.s, NULL, 1, on_event, &late, &late.sub)));
 	cr_assert(!sw_failed(sw_store_watch(f.s, NULL, 0, on_event, &two, &two.sub)));
-	struct landed l = { .done = false };
+	struct landed l = {.done = false};
 	struct sw_put put = put_of("a", "\"}", 2);
 	cr_assert(!sw_failed(sw_store_delete(f.s, &put, on_commit, &l, NULL)));
 	cr_assert(sw_loop_until(f.loop, &l.done, 5000));
@@ -468,7 +513,7 @@ Test(store, a_watch_from_before_the_ring_is_gone_and_from_the_future_is_busy)
 	cr_assert(!sw_failed(sw_loop_new(&f.loop)));
 	cr_assert(!sw_failed(fix_open_opt(&f, 2000)));
 	fill(&f, 200);
-	struct watcher w = { .stop_after = -1 };
+	struct watcher w = {.stop_after = -1};
 	cr_assert_eq(sw_store_watch(f.s, NULL, 1, on_event, &w, &w.sub).code, SW_E_GONE);
 	cr_assert_eq(sw_store_watch(f.s, NULL, 201, on_event, &w, &w.sub).code, SW_E_BUSY);
 	cr_assert_eq(w.sub, NULL);
@@ -484,7 +529,7 @@ Test(store, a_second_gateway_on_the_directory_is_told_who_holds_it)
 	struct fix f;
 	fix_init(&f);
 	struct sw_store *second = NULL;
-	struct sw_store_options opt = { .dir = f.dir };
+	struct sw_store_options opt = {.dir = f.dir};
 	struct sw_err e = sw_store_open(f.loop, &opt, &second);
 	char pid[24];
 	snprintf(pid, sizeof(pid), "process %d", (int)getpid());
@@ -542,14 +587,14 @@ Test(store, a_full_disk_refuses_writes_keeps_reads_and_recovers)
 	put_now(&f, "a", "\"}", SW_RV_ABSENT);
 	struct rlimit old, small;
 	cr_assert_eq(getrlimit(RLIMIT_FSIZE, &old), 0);
-	small = (struct rlimit){ .rlim_cur = 64 << 10, .rlim_max = old.rlim_max };
+	small = (struct rlimit){.rlim_cur = 64 << 10, .rlim_max = old.rlim_max};
 	signal(SIGXFSZ, SIG_IGN);
 	char *big = malloc(200001);
 	memset(big, 'y', 200000);
 	memcpy(big, "\",\"t\":\"", 7);
 	memcpy(big + 199998, "\"}", 3);
 	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &small), 0);
-	struct landed l = { .done = false }, chained = { .done = false };
+	struct landed l = {.done = false}, chained = {.done = false};
 	struct sw_put put = put_of("b", big, SW_RV_ABSENT), after = put_of("b", "\"}", SW_RV_ANY);
 	cr_assert(!sw_failed(sw_store_put(f.s, &put, on_commit, &l, NULL)));
 	cr_assert(!sw_failed(sw_store_put(f.s, &after, on_commit, &chained, NULL)));
@@ -558,7 +603,7 @@ Test(store, a_full_disk_refuses_writes_keeps_reads_and_recovers)
 	cr_assert_eq(l.err.code, SW_E_IO, "%s", l.err.text);
 	cr_assert_eq(chained.err.code, SW_E_IO, "what was built on it fails too");
 	struct sw_bytes *b = NULL;
-	struct sw_obj_key kb = { "jobs.batch", "default", "b" };
+	struct sw_obj_key kb = {"jobs.batch", "default", "b"};
 	cr_assert_eq(sw_store_latest(f.s, &kb, &b, NULL).code, SW_E_MISSING);
 	cr_assert(!sw_failed(sw_store_get(f.s, &KEY_A, &b, NULL)));
 	sw_bytes_unref(b);
@@ -581,9 +626,9 @@ static void child_ack(void *owner, struct sw_err err, uint64_t rv)
 
 static _Noreturn void child_write(const char *dir, int fd)
 {
-	struct fix f = { .s = NULL };
+	struct fix f = {.s = NULL};
 	bool never = false;
-	strcpy(f.dir, dir);
+	memcpy(f.dir, dir, strlen(dir) + 1);
 	if (sw_failed(sw_loop_new(&f.loop)) || sw_failed(fix_open_opt(&f, 0)))
 		_exit(2);
 	for (int i = 0;; i++) {
@@ -618,15 +663,15 @@ Test(store, nothing_acknowledged_is_lost_when_the_process_is_killed, .timeout = 
 		while (read(fds[0], &n, sizeof(n)) == sizeof(n))
 			acked = n;
 		close(fds[0]);
-		struct fix f = { .s = NULL };
-		strcpy(f.dir, dir);
+		struct fix f = {.s = NULL};
+		memcpy(f.dir, dir, strlen(dir) + 1);
 		cr_assert(!sw_failed(sw_loop_new(&f.loop)));
 		struct sw_err e = fix_open_opt(&f, 0);
 		cr_assert(!sw_failed(e), "%s", e.text);
 		cr_assert(sw_store_rv(f.s) >= acked);
 		fix_close(&f);
 	}
-	struct fix f = { .s = NULL };
-	strcpy(f.dir, dir);
+	struct fix f = {.s = NULL};
+	memcpy(f.dir, dir, strlen(dir) + 1);
 	fix_fini(&f);
 }

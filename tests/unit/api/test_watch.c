@@ -3,10 +3,11 @@
 #include "api_fix.h"
 
 #define JSON_TYPE "Content-Type: application/json"
-#define MERGE "Content-Type: application/merge-patch+json"
-#define TABLE "Accept: application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
+#define MERGE     "Content-Type: application/merge-patch+json"
+#define TABLE     "Accept: application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
 
-static void change(struct api_fix *f, const char *method, const char *path, const char *type, const char *body, long status)
+static void change(struct api_fix *f, const char *method, const char *path, const char *type, const char *body,
+		   long status)
 {
 	json_object_put(api_expect(f, status, method, path, type, body));
 }
@@ -23,7 +24,8 @@ static void story(const struct follower *w, char *out, size_t size)
 		cr_assert(!sw_failed(sw_json_parse(at, (size_t)(end - at), &o)), "not JSON: %.*s", (int)(end - at), at);
 		const char *name = sw_json_str(o, "object.metadata.name");
 		size_t n = strlen(out);
-		snprintf(out + n, size - n, "%s%s%s%s", n ? ", " : "", sw_json_str(o, "type"), name ? " " : "", name ? name : "");
+		snprintf(out + n, size - n, "%s%s%s%s", n ? ", " : "", sw_json_str(o, "type"), name ? " " : "",
+			 name ? name : "");
 		json_object_put(o);
 		at = end + 1;
 	}
@@ -63,8 +65,13 @@ Test(watch, initial_events_end_with_the_annotated_bookmark)
 	struct follower w, empty;
 	api_fix_init(&f, SW_SERVE_MANAGER);
 	change(&f, "POST", JOBS, JSON_TYPE, JOB("a", ""), 201);
-	follow(&f, &w, JOBS "?allowWatchBookmarks=true&resourceVersionMatch=NotOlderThan&sendInitialEvents=true&watch=true", NULL);
-	follow(&f, &empty, "/api/v1/secrets?allowWatchBookmarks=true&resourceVersionMatch=NotOlderThan&sendInitialEvents=true&watch=true", NULL);
+	follow(&f, &w,
+	       JOBS "?allowWatchBookmarks=true&resourceVersionMatch=NotOlderThan&sendInitialEvents=true&watch=true",
+	       NULL);
+	follow(&f, &empty,
+	       "/api/v1/"
+	       "secrets?allowWatchBookmarks=true&resourceVersionMatch=NotOlderThan&sendInitialEvents=true&watch=true",
+	       NULL);
 	expect_story(&w, "k8s.io/initial-events-end\":\"true\"", "ADDED a, BOOKMARK");
 	expect_story(&empty, "k8s.io/initial-events-end\":\"true\"", "BOOKMARK");
 	change(&f, "PATCH", JOBS "/a", MERGE, "{\"metadata\":{\"labels\":{\"x\":\"1\"}}}", 200);
@@ -107,7 +114,8 @@ Test(watch, a_version_too_old_is_an_error_event_and_the_end)
 	api_fix_restart(&f); /* the ring starts empty */
 	follow(&f, &w, JOBS "?watch=true&resourceVersion=1", NULL);
 	cr_expect(follow_until(&w, "\"code\":410"), "%s", w.text.at);
-	cr_expect(strstr(w.text.at, "\"type\":\"ERROR\"") && strstr(w.text.at, "too old resource version: 1 ("), "%s", w.text.at);
+	cr_expect(strstr(w.text.at, "\"type\":\"ERROR\"") && strstr(w.text.at, "too old resource version: 1 ("), "%s",
+		  w.text.at);
 	cr_assert(sw_loop_until(f.loop, &w.ended, 5000));
 	cr_expect_eq(w.end.status, 200);
 	follow_end(&w);
@@ -139,7 +147,8 @@ Test(watch, a_quiet_watch_gets_a_bookmark_each_minute)
 	change(&f, "POST", "/api/v1/namespaces/default/configmaps", JSON_TYPE, "{\"metadata\":{\"name\":\"c\"}}", 201);
 	sw_loop_advance(f.loop, 62000);
 	expect_story(&w, "BOOKMARK", "BOOKMARK");
-	cr_expect(strstr(w.text.at, "\"resourceVersion\":\"3\""), "the version of other kinds' changes too: %s", w.text.at);
+	cr_expect(strstr(w.text.at, "\"resourceVersion\":\"3\""), "the version of other kinds' changes too: %s",
+		  w.text.at);
 	cr_expect_eq(silent.text.len, 0);
 	follow_end(&w);
 	follow_end(&silent);
@@ -208,7 +217,12 @@ Test(watch, events_reach_a_hundred_watchers, .timeout = 60)
 
 /* ---- logs -------------------------------------------------------------------------------- */
 
-struct source { struct sw_log_reply *r; struct sw_log_request last; int stopped; struct sw_err refuse; };
+struct source {
+	struct sw_log_reply *r;
+	struct sw_log_request last;
+	int stopped;
+	struct sw_err refuse;
+};
 
 static void log_start(void *owner, const struct sw_log_request *req, struct sw_log_reply *r)
 {
@@ -233,14 +247,16 @@ static void log_stop(void *owner, struct sw_log_reply *r)
 	s->stopped++;
 }
 
-static const struct sw_log_source LOGS = { log_start, log_stop };
+static const struct sw_log_source LOGS = {log_start, log_stop};
 #define LOG "/api/v1/namespaces/default/pods/p/log"
-#define POD "{\"metadata\":{\"name\":\"p\"},\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\"},{\"name\":\"d\",\"image\":\"i\"}]}}"
+#define POD                                                                                                            \
+	"{\"metadata\":{\"name\":\"p\"},\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\"},{\"name\":\"d\","   \
+	"\"image\":\"i\"}]}}"
 
 Test(log, is_streamed_and_its_errors_are_a_status, .timeout = 60)
 {
-	struct source s = { .r = NULL };
-	struct sw_api_options opt = { .serve = SW_SERVE_WORKER, .logs = &LOGS, .owner = &s };
+	struct source s = {.r = NULL};
+	struct sw_api_options opt = {.serve = SW_SERVE_WORKER, .logs = &LOGS, .owner = &s};
 	struct api_fix f;
 	struct follower w;
 	struct answer a;
@@ -249,7 +265,8 @@ Test(log, is_streamed_and_its_errors_are_a_status, .timeout = 60)
 	change(&f, "GET", LOG, NULL, NULL, 400);
 	change(&f, "GET", LOG "?container=e", NULL, NULL, 400);
 	change(&f, "GET", LOG "?container=c&tailLines=-2", NULL, NULL, 422);
-	api_call(&f, &a, f.admin, "GET", LOG "?container=d&tailLines=2&sinceSeconds=300&timestamps=True", "Accept: application/json", NULL);
+	api_call(&f, &a, f.admin, "GET", LOG "?container=d&tailLines=2&sinceSeconds=300&timestamps=True",
+		 "Accept: application/json", NULL);
 	cr_expect_str_eq(a.body, "one\n");
 	cr_expect(strncmp(a.type, "text/plain", 10) == 0, "%s", a.type);
 	cr_expect_eq(s.last.tail_lines, 2);
@@ -274,8 +291,8 @@ Test(log, is_streamed_and_its_errors_are_a_status, .timeout = 60)
 
 Test(log, a_reader_that_goes_away_stops_the_source, .timeout = 60)
 {
-	struct source s = { .r = NULL };
-	struct sw_api_options opt = { .serve = SW_SERVE_WORKER, .logs = &LOGS, .owner = &s };
+	struct source s = {.r = NULL};
+	struct sw_api_options opt = {.serve = SW_SERVE_WORKER, .logs = &LOGS, .owner = &s};
 	struct api_fix f;
 	struct follower w;
 	bool never = false;
