@@ -62,17 +62,22 @@ static void res_new(struct sw_worker *w, const struct sw_offer *o)
 	HASH_ADD_KEYPTR(hh, w->reservations, r->key, n, r);
 }
 
-static bool is_same(const struct reservation *r, const struct sw_offer *o)
+static bool is_same_shape(const struct reservation *r, const struct sw_demand *d)
 {
-	if (strcmp(r->pool, o->pool) != 0 || r->attempt != o->attempt || strcmp(r->owner_uid, o->owner_uid ? o->owner_uid : "") != 0 ||
-	    r->n_sets != o->demand->n_sets)
+	if (r->n_sets != d->n_sets)
 		return false;
 	for (size_t s = 0; s < r->n_sets; s++) {
-		const struct sw_podset *a = &r->sets[s], *b = &o->demand->sets[s];
+		const struct sw_podset *a = &r->sets[s], *b = &d->sets[s];
 		if (a->count != b->count || a->cpu_milli != b->cpu_milli || a->memory_bytes != b->memory_bytes || a->gpus != b->gpus)
 			return false;
 	}
 	return true;
+}
+
+static bool is_same(const struct reservation *r, const struct sw_offer *o)
+{
+	return strcmp(r->pool, o->pool) == 0 && r->attempt == o->attempt && strcmp(r->owner_uid, o->owner_uid ? o->owner_uid : "") == 0 &&
+	       is_same_shape(r, o->demand);
 }
 
 /* ---- the account ------------------------------------------------------------------ */
@@ -363,7 +368,7 @@ int sw_worker_fits(struct sw_worker *w, const char *key, const char *pool, const
 	if (!capacity_pool(w, pool, &index) || is_too_large(demand))
 		return -1;
 	const struct reservation *r = key ? res_find(w, key) : NULL;
-	if (r && strcmp(r->pool, pool) == 0)
+	if (r && !r->placed && strcmp(r->pool, pool) == 0 && is_same_shape(r, demand))
 		return missing_of(w, index, r->sets, r->n_sets, r->unplaced);
 	struct part p = part_new(&w->cap, pool);
 	size_t pods = 0, pod = 0;
