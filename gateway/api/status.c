@@ -12,8 +12,11 @@
 
 enum { MESSAGE_MAX = 64 << 10, VALUE_SHOWN_MAX = 512 };
 
-static const struct { int code; const char *word; } reasons[] = {
-#define X(id, code, word) [SW_REASON_##id] = { code, word },
+static const struct {
+	int code;
+	const char *word;
+} reasons[] = {
+#define X(id, code, word) [SW_REASON_##id] = {code, word},
 	SW_REASON_MAP(X)
 #undef X
 };
@@ -37,7 +40,7 @@ static json_t *status_new(enum sw_reason reason, const char *message)
 	return o;
 }
 
-static json_t *status_printf(enum sw_reason reason, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static json_t *status_printf(enum sw_reason reason, const char *fmt, va_list ap)
 {
 	struct sw_buf b;
 	json_t *o;
@@ -122,7 +125,7 @@ void sw_status_cause(json_t *status, const char *reason, const char *field, cons
 	sw_buf_vprintf(&b, fmt, ap);
 	va_end(ap);
 	json_object_array_add(status_part(status_part(status, "details", false), "causes", true),
-	                      cause_new(reason, field, b.at ? b.at : ""));
+			      cause_new(reason, field, b.at ? b.at : ""));
 	sw_buf_fini(&b);
 }
 
@@ -177,7 +180,7 @@ json_t *sw_status_conflict(const struct sw_resource *r, const char *name, const 
 }
 
 json_t *sw_status_forbidden(const struct sw_resource *r, const char *name, const char *user, const char *verb,
-                            const char *sub, const char *ns)
+			    const char *sub, const char *ns)
 {
 	struct sw_buf b;
 	json_t *o;
@@ -265,7 +268,7 @@ json_t *sw_status_success(const struct sw_resource *r, const char *name, const c
 void sw_causes_fini(struct sw_causes *c)
 {
 	json_object_put(c->list);
-	*c = (struct sw_causes){ 0 };
+	*c = (struct sw_causes){0};
 }
 
 static void causes_add(struct sw_causes *c, const char *reason, const char *path, const char *message)
@@ -293,8 +296,9 @@ static void put_value(struct sw_buf *b, json_t *value)
 		sw_buf_puts(b, "...");
 }
 
-static void causes_printf(struct sw_causes *c, const char *reason, const char *path, const char *lead, json_t *value,
-                          const char *fmt, va_list ap)
+__attribute__((format(printf, 6, 0))) static void causes_printf(struct sw_causes *c, const char *reason,
+								const char *path, const char *lead, json_t *value,
+								const char *fmt, va_list ap)
 {
 	struct sw_buf b;
 
