@@ -80,6 +80,12 @@ local function on_prem_patience(soon)
   return math.min(wait, WAIT_FOR_ON_PREM)
 end
 
+-- Dollars and cents; whole dollars without the cents.
+local function money(x)
+  local cents = math.floor(x * 100 + 0.5)
+  return tostring(cents % 100 == 0 and cents // 100 or cents / 100)
+end
+
 local function place_name(c) return c.cluster .. "/" .. c.pool end
 
 function place(w, candidates, ctx)
@@ -94,7 +100,7 @@ function place(w, candidates, ctx)
     plan[#plan + 1] = { candidates = { cloud[i] }, patience = PER_POOL }
   end
   if #soon == 0 and #cloud > 0 then
-    plan.reason = "cheapest pool with the GPU asked for: " .. place_name(cloud[1]) .. ", $" .. tostring(math.floor(cloud[1].price * 100 + 0.5) / 100) .. " per hour"
+    plan.reason = "cheapest pool with the GPU asked for: " .. place_name(cloud[1]) .. ", $" .. money(cloud[1].price) .. " per hour"
   end
   if #cloud == 0 and #sold_out > 0 then
     local wait = math.max(PER_POOL, sold_out[1].stockout + PER_POOL)
