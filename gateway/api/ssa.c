@@ -401,7 +401,7 @@ json_t *ssa_apply(const struct sw_schema *s, const struct sw_patch_request *req,
 		own_entry(&a);
 		sw_json_set(a.merged, "metadata.managedFields", json_object_get(a.entries));
 	} else {
-		if (json_object_array_length(a.entries) == 0)
+		if (!managed || !is_valid_list(managed)) /* an empty list: tracked, and nobody owns anything */
 			claim_for_before(&a);
 		no = apply_run(&a, doc);
 	}

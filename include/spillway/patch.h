@@ -37,7 +37,7 @@ struct sw_patch_request {
 	const struct sw_resource *r;
 	const char *sub;       /* NULL or "status" */
 	enum sw_patch_type type;
-	json_t *patch;         /* parsed body; YAML of an apply is converted by the caller (sw_yaml or JSON) */
+	json_t *patch;         /* parsed body, edited by apply (decoded); YAML of an apply is converted by the caller (sw_yaml or JSON) */
 	const char *dups;      /* from the parser, for apply's fieldValidation; or NULL */
 	enum sw_fields fields; /* unknown fields in the result (or, for apply, in the patch) */
 	json_t *warnings;      /* array, or NULL */
@@ -53,8 +53,8 @@ __attribute__((warn_unused_result))
 json_t *sw_patch(const struct sw_schema *s, const struct sw_patch_request *req, json_t *current, json_t **out);
 
 /* After a create, update or patch other than apply: moves ownership to `manager` in fresh.metadata.managedFields. Does nothing
- * while neither object has managedFields. old NULL on create. Client-sent managedFields: only an empty list (reset) is
- * honoured, anything else is replaced by old's. */
+ * while neither object has managedFields. old NULL on create. Client-sent managedFields: a list of whole entries is taken (kubectl
+ * rewrites it when it moves to server-side apply), [] and [{}] reset it, anything else is replaced by old's. */
 void sw_managed_update(const struct sw_schema *s, const struct sw_resource *r, const char *sub, const char *manager,
                        json_t *fresh, json_t *old, int64_t now_ms);
 

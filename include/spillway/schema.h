@@ -65,7 +65,9 @@ json_t *sw_object_begin(const struct sw_resource *r, json_t *o, const struct sw_
 /* The update's counterpart. sub: NULL or "status". fresh (edited) becomes what is to be stored: identity, creation and deletion
  * times and generation come from old; without sub its status comes from old; with "status" everything but status
  * comes from old. Raises generation if something outside metadata and status changed. Status 400 if names differ
- * from old's, 409 if fresh has another uid. resourceVersion is copied from old too: compare the client's before. */
+ * from old's, 409 if fresh has another uid. resourceVersion is copied from old too: compare the client's before. Defaults fresh on the
+ * way (the generation counts real changes only), so sw_object_default() afterwards changes nothing. With "status", parts of old
+ * are shared by reference: do not edit fresh's spec afterwards while old is in use. */
 __attribute__((warn_unused_result))
 json_t *sw_object_carry(const struct sw_schema *s, const struct sw_resource *r, const char *sub, json_t *fresh, json_t *old);
 
