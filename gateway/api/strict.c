@@ -207,7 +207,7 @@ static void decode_quantity(struct decode *d, const struct field *f, json_t *par
 	e = sw_quantity_milli(json_object_get_string(v), &milli);
 	if (sw_failed(e))
 		wrong_text(d, at, v, e.text);
-	else if (!is_text)
+	else if (!is_text && d->builtin) /* a CRD's int-or-string stays as it came: kubectl apply compares it */
 		replace(parent, at, json_object_new_string(json_object_get_string(v)));
 }
 
