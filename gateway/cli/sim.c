@@ -54,7 +54,7 @@ static struct sw_err start(struct running *r, const struct sw_sim_specs *specs, 
 	struct sw_err e = SW_OK;
 	r->sims = sw_calloc(specs->n, sizeof(*r->sims));
 	for (size_t i = 0; i < specs->n && !sw_failed(e); i++) {
-		e = sw_sim_new(r->loop, &specs->at[i], &(struct sw_sim_options){ .relay = true }, &r->sims[r->n]);
+		e = sw_sim_new(r->loop, &specs->at[i], &(struct sw_sim_options){.relay = true}, &r->sims[r->n]);
 		if (!sw_failed(e))
 			e = write_kubeconfig(r->sims[r->n++], dir);
 	}
@@ -63,7 +63,7 @@ static struct sw_err start(struct running *r, const struct sw_sim_specs *specs, 
 
 static void watch_signals(struct running *r)
 {
-	static const int signals[] = { SIGTERM, SIGINT };
+	static const int signals[] = {SIGTERM, SIGINT};
 	for (int i = 0; i < 2; i++) {
 		uv_signal_init(sw_loop_uv(r->loop), &r->stop[i]);
 		r->stop[i].data = r;
@@ -87,7 +87,7 @@ static void end(struct running *r)
 
 static int serve(const struct cli_command *self, const struct sw_sim_specs *specs, const char *dir)
 {
-	struct running r = { 0 };
+	struct running r = {0};
 	char *ready = sw_asprintf("%s/ready", dir);
 	struct sw_err e = sw_mkdirs(dir, 0700);
 	unlink(ready);
@@ -132,8 +132,9 @@ static int run(const struct cli_command *self, int argc, char **argv)
 {
 	const char *spec = NULL, *dir = NULL;
 	const struct cli_option options[] = {
-		{ "spec", 'f', "FILE", "which clusters (default: those of the demo)", &spec, NULL },
-		{ "dir", 'd', "DIR", "where to write NAME.kubeconfig and, when all answer, the file \"ready\"", &dir, NULL },
+		{"spec", 'f', "FILE", "which clusters (default: those of the demo)", &spec, NULL},
+		{"dir", 'd', "DIR", "where to write NAME.kubeconfig and, when all answer, the file \"ready\"", &dir,
+		 NULL},
 		CLI_OPTION_END,
 	};
 	int words;
@@ -153,10 +154,13 @@ static int run(const struct cli_command *self, int argc, char **argv)
 }
 
 const struct cli_command cli_sim = {
-	.name = "sim", .usage = "--dir DIR [--spec FILE]", .summary = "Run simulated worker clusters until SIGTERM",
-	.details = "Each cluster is a Kubernetes API server with a job controller, training operator, scheduler, nodes and growable node\n"
-	           "pools. SIGUSR1 makes all of them hang, and answer again at the next one.\n",
+	.name = "sim",
+	.usage = "--dir DIR [--spec FILE]",
+	.summary = "Run simulated worker clusters until SIGTERM",
+	.details = "Each cluster is a Kubernetes API server with a job controller, training operator, scheduler, nodes "
+		   "and growable node\n"
+		   "pools. SIGUSR1 makes all of them hang, and answer again at the next one.\n",
 	.examples = "  spillway sim --dir /tmp/clusters &\n"
-	            "  kubectl --kubeconfig /tmp/clusters/gke.kubeconfig get nodepools,nodes\n",
+		    "  kubectl --kubeconfig /tmp/clusters/gke.kubeconfig get nodepools,nodes\n",
 	.run = run,
 };

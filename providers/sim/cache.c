@@ -9,10 +9,20 @@
 #include "spillway/log.h"
 #include "spillway/text.h"
 
-static const struct { const char *resource; enum sim_kind kind; } kinds[] = {
-	{ "jobs.batch", SIM_JOB }, { "pods", SIM_POD }, { "nodes", SIM_NODE }, { SIM_POOLS, SIM_POOL },
-	{ "pytorchjobs.kubeflow.org", SIM_TRAINING }, { "tfjobs.kubeflow.org", SIM_TRAINING }, { "paddlejobs.kubeflow.org", SIM_TRAINING },
-	{ "xgboostjobs.kubeflow.org", SIM_TRAINING }, { "jaxjobs.kubeflow.org", SIM_TRAINING }, { "mpijobs.kubeflow.org", SIM_TRAINING },
+static const struct {
+	const char *resource;
+	enum sim_kind kind;
+} kinds[] = {
+	{"jobs.batch", SIM_JOB},
+	{"pods", SIM_POD},
+	{"nodes", SIM_NODE},
+	{SIM_POOLS, SIM_POOL},
+	{"pytorchjobs.kubeflow.org", SIM_TRAINING},
+	{"tfjobs.kubeflow.org", SIM_TRAINING},
+	{"paddlejobs.kubeflow.org", SIM_TRAINING},
+	{"xgboostjobs.kubeflow.org", SIM_TRAINING},
+	{"jaxjobs.kubeflow.org", SIM_TRAINING},
+	{"mpijobs.kubeflow.org", SIM_TRAINING},
 };
 enum { N_KINDS = sizeof(kinds) / sizeof(kinds[0]) };
 
@@ -60,7 +70,8 @@ static json_t *controller_ref(json_t *o)
 bool sim_job_exists(struct sw_sim *s, json_t *pod)
 {
 	json_t *ref = controller_ref(pod);
-	const char *uid = sw_json_str(ref, "uid"), *name = sw_json_str(ref, "name"), *ns = sw_json_str(pod, "metadata.namespace");
+	const char *uid = sw_json_str(ref, "uid"), *name = sw_json_str(ref, "name"),
+		   *ns = sw_json_str(pod, "metadata.namespace");
 
 	for (size_t i = 0; uid && i < N_KINDS; i++) {
 		struct sim_object *x = kinds[i].kind <= SIM_TRAINING ? sim_find(s, kinds[i].resource, ns, name) : NULL;
@@ -96,7 +107,7 @@ static void join_owner(struct sw_sim *s, struct sim_object *x)
 		return;
 	if (!w) {
 		w = sw_calloc(1, sizeof(*w));
-		strcpy(w->uid, uid);
+		memcpy(w->uid, uid, strlen(uid) + 1);
 		HASH_ADD_STR(s->owners, uid, w);
 	}
 	DL_APPEND(w->pods, x);
@@ -111,11 +122,11 @@ static void forget_memory(struct sim_object *x)
 	if (x->kind == SIM_POOL)
 		sim_pool_memory_fini(&x->pool);
 	else if (x->kind == SIM_JOB)
-		x->job = (struct sim_job_memory){ 0 };
+		x->job = (struct sim_job_memory){0};
 	else if (x->kind == SIM_TRAINING)
-		x->training = (struct sim_training_memory){ 0 };
+		x->training = (struct sim_training_memory){0};
 	else
-		x->kubelet = (struct sim_kubelet_memory){ 0 };
+		x->kubelet = (struct sim_kubelet_memory){0};
 }
 
 static void object_free(struct sw_sim *s, struct sim_object *x)
@@ -176,7 +187,8 @@ static void put_object(struct sw_sim *s, size_t kind, const struct sw_event *ev)
 	const char *uid = sw_json_str(o, "metadata.uid");
 
 	if (sw_failed(e)) {
-		sw_log(ERROR, "sim", "an object of the store cannot be read", "cluster=%s error=\"%s\"", s->name, e.text);
+		sw_log(ERROR, "sim", "an object of the store cannot be read", "cluster=%s error=\"%s\"", s->name,
+		       e.text);
 		return;
 	}
 	if (!x)
@@ -213,5 +225,5 @@ void sim_cache_drop(struct sw_sim *s)
 	struct sim_object *x, *tmp;
 
 	HASH_ITER(hh, s->objects, x, tmp)
-		object_free(s, x);
+	object_free(s, x);
 }

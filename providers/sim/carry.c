@@ -2,8 +2,8 @@
 /*
  * carry.c - the writes of one reconcile
  *
- * A round counts its writes in flight; the first error is kept. What another had already done (an object that exists or is gone) is no
- * error: the next round sees it. When the cluster is being closed, rounds only let go.
+ * A round counts its writes in flight; the first error is kept. What another had already done (an object that exists or
+ * is gone) is no error: the next round sees it. When the cluster is being closed, rounds only let go.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -16,10 +16,10 @@ struct sim_round {
 	struct sw_sim *s;
 	struct sw_reconciler *r;
 	char *key;
-	unsigned open;            /* writes in flight, and one for the caller */
+	unsigned open; /* writes in flight, and one for the caller */
 	struct sw_err err;
 	int64_t again_ms;
-	const char *resource;     /* of what the events are about; static */
+	const char *resource; /* of what the events are about; static */
 	json_t *about, *events;
 };
 
@@ -39,7 +39,8 @@ static void tell(struct sim_round *rd)
 	for (size_t i = 0; i < sw_json_len(rd->events); i++) {
 		json_t *e = sw_json_idx(rd->events, i);
 
-		sw_api_event(rd->s->api, rd->resource, rd->about, sw_json_bool(e, "warning"), sw_json_str(e, "reason"), sw_json_str(e, "message"));
+		sw_api_event(rd->s->api, rd->resource, rd->about, sw_json_bool(e, "warning"), sw_json_str(e, "reason"),
+			     sw_json_str(e, "message"));
 	}
 }
 
@@ -101,7 +102,7 @@ void sim_round_update(struct sim_round *rd, const char *resource, json_t *o, con
 void sim_round_delete(struct sim_round *rd, const char *resource, json_t *o)
 {
 	const char *ns = sw_json_str(o, "metadata.namespace");
-	struct sw_obj_key key = { .resource = resource, .ns = ns ? ns : "", .name = sw_json_str(o, "metadata.name") };
+	struct sw_obj_key key = {.resource = resource, .ns = ns ? ns : "", .name = sw_json_str(o, "metadata.name")};
 
 	rd->open++;
 	started(rd, sw_api_object_delete(rd->s->api, &key, sw_json_str(o, "metadata.uid"), on_written, rd));
@@ -114,7 +115,8 @@ void sim_round_status(struct sim_round *rd, const char *resource, json_t *o, jso
 
 	for (; !json_object_iter_equal(&it, &end); json_object_iter_next(&it))
 		if (strcmp(json_object_iter_peek_name(&it), "status") != 0)
-			json_object_object_add(copy, json_object_iter_peek_name(&it), sw_json_copy(json_object_iter_peek_value(&it)));
+			json_object_object_add(copy, json_object_iter_peek_name(&it),
+					       sw_json_copy(json_object_iter_peek_value(&it)));
 	json_object_object_add(copy, "status", sw_json_copy(status));
 	sim_round_update(rd, resource, copy, "status");
 	json_object_put(copy);

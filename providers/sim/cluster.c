@@ -40,8 +40,14 @@ static struct sw_err make_dir(struct sw_sim *s, const char *parent)
 
 static struct sw_err serve(struct sw_sim *s, const struct sw_sim_options *opt)
 {
-	struct sw_api_options api = { .serve = SW_SERVE_WORKER, .name = s->name, .dir = s->dir, .listen = "127.0.0.1:0", .ephemeral = true,
-	                              .logs = &sim_log_source, .owner = s, .metrics = opt->metrics };
+	struct sw_api_options api = {.serve = SW_SERVE_WORKER,
+				     .name = s->name,
+				     .dir = s->dir,
+				     .listen = "127.0.0.1:0",
+				     .ephemeral = true,
+				     .logs = &sim_log_source,
+				     .owner = s,
+				     .metrics = opt->metrics};
 	struct sw_err e = sw_api_new(s->loop, &api, &s->api);
 
 	if (!sw_failed(e))
@@ -49,7 +55,8 @@ static struct sw_err serve(struct sw_sim *s, const struct sw_sim_options *opt)
 	if (!sw_failed(e) && opt->relay)
 		e = sim_relay_new(s->loop, sw_api_port(s->api), &s->relay);
 	if (!sw_failed(e))
-		s->url = s->relay ? sw_asprintf("https://127.0.0.1:%d", sim_relay_port(s->relay)) : sw_strdup(sw_api_url(s->api));
+		s->url = s->relay ? sw_asprintf("https://127.0.0.1:%d", sim_relay_port(s->relay))
+				  : sw_strdup(sw_api_url(s->api));
 	return e;
 }
 
@@ -68,7 +75,8 @@ static struct sw_err make_pools(struct sw_sim *s, const struct sw_sim_spec *spec
 	return e;
 }
 
-struct sw_err sw_sim_new(struct sw_loop *loop, const struct sw_sim_spec *spec, const struct sw_sim_options *opt, struct sw_sim **out)
+struct sw_err sw_sim_new(struct sw_loop *loop, const struct sw_sim_spec *spec, const struct sw_sim_options *opt,
+			 struct sw_sim **out)
 {
 	struct sw_sim *s = sw_calloc(1, sizeof(*s));
 	struct sw_err e;
@@ -91,7 +99,8 @@ struct sw_err sw_sim_new(struct sw_loop *loop, const struct sw_sim_spec *spec, c
 		sw_sim_free(s);
 		return e;
 	}
-	sw_log(INFO, "sim", "cluster is up", "cluster=%s cloud=%s url=%s scale=%g", s->name, s->cloud->name, s->url, s->scale);
+	sw_log(INFO, "sim", "cluster is up", "cluster=%s cloud=%s url=%s scale=%g", s->name, s->cloud->name, s->url,
+	       s->scale);
 	*out = s;
 	return SW_OK;
 }
@@ -183,7 +192,8 @@ void sw_sim_stockout(struct sw_sim *s, const char *pool, bool on)
 	sw_json_set_bool(copy, "spec.stockout", on);
 	e = sw_api_object_update(s->api, SIM_POOLS, copy, NULL, NULL, NULL);
 	if (sw_failed(e))
-		sw_log(WARN, "sim", "the stockout could not be written", "cluster=%s pool=%s error=\"%s\"", s->name, pool, e.text);
+		sw_log(WARN, "sim", "the stockout could not be written", "cluster=%s pool=%s error=\"%s\"", s->name,
+		       pool, e.text);
 	json_object_put(copy);
 }
 

@@ -19,8 +19,8 @@ static json_t **pods_of(struct sw_sim *s, struct sim_object *job, size_t *n)
 	*n = 0;
 	if (w)
 		DL_FOREACH(w->pods, x)
-			if (job->kind != SIM_JOB || !x->settled)
-				pods[(*n)++] = x->o;
+	if (job->kind != SIM_JOB || !x->settled)
+		pods[(*n)++] = x->o;
 	return pods;
 }
 
@@ -143,10 +143,12 @@ static void sync_nodes(struct sw_sim *s, struct sim_round *rd, struct sim_object
 	for (size_t i = 0; i < pool->pool.n; i++)
 		if (pool->pool.at[i].made)
 			want_node(s, rd, pool, &pool->pool.at[i]);
-	HASH_ITER(hh, s->objects, x, tmp) {
+	HASH_ITER(hh, s->objects, x, tmp)
+	{
 		const char *of = x->kind == SIM_NODE ? sw_json_label(x->o, s->cloud->pool_label) : NULL;
 
-		if (of && strcmp(of, sw_json_str(pool->o, "metadata.name")) == 0 && !is_instance(pool, sw_json_str(x->o, "metadata.name")))
+		if (of && strcmp(of, sw_json_str(pool->o, "metadata.name")) == 0 &&
+		    !is_instance(pool, sw_json_str(x->o, "metadata.name")))
 			sim_round_delete(rd, "nodes", x->o);
 	}
 }
@@ -156,7 +158,7 @@ static void reconcile_pool(void *owner, const char *key)
 	struct sw_sim *s = owner;
 	struct sim_object *pool = sim_find_key(s, key);
 	struct sim_clock clock = sim_now(s);
-	struct sim_pool_plan plan = { 0 };
+	struct sim_pool_plan plan = {0};
 	struct sim_round *rd = sim_round_begin(s, s->pools, key);
 
 	if (pool) {
@@ -171,7 +173,10 @@ static void reconcile_pool(void *owner, const char *key)
 	sim_pool_plan_fini(&plan);
 }
 
-struct loss { struct sw_sim *s; char *pool_key, *node; };
+struct loss {
+	struct sw_sim *s;
+	char *pool_key, *node;
+};
 
 static void forget_instance(struct sim_pool_memory *m, const char *node)
 {
@@ -205,11 +210,12 @@ static void lose_from(struct sw_sim *s, struct sim_object *pool, const char *nod
 	json_t *copy = sw_json_copy(pool->o);
 	struct sw_err e;
 
-	*loss = (struct loss){ .s = s, .pool_key = sw_strdup(pool->key), .node = sw_strdup(node) };
+	*loss = (struct loss){.s = s, .pool_key = sw_strdup(pool->key), .node = sw_strdup(node)};
 	sw_json_del(copy, "metadata.resourceVersion");
 	sw_json_set_int(copy, "spec.desired", sw_json_int(copy, "spec.desired", 0) - 1);
 	if (sw_json_int(copy, "spec.desired", 0) < sw_json_int(copy, "spec.minNodes", 0))
-		sw_json_set_int(copy, "spec.minNodes", sw_json_int(copy, "spec.desired", 0)); /* the site has one machine less */
+		sw_json_set_int(copy, "spec.minNodes",
+				sw_json_int(copy, "spec.desired", 0)); /* the site has one machine less */
 	e = sw_api_object_update(s->api, SIM_POOLS, copy, NULL, on_lost, loss);
 	if (sw_failed(e))
 		on_lost(loss, e, NULL);
@@ -221,20 +227,26 @@ void sim_instance_lost(struct sw_sim *s, const char *node)
 	struct sim_object *x, *tmp;
 
 	HASH_ITER(hh, s->objects, x, tmp)
-		if (x->kind == SIM_POOL && is_instance(x, node)) {
-			lose_from(s, x, node);
-			return;
-		}
+	if (x->kind == SIM_POOL && is_instance(x, node)) {
+		lose_from(s, x, node);
+		return;
+	}
 }
 
 /* ---- who looks at what -------------------------------------------------------------------------- */
 
 static void wake_owner(struct sw_sim *s, json_t *pod)
 {
-	static const struct { const char *kind, *resource; } jobs[] = {
-		{ "Job", "jobs.batch" }, { "PyTorchJob", "pytorchjobs.kubeflow.org" }, { "TFJob", "tfjobs.kubeflow.org" },
-		{ "PaddleJob", "paddlejobs.kubeflow.org" }, { "XGBoostJob", "xgboostjobs.kubeflow.org" }, { "JAXJob", "jaxjobs.kubeflow.org" },
-		{ "MPIJob", "mpijobs.kubeflow.org" },
+	static const struct {
+		const char *kind, *resource;
+	} jobs[] = {
+		{"Job", "jobs.batch"},
+		{"PyTorchJob", "pytorchjobs.kubeflow.org"},
+		{"TFJob", "tfjobs.kubeflow.org"},
+		{"PaddleJob", "paddlejobs.kubeflow.org"},
+		{"XGBoostJob", "xgboostjobs.kubeflow.org"},
+		{"JAXJob", "jaxjobs.kubeflow.org"},
+		{"MPIJob", "mpijobs.kubeflow.org"},
 	};
 	json_t *refs = sw_json_at(pod, "metadata.ownerReferences");
 
@@ -245,7 +257,8 @@ static void wake_owner(struct sw_sim *s, json_t *pod)
 
 			if (!kind || strcmp(kind, jobs[k].kind) != 0)
 				continue;
-			key = sw_asprintf("%s|%s/%s", jobs[k].resource, sw_json_str(pod, "metadata.namespace"), sw_json_str(sw_json_idx(refs, i), "name"));
+			key = sw_asprintf("%s|%s/%s", jobs[k].resource, sw_json_str(pod, "metadata.namespace"),
+					  sw_json_str(sw_json_idx(refs, i), "name"));
 			sw_reconciler_add(s->jobs, key);
 			free(key);
 		}
@@ -259,12 +272,12 @@ static void wake_pods(struct sw_sim *s, struct sim_object *x)
 
 	if (w)
 		DL_FOREACH(w->pods, p)
-			sw_reconciler_add(s->pods, p->key);
+	sw_reconciler_add(s->pods, p->key);
 	if (!node)
 		return;
 	HASH_ITER(hh, s->objects, p, tmp)
-		if (p->kind == SIM_POD && p->node && strcmp(p->node, node) == 0)
-			sw_reconciler_add(s->pods, p->key);
+	if (p->kind == SIM_POD && p->node && strcmp(p->node, node) == 0)
+		sw_reconciler_add(s->pods, p->key);
 }
 
 static void wake_pool_of(struct sw_sim *s, json_t *node)
@@ -279,7 +292,8 @@ static void wake_pool_of(struct sw_sim *s, json_t *node)
 void sim_control_changed(struct sw_sim *s, struct sim_object *x, bool gone)
 {
 	switch (x->kind) {
-	case SIM_JOB: case SIM_TRAINING:
+	case SIM_JOB:
+	case SIM_TRAINING:
 		sw_reconciler_add(s->jobs, x->key);
 		if (gone)
 			wake_pods(s, x);

@@ -3,9 +3,9 @@
  * fit.c - may this pod run on this node? The scheduler's filters, as far as they are imitated
  *
  * NodeUnschedulable, NodeName, TaintToleration, NodeAffinity (nodeSelector and required matchExpressions) and
- * NodeResourcesFit, with the words of kube-scheduler (k8s.io/kubernetes v1.36.1 pkg/scheduler/framework/plugins). Pods that ask for
- * a device tolerate a taint of its name, as the admission plugin ExtendedResourceToleration makes them. What is not
- * imitated (pod affinity, topology spread, volumes) keeps a pod pending and says so: nothing is ignored.
+ * NodeResourcesFit, with the words of kube-scheduler (k8s.io/kubernetes v1.36.1 pkg/scheduler/framework/plugins). Pods
+ * that ask for a device tolerate a taint of its name, as the admission plugin ExtendedResourceToleration makes them.
+ * What is not imitated (pod affinity, topology spread, volumes) keeps a pod pending and says so: nothing is ignored.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,7 +34,7 @@ static void add(struct sim_load *l, const char *name, int64_t milli)
 	}
 	if (!a) {
 		a = &l->at[l->n++];
-		*a = (struct sim_amount){ 0 };
+		*a = (struct sim_amount){0};
 		snprintf(a->name, sizeof(a->name), "%s", name);
 	}
 	if (__builtin_add_overflow(a->milli, milli, &a->milli))
@@ -60,7 +60,7 @@ void sim_load_of_pod(json_t *pod, struct sim_load *out)
 	struct sw_amounts asks;
 	struct sw_err e = sw_pod_amounts(sw_json_at(pod, "spec"), "spec", false, &asks);
 
-	*out = (struct sim_load){ 0 };
+	*out = (struct sim_load){0};
 	out->too_many = sw_failed(e);
 	for (size_t i = 0; !sw_failed(e) && i < asks.n; i++)
 		add(out, asks.at[i].resource, asks.at[i].milli);
@@ -73,7 +73,7 @@ void sim_load_of_node(json_t *node, struct sim_load *out)
 	json_t *all = sw_json_at(node, "status.allocatable");
 	struct json_object_iterator it, end;
 
-	*out = (struct sim_load){ 0 };
+	*out = (struct sim_load){0};
 	if (!json_object_is_type(all, json_type_object))
 		return;
 	it = json_object_iter_begin(all);
@@ -136,6 +136,7 @@ static bool expression_met(json_t *e, json_t *node)
 	const char *label = key ? sw_json_label(node, key) : NULL;
 	json_t *values = sw_json_at(e, "values");
 	const char *first = json_object_get_string(sw_json_idx(values, 0));
+	int64_t value, bound;
 
 	if (!op)
 		return false;
@@ -147,9 +148,11 @@ static bool expression_met(json_t *e, json_t *node)
 		return label;
 	if (strcmp(op, "DoesNotExist") == 0)
 		return !label;
-	if (!label || !first)
+	value = sim_number(label, INT64_MIN);
+	bound = sim_number(first, INT64_MIN);
+	if (value == INT64_MIN || bound == INT64_MIN)
 		return false;
-	return strcmp(op, "Gt") == 0 ? atoll(label) > atoll(first) : strcmp(op, "Lt") == 0 && atoll(label) < atoll(first);
+	return strcmp(op, "Gt") == 0 ? value > bound : strcmp(op, "Lt") == 0 && value < bound;
 }
 
 static bool term_met(json_t *term, json_t *node)
@@ -163,7 +166,8 @@ static bool term_met(json_t *term, json_t *node)
 		json_t *f = sw_json_idx(fields, i);
 		const char *name = sw_json_str(node, "metadata.name");
 
-		if (!is_text(f, "key", "metadata.name") || is_in(sw_json_at(f, "values"), name ? name : "") != is_text(f, "operator", "In"))
+		if (!is_text(f, "key", "metadata.name") ||
+		    is_in(sw_json_at(f, "values"), name ? name : "") != is_text(f, "operator", "In"))
 			return false;
 	}
 	return sw_json_len(labels) + sw_json_len(fields) > 0;
@@ -220,7 +224,8 @@ static const char *short_of(const struct sim_load *asks, const struct sim_load *
 	return NULL;
 }
 
-const char *sim_misfit(json_t *pod, const struct sim_load *asks, json_t *node, const struct sim_load *room, char buf[160])
+const char *sim_misfit(json_t *pod, const struct sim_load *asks, json_t *node, const struct sim_load *room,
+		       char buf[160])
 {
 	json_t *taints = sw_json_at(node, "spec.taints");
 	const char *why = not_imitated(pod);

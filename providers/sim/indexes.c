@@ -124,7 +124,8 @@ static json_t *exit_code_match(json_t *statuses, json_t *wish)
 		const char *name = sw_json_str(c, "name");
 		int64_t code = sw_json_int(c, "state.terminated.exitCode", 0);
 
-		if (code != 0 && (!only || (name && strcmp(name, only) == 0)) && code_listed(sw_json_at(wish, "values"), code) == in)
+		if (code != 0 && (!only || (name && strcmp(name, only) == 0)) &&
+		    code_listed(sw_json_at(wish, "values"), code) == in)
 			return c;
 	}
 	return NULL;
@@ -146,18 +147,20 @@ static json_t *condition_match(json_t *pod, json_t *patterns)
 
 static struct sim_verdict verdict_of(const char *action, json_t *pod, json_t *container, json_t *condition, size_t rule)
 {
-	struct sim_verdict v = { .counts = true };
+	struct sim_verdict v = {.counts = true};
 	const char *ns = sw_json_str(pod, "metadata.namespace"), *name = sw_json_str(pod, "metadata.name");
 
 	v.counts = strcmp(action, "Ignore") != 0;
 	v.fails_index = strcmp(action, "FailIndex") == 0;
 	v.fails_job = strcmp(action, "FailJob") == 0;
 	if (v.fails_job && container)
-		snprintf(v.message, sizeof(v.message), "Container %s for pod %s/%s failed with exit code %lld matching FailJob rule at index %zu",
-		         sw_json_str(container, "name"), ns, name, (long long)sw_json_int(container, "state.terminated.exitCode", 0), rule);
+		snprintf(v.message, sizeof(v.message),
+			 "Container %s for pod %s/%s failed with exit code %lld matching FailJob rule at index %zu",
+			 sw_json_str(container, "name"), ns, name,
+			 (long long)sw_json_int(container, "state.terminated.exitCode", 0), rule);
 	else if (v.fails_job)
-		snprintf(v.message, sizeof(v.message), "Pod %s/%s has condition %s matching FailJob rule at index %zu", ns, name,
-		         sw_json_str(condition, "type"), rule);
+		snprintf(v.message, sizeof(v.message), "Pod %s/%s has condition %s matching FailJob rule at index %zu",
+			 ns, name, sw_json_str(condition, "type"), rule);
 	return v;
 }
 
@@ -177,5 +180,5 @@ struct sim_verdict sim_failure_policy(json_t *policy, json_t *pod)
 		if (action && (container || condition))
 			return verdict_of(action, pod, container, condition, i);
 	}
-	return (struct sim_verdict){ .counts = true };
+	return (struct sim_verdict){.counts = true};
 }

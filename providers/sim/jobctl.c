@@ -44,7 +44,7 @@ static int32_t read_index(json_t *pod)
 
 static void read_pod(struct job_ctx *c, json_t *o, struct job_pod *p)
 {
-	*p = (struct job_pod){ .o = o, .uid = sw_json_str(o, "metadata.uid"), .phase = sim_pod_phase(o), .index = -1 };
+	*p = (struct job_pod){.o = o, .uid = sw_json_str(o, "metadata.uid"), .phase = sim_pod_phase(o), .index = -1};
 	p->deleting = sim_pod_deleting(o);
 	p->pinned = sim_has_finalizer(o, SIM_TRACKING);
 	p->ready = sw_json_condition_true(o, "Ready");
@@ -108,8 +108,8 @@ static void ctx_close(struct job_ctx *c)
 
 /* ---- how it ends ----------------------------------------------------------------------- */
 
-__attribute__((format(printf, 4, 5)))
-static void finish(struct job_ctx *c, const char *type, const char *reason, const char *fmt, ...)
+__attribute__((format(printf, 4, 5))) static void finish(struct job_ctx *c, const char *type, const char *reason,
+							 const char *fmt, ...)
 {
 	va_list ap;
 
@@ -180,17 +180,30 @@ static bool index_failed(const struct job_ctx *c, const struct job_pod *p)
 	return p->verdict.fails_index || (p->verdict.counts && job_index_failures(p->o) >= c->per_index_limit);
 }
 
+static void fail_by_indexes(struct job_ctx *c)
+{
+	int64_t max = sw_json_int(c->job, "spec.maxFailedIndexes", -1);
+
+	if (!c->per_index || c->finish)
+		return;
+	if (max >= 0 && c->n_lost > max)
+		finish(c, FAILURE_TARGET, "MaxFailedIndexesExceeded",
+		       "Job has exceeded the specified maximal number of failed indexes");
+	else if (c->n_lost > 0 && c->n_lost + c->succeeded >= c->completions)
+		finish(c, FAILURE_TARGET, "FailedIndexes", "Job has failed indexes");
+}
+
 static void read_indexes(struct job_ctx *c)
 {
-	int32_t max = (int32_t)sw_json_int(c->job, "spec.maxFailedIndexes", -1);
-
 	c->succeeded = sim_indexes_read(sw_json_str(c->job, "status.completedIndexes"), c->was_done, c->completions);
 	memcpy(c->done, c->was_done, (size_t)c->completions);
 	c->n_lost = sim_indexes_read(sw_json_str(c->job, "status.failedIndexes"), c->lost, c->completions);
 	for (size_t i = 0; i < c->n; i++) {
 		const struct job_pod *p = &c->pods[i];
 
-		if (p->phase == SIM_SUCCEEDED && p->valid && p->pinned && !c->done[p->index]) {
+		if (!p->pinned || !p->valid)
+			continue;
+		if (p->phase == SIM_SUCCEEDED && !c->done[p->index]) {
 			c->done[p->index] = 1;
 			c->succeeded++;
 		}
@@ -199,12 +212,7 @@ static void read_indexes(struct job_ctx *c)
 			c->n_lost++;
 		}
 	}
-	if (c->per_index && !c->finish) {
-		if (max >= 0 && c->n_lost > max)
-			finish(c, FAILURE_TARGET, "MaxFailedIndexesExceeded", "Job has exceeded the specified maximal number of failed indexes");
-		else if (c->n_lost > 0 && c->n_lost + c->succeeded >= c->completions)
-			finish(c, FAILURE_TARGET, "FailedIndexes", "Job has failed indexes");
-	}
+	fail_by_indexes(c);
 }
 
 static void succeed_by_policy(struct job_ctx *c)
@@ -233,8 +241,11 @@ static void count(struct job_ctx *c)
 		fresh_ok += p->phase == SIM_SUCCEEDED && !p->was_succeeded;
 		fresh_bad += p->failed && !p->was_failed && p->verdict.counts;
 	}
-	c->succeeded = (int32_t)(sw_json_int(c->job, "status.succeeded", 0) + (int64_t)sw_json_len(sw_json_at(uncounted, "succeeded"))) + fresh_ok;
-	c->failed = sw_json_int(c->job, "status.failed", 0) + (int64_t)sw_json_len(sw_json_at(uncounted, "failed")) + fresh_bad;
+	c->succeeded = (int32_t)(sw_json_int(c->job, "status.succeeded", 0) +
+				 (int64_t)sw_json_len(sw_json_at(uncounted, "succeeded"))) +
+		       fresh_ok;
+	c->failed = sw_json_int(c->job, "status.failed", 0) + (int64_t)sw_json_len(sw_json_at(uncounted, "failed")) +
+		    fresh_bad;
 	if (fresh_ok > 0)
 		c->mem->failures = 0;
 	else if (fresh_bad > 0) {
@@ -269,7 +280,8 @@ static bool ensure_condition(struct job_ctx *c, const char *type, bool on, const
 	for (size_t i = 0; !cond && i < sw_json_len(list); i++)
 		if (is_text(sw_json_idx(list, i), "type", type))
 			cond = sw_json_idx(list, i);
-	if (cond ? is_text(cond, "status", word) && is_text(cond, "reason", reason) && is_text(cond, "message", message) : !on)
+	if (cond ? is_text(cond, "status", word) && is_text(cond, "reason", reason) && is_text(cond, "message", message)
+		 : !on)
 		return false;
 	if (!list) {
 		list = json_object_new_array();
@@ -337,7 +349,8 @@ static void move_counted(struct job_ctx *c, const char *counter)
 			json_object_array_add(kept, json_object_get(uid));
 	}
 	if (sw_json_len(kept) < n)
-		sw_json_set_int(c->status, counter, sw_json_int(c->status, counter, 0) + (int64_t)(n - sw_json_len(kept)));
+		sw_json_set_int(c->status, counter,
+				sw_json_int(c->status, counter, 0) + (int64_t)(n - sw_json_len(kept)));
 	json_object_object_del(now, counter);
 	if (sw_json_len(kept) > 0)
 		json_object_object_add(now, counter, kept);
@@ -353,25 +366,34 @@ static bool may_unpin(const struct job_ctx *c, const struct job_pod *p)
 	return p->failed && !(c->per_index && p->valid && job_delayed_pod(c, p->index) == p);
 }
 
+/* Is this success in the committed status? If not, it is noted now. */
+static bool note_success(struct job_ctx *c, const struct job_pod *p)
+{
+	if (c->indexed)
+		return !p->valid || c->was_done[p->index]; /* set_indexes() notes it */
+	if (!p->was_succeeded)
+		add_uid(c->status, "uncountedTerminatedPods.succeeded", p->uid);
+	return p->was_succeeded;
+}
+
+static bool note_failure(struct job_ctx *c, const struct job_pod *p)
+{
+	bool failing = p->failed || (c->finish && strcmp(c->finish, FAILURE_TARGET) == 0);
+
+	if (!failing || p->was_failed || !p->valid || !p->verdict.counts)
+		return true;
+	add_uid(c->status, "uncountedTerminatedPods.failed", p->uid);
+	return false;
+}
+
 /* One pod of trackJobStatusAndRemoveFinalizers: to be noted in the status now, or already noted and free to go. */
 static void track_pod(struct job_ctx *c, const struct job_pod *p)
 {
-	bool failing = p->failed || (c->finish && strcmp(c->finish, FAILURE_TARGET) == 0);
-	bool noted = true;
+	bool noted;
 
 	if (!p->pinned || p->released || !may_unpin(c, p))
 		return;
-	if (p->phase == SIM_SUCCEEDED && !p->was_failed) {
-		if (c->indexed)
-			noted = !p->valid || c->was_done[p->index];
-		else if (!p->was_succeeded) {
-			add_uid(c->status, "uncountedTerminatedPods.succeeded", p->uid);
-			noted = false;
-		}
-	} else if (failing && !p->was_failed && p->valid && p->verdict.counts) {
-		add_uid(c->status, "uncountedTerminatedPods.failed", p->uid);
-		noted = false;
-	}
+	noted = p->phase == SIM_SUCCEEDED && !p->was_failed ? note_success(c, p) : note_failure(c, p);
 	if (noted)
 		json_object_array_add(c->plan->unpin, json_object_get(p->o));
 }
@@ -503,15 +525,16 @@ static void plan_running(struct job_ctx *c)
 }
 
 void sim_job_plan(json_t *job, json_t *const *pods, size_t n, const struct sim_clock *clock, struct sim_job_memory *mem,
-                  struct sim_plan *out)
+		  struct sim_plan *out)
 {
-	struct job_ctx c = { .job = job, .n = n, .clock = clock, .mem = mem, .plan = out };
+	struct job_ctx c = {.job = job, .n = n, .clock = clock, .mem = mem, .plan = out};
 	const char *manager = sw_json_str(job, "spec.managedBy");
 
 	if (manager && strcmp(manager, "kubernetes.io/job-controller") != 0)
 		return;
 	if (sw_json_int(job, "spec.completions", 0) > SIM_COMPLETIONS_MAX) {
-		sim_plan_event(out, true, "TooLargeForSimulator", "spec.completions: at most %d are simulated", SIM_COMPLETIONS_MAX);
+		sim_plan_event(out, true, "TooLargeForSimulator", "spec.completions: at most %d are simulated",
+			       SIM_COMPLETIONS_MAX);
 		return;
 	}
 	ctx_open(&c, pods);

@@ -15,11 +15,11 @@ struct job_pod {
 	const char *uid;
 	enum sim_phase phase;
 	bool deleting, pinned, ready, active;
-	bool failed;                     /* as isPodFailed says */
-	bool valid;                      /* not indexed, or an index in range */
-	bool was_succeeded, was_failed;  /* in the committed uncountedTerminatedPods */
-	bool released;                   /* this plan unpins it, uncounted */
-	int32_t index;                   /* -1: none */
+	bool failed;                    /* as isPodFailed says */
+	bool valid;                     /* not indexed, or an index in range */
+	bool was_succeeded, was_failed; /* in the committed uncountedTerminatedPods */
+	bool released;                  /* this plan unpins it, uncounted */
+	int32_t index;                  /* -1: none */
 	struct sim_verdict verdict;
 };
 
@@ -37,8 +37,8 @@ struct job_ctx {
 	int64_t failed;
 	unsigned char *was_done, *done, *lost; /* a byte per index; NULL if not indexed */
 	int32_t n_lost;
-	const char *finish, *reason;     /* interim condition, or NULL */
-	bool decided;                    /* in an earlier round: what is being deleted since fails no index */
+	const char *finish, *reason; /* interim condition, or NULL */
+	bool decided;                /* in an earlier round: what is being deleted since fails no index */
 	char message[300];
 };
 

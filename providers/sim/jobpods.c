@@ -16,9 +16,10 @@
 #define IGNORED  "batch.kubernetes.io/job-index-ignored-failure-count"
 
 enum {
-	BACKOFF_MS = 10 * 1000, BACKOFF_MAX_MS = 600 * 1000, /* DefaultJobPodFailureBackOff, MaxJobPodFailureBackOff */
-	PER_SYNC = 500,                                      /* MaxPodCreateDeletePerSync */
-	PREFIX_MAX = 58,                                     /* names.MaxGeneratedNameLength */
+	BACKOFF_MS = 10 * 1000,
+	BACKOFF_MAX_MS = 600 * 1000, /* DefaultJobPodFailureBackOff, MaxJobPodFailureBackOff */
+	PER_SYNC = 500,              /* MaxPodCreateDeletePerSync */
+	PREFIX_MAX = 58,             /* names.MaxGeneratedNameLength */
 };
 
 static int64_t count_annotation(json_t *pod, const char *key)
@@ -56,7 +57,8 @@ const struct job_pod *job_delayed_pod(const struct job_ctx *c, int32_t index)
 	for (size_t i = 0; i < c->n; i++) {
 		const struct job_pod *p = &c->pods[i];
 
-		if (p->pinned && p->failed && p->index == index && (!last || all_failures(last->o) <= all_failures(p->o)))
+		if (p->pinned && p->failed && p->index == index &&
+		    (!last || all_failures(last->o) <= all_failures(p->o)))
 			last = p;
 	}
 	return last;
@@ -178,7 +180,8 @@ static int64_t global_wait(const struct job_ctx *c)
 /* The end of a failed pod: its container's, which says whole seconds only. */
 static int64_t ended_ms(json_t *pod)
 {
-	const char *text = sw_json_str(sw_json_idx(sw_json_at(pod, "status.containerStatuses"), 0), "state.terminated.finishedAt");
+	const char *text =
+		sw_json_str(sw_json_idx(sw_json_at(pod, "status.containerStatuses"), 0), "state.terminated.finishedAt");
 	int64_t ms = 0;
 
 	if (!text)
@@ -214,15 +217,18 @@ static void add_index_env(json_t *containers)
 			env = json_object_new_array();
 			sw_json_set(c, "env", env);
 		}
-		json_object_array_add(env, sw_json_fmt("{\"name\":\"JOB_COMPLETION_INDEX\",\"valueFrom\":{\"fieldRef\":{"
-		                      "\"apiVersion\":\"v1\",\"fieldPath\":\"metadata.labels['" SIM_INDEX "']\"}}}"));
+		json_object_array_add(env,
+				      sw_json_fmt("{\"name\":\"JOB_COMPLETION_INDEX\",\"valueFrom\":{\"fieldRef\":{"
+						  "\"apiVersion\":\"v1\",\"fieldPath\":\"metadata.labels['" SIM_INDEX
+						  "']\"}}}"));
 	}
 }
 
 static void add_failure_counts(const struct job_ctx *c, json_t *pod, int32_t index)
 {
 	const struct job_pod *last = job_delayed_pod(c, index);
-	int64_t counted = last ? job_index_failures(last->o) : 0, ignored = last ? count_annotation(last->o, IGNORED) : 0;
+	int64_t counted = last ? job_index_failures(last->o) : 0,
+		ignored = last ? count_annotation(last->o, IGNORED) : 0;
 	char text[24];
 
 	if (last && last->verdict.counts)

@@ -2,8 +2,9 @@
 /*
  * kubelet.c - what a node does with a pod bound to it, as a pure function of the pod and the time
  *
- * Pending (image pulled, containers created) -> Running -> Succeeded or Failed; restarts in place as restartPolicy says; a
- * deleted pod is killed after a short grace; a pod whose node is gone fails. Containers of one pod start and end together.
+ * Pending (image pulled, containers created) -> Running -> Succeeded or Failed; restarts in place as restartPolicy
+ * says; a deleted pod is killed after a short grace; a pod whose node is gone fails. Containers of one pod start and
+ * end together.
  *
  *      bound -> [ContainerCreating] --PULL--> [Running] --run--> [Succeeded | Failed]
  *                                                ^------ back-off (restartPolicy) ------'
@@ -19,8 +20,11 @@
 #include "spillway/text.h"
 
 enum {
-	PULL_MS = 2000, RUN_MS = 10000, GRACE_MS = 2000, /* simulated */
-	BACKOFF_MS = 10000, BACKOFF_MAX_MS = 300000,     /* of restarts: pkg/kubelet/kubelet.go, containerBackOff */
+	PULL_MS = 2000,
+	RUN_MS = 10000,
+	GRACE_MS = 2000, /* simulated */
+	BACKOFF_MS = 10000,
+	BACKOFF_MAX_MS = 300000, /* of restarts: pkg/kubelet/kubelet.go, containerBackOff */
 };
 
 struct kubelet_ctx {
@@ -47,14 +51,14 @@ static int32_t pod_index(json_t *pod)
 
 	if (!text)
 		text = sw_json_label(pod, "training.kubeflow.org/replica-index");
-	return text ? atoi(text) : -1;
+	return (int32_t)sim_number(text, -1);
 }
 
 int sim_pod_exit_code(json_t *pod)
 {
 	const char *code = sw_json_annotation(pod, SIM_EXIT_CODE), *fail = sw_json_annotation(pod, SIM_FAIL);
 	int32_t index = pod_index(pod);
-	int value = code ? atoi(code) & 255 : fail ? 1 : 0;
+	int value = (int)sim_number(code, fail ? 1 : 0) & 255;
 	unsigned char *set;
 	bool fails;
 
@@ -71,8 +75,8 @@ int sim_pod_exit_code(json_t *pod)
 
 /* ---- pieces of status ------------------------------------------------------------------------ */
 
-__attribute__((format(printf, 4, 5)))
-static void event(struct kubelet_ctx *c, bool warning, const char *reason, const char *fmt, ...)
+__attribute__((format(printf, 4, 5))) static void event(struct kubelet_ctx *c, bool warning, const char *reason,
+							const char *fmt, ...)
 {
 	json_t *e = json_object_new_object();
 	char message[256];
@@ -104,8 +108,15 @@ static int64_t after(const struct kubelet_ctx *c, int64_t simulated_ms)
 
 static void set_conditions(struct kubelet_ctx *c, bool ready, const char *reason)
 {
-	static const struct { const char *type; bool ready; } rows[] = {
-		{ "PodReadyToStartContainers", false }, { "Initialized", false }, { "Ready", true }, { "ContainersReady", true }, { "PodScheduled", false },
+	static const struct {
+		const char *type;
+		bool ready;
+	} rows[] = {
+		{"PodReadyToStartContainers", false},
+		{"Initialized", false},
+		{"Ready", true},
+		{"ContainersReady", true},
+		{"PodScheduled", false},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -163,7 +174,8 @@ static void set_containers(struct kubelet_ctx *c, json_t *state, json_t *last, b
 	json_t *containers = sw_json_at(c->pod, "spec.containers"), *list = json_object_new_array();
 
 	for (size_t i = 0; i < sw_json_len(containers); i++) {
-		const char *name = sw_json_str(sw_json_idx(containers, i), "name"), *image = sw_json_str(sw_json_idx(containers, i), "image");
+		const char *name = sw_json_str(sw_json_idx(containers, i), "name"),
+			   *image = sw_json_str(sw_json_idx(containers, i), "image");
 		bool waits = sw_json_at(state, "waiting") != NULL;
 		json_t *s = json_object_new_object();
 
@@ -197,7 +209,8 @@ static void set_addresses(struct kubelet_ctx *c)
 	const char *host = sw_json_str(address, "address");
 	char ip[24];
 
-	snprintf(ip, sizeof(ip), "10.%u.%u.%u", 64 + (unsigned)(h & 63), (unsigned)(h >> 8 & 255), (unsigned)(h >> 16 & 255));
+	snprintf(ip, sizeof(ip), "10.%u.%u.%u", 64 + (unsigned)(h & 63), (unsigned)(h >> 8 & 255),
+		 (unsigned)(h >> 16 & 255));
 	sw_json_set_str(c->status, "podIP", ip);
 	json_object_array_add(list, sw_json_fmt("{\"ip\":\"%s\"}", ip));
 	sw_json_set(c->status, "podIPs", list);
@@ -258,10 +271,12 @@ static void run(struct kubelet_ctx *c, int64_t restarts)
 /* gives {terminated: ...} */
 static json_t *ended_state(struct kubelet_ctx *c, int code, const char *reason)
 {
-	const char *began = sw_json_str(sw_json_idx(sw_json_at(c->pod, "status.containerStatuses"), 0), "state.running.startedAt");
+	const char *began =
+		sw_json_str(sw_json_idx(sw_json_at(c->pod, "status.containerStatuses"), 0), "state.running.startedAt");
 
-	return sw_json_fmt("{\"terminated\":{\"exitCode\":%d,\"reason\":\"%s\",\"startedAt\":\"%s\",\"finishedAt\":\"%s\"}}", code, reason,
-	                   began ? began : c->now, c->now);
+	return sw_json_fmt(
+		"{\"terminated\":{\"exitCode\":%d,\"reason\":\"%s\",\"startedAt\":\"%s\",\"finishedAt\":\"%s\"}}", code,
+		reason, began ? began : c->now, c->now);
 }
 
 static void end(struct kubelet_ctx *c, int code, const char *reason)
@@ -279,7 +294,9 @@ static void restart_later(struct kubelet_ctx *c, int code)
 {
 	int64_t n = restarts_of(c->pod), wait = BACKOFF_MS;
 	json_t *last = ended_state(c, code, code == 0 ? "Completed" : "Error");
-	json_t *state = sw_json_fmt("{\"waiting\":{\"reason\":\"CrashLoopBackOff\",\"message\":\"back-off restarting failed container %s\"}}", first_name(c->pod));
+	json_t *state = sw_json_fmt("{\"waiting\":{\"reason\":\"CrashLoopBackOff\",\"message\":\"back-off restarting "
+				    "failed container %s\"}}",
+				    first_name(c->pod));
 
 	for (int64_t i = 0; i < n && wait < BACKOFF_MAX_MS; i++)
 		wait *= 2;
@@ -287,7 +304,8 @@ static void restart_later(struct kubelet_ctx *c, int code)
 	set_containers(c, state, last, false, n);
 	json_object_put(state);
 	json_object_put(last);
-	event(c, true, "BackOff", "Back-off restarting failed container %s in pod %s", first_name(c->pod), sw_json_str(c->pod, "metadata.name"));
+	event(c, true, "BackOff", "Back-off restarting failed container %s in pod %s", first_name(c->pod),
+	      sw_json_str(c->pod, "metadata.name"));
 	c->mem->start_ms = after(c, wait < BACKOFF_MAX_MS ? wait : BACKOFF_MAX_MS);
 	again_at(c, c->mem->start_ms);
 }
@@ -329,7 +347,8 @@ static bool is_running(json_t *pod)
 
 static void step(struct kubelet_ctx *c)
 {
-	bool restarted = sw_json_at(sw_json_idx(sw_json_at(c->pod, "status.containerStatuses"), 0), "lastState.terminated") != NULL;
+	bool restarted = sw_json_at(sw_json_idx(sw_json_at(c->pod, "status.containerStatuses"), 0),
+				    "lastState.terminated") != NULL;
 
 	if (!c->node)
 		lose_pod(c);
@@ -348,12 +367,12 @@ static void step(struct kubelet_ctx *c)
 }
 
 void sim_kubelet_plan(json_t *pod, json_t *node, const struct sim_clock *clock, struct sim_kubelet_memory *mem,
-                      struct sim_kubelet_plan *out)
+		      struct sim_kubelet_plan *out)
 {
-	struct kubelet_ctx c = { .pod = pod, .node = node, .clock = clock, .mem = mem, .plan = out };
+	struct kubelet_ctx c = {.pod = pod, .node = node, .clock = clock, .mem = mem, .plan = out};
 	json_t *old = sw_json_at(pod, "status");
 
-	*out = (struct sim_kubelet_plan){ .events = json_object_new_array() };
+	*out = (struct sim_kubelet_plan){.events = json_object_new_array()};
 	if (sim_pod_phase(pod) >= SIM_SUCCEEDED) {
 		out->unpin = sim_has_finalizer(pod, SIM_KUBELET);
 		return;
@@ -373,7 +392,7 @@ void sim_kubelet_plan_fini(struct sim_kubelet_plan *p)
 {
 	json_object_put(p->status);
 	json_object_put(p->events);
-	*p = (struct sim_kubelet_plan){ 0 };
+	*p = (struct sim_kubelet_plan){0};
 }
 
 /* ---- what it prints ------------------------------------------------------------------------------------ */
@@ -400,8 +419,11 @@ json_t *sim_pod_lines(json_t *pod, json_t *node)
 	if (text)
 		return lines;
 	sim_load_of_pod(pod, &asks);
-	line = sw_asprintf("%s: on node %s (%s), GPUs: %lld, index: %d", sw_json_str(pod, "metadata.name"), where ? where : "-",
-	                   machine ? machine : "-", (long long)((sim_load_get(&asks, "nvidia.com/gpu") + sim_load_get(&asks, "amd.com/gpu")) / 1000), (int)pod_index(pod));
+	line = sw_asprintf(
+		"%s: on node %s (%s), GPUs: %lld, index: %d", sw_json_str(pod, "metadata.name"), where ? where : "-",
+		machine ? machine : "-",
+		(long long)((sim_load_get(&asks, "nvidia.com/gpu") + sim_load_get(&asks, "amd.com/gpu")) / 1000),
+		(int)pod_index(pod));
 	add_line(lines, line, strlen(line));
 	free(line);
 	for (int i = 1; i <= 10; i++) {

@@ -2,7 +2,8 @@
 /*
  * logs.c - pods/log: the lines a pod has printed so far, and with follow the next ones as their time comes
  *
- * A pod's lines are a function of its annotations; line i of n is printed at (i + 1) / (n + 1) of its run. Nothing is stored.
+ * A pod's lines are a function of its annotations; line i of n is printed at (i + 1) / (n + 1) of its run. Nothing is
+ * stored.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +21,7 @@ struct sim_log {
 	char uid[64];
 	struct sw_log_request req; /* numbers only; its strings are gone */
 	json_t *lines;
-	size_t at;                 /* the next line */
+	size_t at; /* the next line */
 	int64_t sent;
 	bool begun;
 };
@@ -113,13 +114,15 @@ static void log_step(void *owner)
 	if (ended || !l->req.follow || (l->req.limit_bytes > 0 && l->sent >= l->req.limit_bytes))
 		log_end(l, SW_OK);
 	else
-		sw_timer_in(l->timer, l->at < sw_json_len(l->lines) && pod->kubelet.began_ms > 0 ?
-		            (uint64_t)(line_ms(l, pod, l->at) - sw_loop_wall(l->s->loop)) : 50);
+		sw_timer_in(l->timer, l->at < sw_json_len(l->lines) && pod->kubelet.began_ms > 0
+					      ? (uint64_t)(line_ms(l, pod, l->at) - sw_loop_wall(l->s->loop))
+					      : 50);
 }
 
 static struct sw_err check(struct sim_object *pod, const struct sw_log_request *req)
 {
-	json_t *containers = sw_json_at(pod->o, "spec.containers"), *state = sw_json_at(pod->o, "status.containerStatuses");
+	json_t *containers = sw_json_at(pod->o, "spec.containers"),
+	       *state = sw_json_at(pod->o, "status.containerStatuses");
 	const char *name = sw_json_str(sw_json_idx(containers, 0), "name"), *waiting;
 	bool known = !req->container || !*req->container;
 
@@ -130,10 +133,12 @@ static struct sw_err check(struct sim_object *pod, const struct sw_log_request *
 	if (!known)
 		return sw_err(SW_E_INVALID, "container %s is not valid for pod %s", req->container, req->pod);
 	if (req->previous)
-		return sw_err(SW_E_INVALID, "previous terminated container \"%s\" in pod \"%s\" not found", name, req->pod);
+		return sw_err(SW_E_INVALID, "previous terminated container \"%s\" in pod \"%s\" not found", name,
+			      req->pod);
 	waiting = sw_json_str(sw_json_idx(state, 0), "state.waiting.reason");
 	if ((!sw_json_len(state) || waiting) && pod->kubelet.began_ms == 0 && !req->follow)
-		return sw_err(SW_E_INVALID, "container \"%s\" in pod \"%s\" is waiting to start: %s", name, req->pod, waiting ? waiting : "PodScheduled");
+		return sw_err(SW_E_INVALID, "container \"%s\" in pod \"%s\" is waiting to start: %s", name, req->pod,
+			      waiting ? waiting : "PodScheduled");
 	return SW_OK;
 }
 
@@ -150,8 +155,12 @@ static void log_start(void *owner, const struct sw_log_request *req, struct sw_l
 		return;
 	}
 	l = sw_calloc(1, sizeof(*l));
-	*l = (struct sim_log){ .s = s, .reply = reply, .req = *req, .pod_key = sw_strdup(pod->key), .lines = sim_pod_lines(pod->o, node ? node->o : NULL) };
-	strcpy(l->uid, pod->uid);
+	*l = (struct sim_log){.s = s,
+			      .reply = reply,
+			      .req = *req,
+			      .pod_key = sw_strdup(pod->key),
+			      .lines = sim_pod_lines(pod->o, node ? node->o : NULL)};
+	memcpy(l->uid, pod->uid, sizeof(l->uid));
 	DL_APPEND(s->logs, l);
 	e = sw_timer_new(s->loop, log_step, l, &l->timer);
 	if (sw_failed(e))
@@ -166,10 +175,10 @@ static void log_stop(void *owner, struct sw_log_reply *reply)
 	struct sim_log *l, *tmp;
 
 	DL_FOREACH_SAFE(s->logs, l, tmp)
-		if (l->reply == reply) {
-			log_free(l);
-			return;
-		}
+	if (l->reply == reply) {
+		log_free(l);
+		return;
+	}
 }
 
 void sim_logs_stop(struct sw_sim *s)
@@ -177,7 +186,7 @@ void sim_logs_stop(struct sw_sim *s)
 	struct sim_log *l, *tmp;
 
 	DL_FOREACH_SAFE(s->logs, l, tmp)
-		log_end(l, SW_OK);
+	log_end(l, SW_OK);
 }
 
-const struct sw_log_source sim_log_source = { .start = log_start, .stop = log_stop };
+const struct sw_log_source sim_log_source = {.start = log_start, .stop = log_stop};

@@ -2,8 +2,8 @@
 /*
  * nodes.c - NodePool and Node objects, with names, labels and taints as the imitated cloud sets them
  *
- * GKE: label cloud.google.com/gke-nodepool, gke-accelerator (names of accelerator types), gke-spot; a spot pool has no taint of
- * its own. AKS: label agentpool (and kubernetes.azure.com/agentpool), accelerator=nvidia, the GPU only by the
+ * GKE: label cloud.google.com/gke-nodepool, gke-accelerator (names of accelerator types), gke-spot; a spot pool has no
+ * taint of its own. AKS: label agentpool (and kubernetes.azure.com/agentpool), accelerator=nvidia, the GPU only by the
  * instance type; spot pools carry scalesetpriority=spot as label and taint. On-prem: labels of GPU feature discovery.
  * Sources: the clouds' documentation of node labels and taints; karpenter and cluster-autoscaler read the same.
  */
@@ -16,9 +16,9 @@
 #include "spillway/text.h"
 
 static const struct sim_cloud clouds[] = {
-	{ "onprem", "spillway.dev/pool", "NoMachine", "QuotaExceeded" },
-	{ "gke", "cloud.google.com/gke-nodepool", "ZONE_RESOURCE_POOL_EXHAUSTED", "QUOTA_EXCEEDED" },
-	{ "aks", "agentpool", "ZonalAllocationFailed", "OperationNotAllowed" },
+	{"onprem", "spillway.dev/pool", "NoMachine", "QuotaExceeded"},
+	{"gke", "cloud.google.com/gke-nodepool", "ZONE_RESOURCE_POOL_EXHAUSTED", "QUOTA_EXCEEDED"},
+	{"aks", "agentpool", "ZonalAllocationFailed", "OperationNotAllowed"},
 };
 
 const struct sim_cloud *sim_cloud_find(const char *name)
@@ -67,7 +67,8 @@ static void set_price(json_t *spec, const struct sw_sim_group *g)
 
 json_t *sim_pool_object(const struct sw_sim_spec *cluster, const struct sw_sim_group *g)
 {
-	json_t *pool = sw_json_fmt("{\"apiVersion\":\"" SIM_API "\",\"kind\":\"NodePool\",\"metadata\":{},\"spec\":{}}");
+	json_t *pool =
+		sw_json_fmt("{\"apiVersion\":\"" SIM_API "\",\"kind\":\"NodePool\",\"metadata\":{},\"spec\":{}}");
 	json_t *spec = sw_json_at(pool, "spec");
 
 	sw_json_set_str(pool, "metadata.name", g->name);
@@ -98,14 +99,23 @@ json_t *sim_pool_error(const struct sim_cloud *cloud, json_t *pool, bool quota, 
 	char message[320], time[32];
 
 	if (is_cloud(cloud, "gke") && !quota)
-		snprintf(message, sizeof(message), "The zone '%s' does not have enough resources available to fulfill the request (machine type %s). Try a different zone, or try again later.", zone, machine);
+		snprintf(message, sizeof(message),
+			 "The zone '%s' does not have enough resources available to fulfill the request (machine type "
+			 "%s). Try a different zone, or try again later.",
+			 zone, machine);
 	else if (is_cloud(cloud, "gke"))
-		snprintf(message, sizeof(message), "Quota exceeded for %s: limit %lld nodes in %s.", machine, (long long)sw_json_int(pool, "spec.quota", -1), zone);
+		snprintf(message, sizeof(message), "Quota exceeded for %s: limit %lld nodes in %s.", machine,
+			 (long long)sw_json_int(pool, "spec.quota", -1), zone);
 	else if (quota)
-		snprintf(message, sizeof(message), "Operation could not be completed as it results in exceeding approved %s Family Cores quota: limit %lld nodes.", machine,
-		         (long long)sw_json_int(pool, "spec.quota", -1));
+		snprintf(message, sizeof(message),
+			 "Operation could not be completed as it results in exceeding approved %s Family Cores quota: "
+			 "limit %lld nodes.",
+			 machine, (long long)sw_json_int(pool, "spec.quota", -1));
 	else
-		snprintf(message, sizeof(message), "Allocation failed. We do not have sufficient capacity for the requested VM size %s in zone %s.", machine, zone);
+		snprintf(message, sizeof(message),
+			 "Allocation failed. We do not have sufficient capacity for the requested VM size %s in zone "
+			 "%s.",
+			 machine, zone);
 	sw_json_set_str(error, "code", quota ? cloud->quota_code : cloud->stockout_code);
 	sw_json_set_str(error, "message", message);
 	sw_json_set_str(error, "time", sw_time_micro_text(wall_ms, time));
@@ -126,10 +136,13 @@ char *sim_node_name(const struct sim_cloud *cloud, const char *cluster, const ch
 /* cloud.google.com/gke-accelerator: names of Compute Engine's accelerator types */
 static const char *gke_accelerator(const char *model, char buf[64])
 {
-	static const struct { const char *model, *type; } types[] = {
-		{ "H100", "nvidia-h100-80gb" }, { "H200", "nvidia-h200-141gb" }, { "B200", "nvidia-b200" }, { "A100-40GB", "nvidia-tesla-a100" },
-		{ "A100-80GB", "nvidia-a100-80gb" }, { "L4", "nvidia-l4" }, { "T4", "nvidia-tesla-t4" }, { "V100", "nvidia-tesla-v100" },
-		{ "P100", "nvidia-tesla-p100" }, { "P4", "nvidia-tesla-p4" },
+	static const struct {
+		const char *model, *type;
+	} types[] = {
+		{"H100", "nvidia-h100-80gb"},       {"H200", "nvidia-h200-141gb"},     {"B200", "nvidia-b200"},
+		{"A100-40GB", "nvidia-tesla-a100"}, {"A100-80GB", "nvidia-a100-80gb"}, {"L4", "nvidia-l4"},
+		{"T4", "nvidia-tesla-t4"},          {"V100", "nvidia-tesla-v100"},     {"P100", "nvidia-tesla-p100"},
+		{"P4", "nvidia-tesla-p4"},
 	};
 
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
@@ -142,9 +155,17 @@ static const char *gke_accelerator(const char *model, char buf[64])
 /* nvidia.com/gpu.product as GPU feature discovery writes it */
 static const char *gpu_product(const char *model, char buf[64])
 {
-	static const struct { const char *model, *product; } products[] = {
-		{ "V100", "Tesla-V100-SXM2-16GB" }, { "V100-32GB", "Tesla-V100-SXM2-32GB" }, { "T4", "Tesla-T4" }, { "A100-40GB", "NVIDIA-A100-SXM4-40GB" },
-		{ "A100-80GB", "NVIDIA-A100-SXM4-80GB" }, { "H100", "NVIDIA-H100-80GB-HBM3" }, { "P100", "Tesla-P100-SXM2-16GB" }, { "K80", "Tesla-K80" },
+	static const struct {
+		const char *model, *product;
+	} products[] = {
+		{"V100", "Tesla-V100-SXM2-16GB"},
+		{"V100-32GB", "Tesla-V100-SXM2-32GB"},
+		{"T4", "Tesla-T4"},
+		{"A100-40GB", "NVIDIA-A100-SXM4-40GB"},
+		{"A100-80GB", "NVIDIA-A100-SXM4-80GB"},
+		{"H100", "NVIDIA-H100-80GB-HBM3"},
+		{"P100", "Tesla-P100-SXM2-16GB"},
+		{"K80", "Tesla-K80"},
 	};
 
 	for (size_t i = 0; i < sizeof(products) / sizeof(products[0]); i++)
@@ -197,7 +218,8 @@ static void cloud_labels(const struct sim_cloud *cloud, json_t *node, json_t *po
 			sw_json_set_label(node, "cloud.google.com/gke-provisioning", "spot");
 		}
 	} else if (is_cloud(cloud, "aks")) {
-		id = sw_asprintf("azure:///subscriptions/simulated/virtualMachineScaleSets/%s/virtualMachines/%s", pool_name, name);
+		id = sw_asprintf("azure:///subscriptions/simulated/virtualMachineScaleSets/%s/virtualMachines/%s",
+				 pool_name, name);
 		sw_json_set_label(node, "kubernetes.azure.com/agentpool", pool_name);
 		sw_json_set_label(node, "kubernetes.azure.com/mode", "user");
 		if (spot)
@@ -231,12 +253,14 @@ static void own_labels(json_t *node, json_t *labels)
 	it = json_object_iter_begin(labels);
 	end = json_object_iter_end(labels);
 	for (; !json_object_iter_equal(&it, &end); json_object_iter_next(&it))
-		sw_json_set_label(node, json_object_iter_peek_name(&it), json_object_get_string(json_object_iter_peek_value(&it)));
+		sw_json_set_label(node, json_object_iter_peek_name(&it),
+				  json_object_get_string(json_object_iter_peek_value(&it)));
 }
 
 json_t *sim_node_object(const struct sim_cloud *cloud, json_t *pool, const char *name)
 {
-	json_t *node = sw_json_fmt("{\"apiVersion\":\"v1\",\"kind\":\"Node\",\"metadata\":{\"labels\":{}},\"spec\":{}}");
+	json_t *node =
+		sw_json_fmt("{\"apiVersion\":\"v1\",\"kind\":\"Node\",\"metadata\":{\"labels\":{}},\"spec\":{}}");
 	const char *region = sw_json_str(pool, "spec.region");
 
 	sw_json_set_str(node, "metadata.name", name);
@@ -260,18 +284,21 @@ json_t *sim_node_object(const struct sim_cloud *cloud, json_t *pool, const char 
 
 static json_t *conditions(const char *now)
 {
-	static const struct { const char *type, *status, *reason, *message; } rows[] = {
-		{ "MemoryPressure", "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available" },
-		{ "DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure" },
-		{ "PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available" },
-		{ "Ready", "True", "KubeletReady", "kubelet is posting ready status" },
+	static const struct {
+		const char *type, *status, *reason, *message;
+	} rows[] = {
+		{"MemoryPressure", "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"},
+		{"DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"},
+		{"PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available"},
+		{"Ready", "True", "KubeletReady", "kubelet is posting ready status"},
 	};
 	json_t *list = json_object_new_array();
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		json_object_array_add(list, sw_json_fmt("{\"type\":\"%s\",\"status\":\"%s\",\"reason\":\"%s\",\"message\":\"%s\","
-		                      "\"lastHeartbeatTime\":\"%s\",\"lastTransitionTime\":\"%s\"}", rows[i].type, rows[i].status,
-		                      rows[i].reason, rows[i].message, now, now));
+		json_object_array_add(
+			list, sw_json_fmt("{\"type\":\"%s\",\"status\":\"%s\",\"reason\":\"%s\",\"message\":\"%s\","
+					  "\"lastHeartbeatTime\":\"%s\",\"lastTransitionTime\":\"%s\"}",
+					  rows[i].type, rows[i].status, rows[i].reason, rows[i].message, now, now));
 	return list;
 }
 
@@ -300,11 +327,16 @@ json_t *sim_node_status(json_t *pool, const char *name, int64_t wall_ms)
 
 	sw_time_text(wall_ms, now);
 	sw_uuid(uuid);
-	status = sw_json_fmt("{\"nodeInfo\":{\"machineID\":\"%s\",\"systemUUID\":\"%s\",\"bootID\":\"%s\",\"kernelVersion\":\"6.1.0-sim\","
-	                     "\"osImage\":\"spillway simulator\",\"containerRuntimeVersion\":\"sim://1\",\"kubeletVersion\":\"v1.36.1-sim\","
-	                     "\"kubeProxyVersion\":\"\",\"operatingSystem\":\"linux\",\"architecture\":\"amd64\"}}", uuid, uuid, uuid);
+	status = sw_json_fmt("{\"nodeInfo\":{\"machineID\":\"%s\",\"systemUUID\":\"%s\",\"bootID\":\"%s\","
+			     "\"kernelVersion\":\"6.1.0-sim\","
+			     "\"osImage\":\"spillway "
+			     "simulator\",\"containerRuntimeVersion\":\"sim://1\",\"kubeletVersion\":\"v1.36.1-sim\","
+			     "\"kubeProxyVersion\":\"\",\"operatingSystem\":\"linux\",\"architecture\":\"amd64\"}}",
+			     uuid, uuid, uuid);
 	hash = sw_hash(name, strlen(name));
-	json_object_array_add(addresses, sw_json_fmt("{\"type\":\"InternalIP\",\"address\":\"10.%d.%d.%d\"}", (int)(hash & 63), (int)(hash >> 8 & 255), (int)(hash >> 16 & 255)));
+	json_object_array_add(addresses,
+			      sw_json_fmt("{\"type\":\"InternalIP\",\"address\":\"10.%d.%d.%d\"}", (int)(hash & 63),
+					  (int)(hash >> 8 & 255), (int)(hash >> 16 & 255)));
 	json_object_array_add(addresses, sw_json_fmt("{\"type\":\"Hostname\",\"address\":\"%s\"}", name));
 	sw_json_set(status, "addresses", addresses);
 	sw_json_set(status, "conditions", conditions(now));

@@ -5,6 +5,7 @@
 #include "plan.h"
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "spillway/text.h"
 
@@ -17,11 +18,24 @@ int64_t sim_clock_real(const struct sim_clock *c, int64_t ms)
 	return real < 1 ? 1 : (int64_t)real;
 }
 
+int64_t sim_number(const char *text, int64_t otherwise)
+{
+	char *end;
+	long long value;
+
+	if (!text || (*text != '-' && (*text < '0' || *text > '9')))
+		return otherwise;
+	value = strtoll(text, &end, 10);
+	return *end == '\0' && value >= INT32_MIN && value <= INT32_MAX ? value : otherwise;
+}
+
 void sim_plan_init(struct sim_plan *p)
 {
 	*p = (struct sim_plan){
-		.create = json_object_new_array(), .drop = json_object_new_array(),
-		.unpin = json_object_new_array(), .events = json_object_new_array(),
+		.create = json_object_new_array(),
+		.drop = json_object_new_array(),
+		.unpin = json_object_new_array(),
+		.events = json_object_new_array(),
 	};
 }
 
@@ -32,7 +46,7 @@ void sim_plan_fini(struct sim_plan *p)
 	json_object_put(p->drop);
 	json_object_put(p->unpin);
 	json_object_put(p->events);
-	*p = (struct sim_plan){ 0 };
+	*p = (struct sim_plan){0};
 }
 
 bool sim_plan_empty(const struct sim_plan *p)
@@ -142,7 +156,7 @@ static void pod_name(json_t *pod, const char *prefix)
 
 json_t *sim_pod_from_template(json_t *owner, json_t *template, const char *prefix, const char *name)
 {
-	static const char *const kept[] = { "labels", "annotations", "finalizers" };
+	static const char *const kept[] = {"labels", "annotations", "finalizers"};
 	json_t *pod = sw_json_fmt("{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{}}");
 	json_t *meta = sw_json_at(template, "metadata"), *refs = json_object_new_array();
 

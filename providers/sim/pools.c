@@ -2,8 +2,8 @@
 /*
  * pools.c - what becomes of a NodePool: instances asked for, made after a while, named for release, or not to be had
  *
- * The imitation is of a managed group of machines: a growth takes growSeconds; in a zone without stock it fails after half of
- * that, as a whole, and the pool's size falls back to what it has (so does a resize by OpenStack Magnum, and by
+ * The imitation is of a managed group of machines: a growth takes growSeconds; in a zone without stock it fails after
+ * half of that, as a whole, and the pool's size falls back to what it has (so does a resize by OpenStack Magnum, and by
  * Compute Engine's resize requests). Quota refuses at once. Instances that are named go, and nothing replaces them.
  */
 #include <stdio.h>
@@ -16,7 +16,7 @@ enum { DELETE_MS = 5000 }; /* simulated time until a released machine is gone */
 
 static const char *state_name(enum sim_instance_state s)
 {
-	static const char *const names[] = { "Creating", "Ready", "Deleting" };
+	static const char *const names[] = {"Creating", "Ready", "Deleting"};
 
 	return names[s];
 }
@@ -70,7 +70,7 @@ static void shrink(int64_t surplus, const struct sim_clock *clock, struct sim_po
 }
 
 static void ask_for(const struct sim_cloud *cloud, const char *cluster, json_t *pool, const struct sim_clock *clock,
-                    struct sim_pool_memory *m)
+		    struct sim_pool_memory *m)
 {
 	int64_t grow_ms = sim_clock_real(clock, sw_json_int(pool, "spec.growSeconds", 0) * 1000);
 	struct sim_instance *fresh = realloc(m->at, (m->n + 1) * sizeof(*fresh));
@@ -82,7 +82,7 @@ static void ask_for(const struct sim_cloud *cloud, const char *cluster, json_t *
 	if (m->seed == 0)
 		sw_random(&m->seed, sizeof(m->seed));
 	name = sim_node_name(cloud, cluster, sw_json_str(pool, "metadata.name"), m->seed, m->made++);
-	m->at[m->n] = (struct sim_instance){ .state = SIM_CREATING, .due_ms = clock->wall_ms + grow_ms };
+	m->at[m->n] = (struct sim_instance){.state = SIM_CREATING, .due_ms = clock->wall_ms + grow_ms};
 	snprintf(m->at[m->n].id, sizeof(m->at[m->n].id), "%s", name);
 	m->n++;
 	free(name);
@@ -106,7 +106,7 @@ static void again(struct sim_pool_plan *p, int64_t ms)
 }
 
 static void grow(const struct sim_cloud *cloud, const char *cluster, json_t *pool, const struct sim_clock *clock,
-                 struct sim_pool_memory *m, struct sim_pool_plan *p)
+		 struct sim_pool_memory *m, struct sim_pool_plan *p)
 {
 	int64_t have = kept(m), want = wanted(pool), quota = sw_json_int(pool, "spec.quota", -1);
 	int64_t give_up = sim_clock_real(clock, sw_json_int(pool, "spec.growSeconds", 0) * 500);
@@ -159,7 +159,8 @@ static void advance(const struct sim_clock *clock, struct sim_pool_memory *m, st
 	m->n = out;
 }
 
-static void set_status(const struct sim_cloud *cloud, json_t *pool, const struct sim_clock *clock, const struct sim_pool_memory *m, json_t *status)
+static void set_status(const struct sim_cloud *cloud, json_t *pool, const struct sim_clock *clock,
+		       const struct sim_pool_memory *m, json_t *status)
 {
 	json_t *list = json_object_new_array();
 	int64_t ready = 0;
@@ -168,7 +169,8 @@ static void set_status(const struct sim_cloud *cloud, json_t *pool, const struct
 		const struct sim_instance *x = &m->at[i];
 
 		ready += x->state == SIM_READY;
-		json_object_array_add(list, sw_json_fmt("{\"id\":\"%s\",\"node\":\"%s\",\"state\":\"%s\"}", x->id, x->made ? x->id : "", state_name(x->state)));
+		json_object_array_add(list, sw_json_fmt("{\"id\":\"%s\",\"node\":\"%s\",\"state\":\"%s\"}", x->id,
+							x->made ? x->id : "", state_name(x->state)));
 	}
 	sw_json_set_int(status, "nodes", (int64_t)m->n);
 	sw_json_set_int(status, "ready", ready);
@@ -185,11 +187,11 @@ static void set_status(const struct sim_cloud *cloud, json_t *pool, const struct
 }
 
 void sim_pool_plan(const struct sim_cloud *cloud, const char *cluster, json_t *pool, const struct sim_clock *clock,
-                   struct sim_pool_memory *mem, struct sim_pool_plan *out)
+		   struct sim_pool_memory *mem, struct sim_pool_plan *out)
 {
 	json_t *old = sw_json_at(pool, "status");
 
-	*out = (struct sim_pool_plan){ .desired = -1 };
+	*out = (struct sim_pool_plan){.desired = -1};
 	out->status = old ? sw_json_copy(old) : json_object_new_object();
 	release_named(pool, clock, mem);
 	if (wanted(pool) > kept(mem)) {
@@ -212,12 +214,12 @@ void sim_pool_plan(const struct sim_cloud *cloud, const char *cluster, json_t *p
 void sim_pool_plan_fini(struct sim_pool_plan *p)
 {
 	json_object_put(p->status);
-	*p = (struct sim_pool_plan){ 0 };
+	*p = (struct sim_pool_plan){0};
 }
 
 void sim_pool_memory_fini(struct sim_pool_memory *m)
 {
 	free(m->at);
 	json_object_put(m->error);
-	*m = (struct sim_pool_memory){ 0 };
+	*m = (struct sim_pool_memory){0};
 }

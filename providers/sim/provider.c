@@ -7,8 +7,8 @@
  *          desired and adds the token, under the resourceVersion that was read: both or neither.
  * release  GET the pool; one PATCH names the instances that still exist and lowers desired by as many.
  *
- * A conflict means that somebody wrote in between: read again, a few times, then the caller backs off. Replies that are lost leave
- * nothing in doubt: the repeat finds its token, or finds the instances named.
+ * A conflict means that somebody wrote in between: read again, a few times, then the caller backs off. Replies that are
+ * lost leave nothing in doubt: the repeat finds its token, or finds the instances named.
  */
 #include <math.h>
 #include <stdio.h>
@@ -29,13 +29,19 @@ struct op {
 	struct sw_kube_call *call;
 	struct sw_timer *retry;
 	char *pool, *token;
-	json_t *ids;               /* array of strings */
+	json_t *ids; /* array of strings */
 	int delta, tries;
 	sw_provider_list_fn *listed;
 	sw_provider_fn *done;
 	void *owner;
 };
-struct sim_provider { struct sw_provider base; struct sw_loop *loop; struct sw_kube *kube; const char *cluster; struct op *ops; };
+struct sim_provider {
+	struct sw_provider base;
+	struct sw_loop *loop;
+	struct sw_kube *kube;
+	const char *cluster;
+	struct op *ops;
+};
 
 /* ---- operations ----------------------------------------------------------------------- */
 
@@ -74,7 +80,10 @@ static void op_done(struct op *op, struct sw_err e)
 
 static struct sw_err call(struct op *op, const char *method, json_t *body, sw_kube_fn *done)
 {
-	struct sw_kube_req req = { .cls = op->kind == OP_LIST ? SW_KUBE_LIST : op->kind == OP_GROW ? SW_KUBE_CREATE : SW_KUBE_FENCE, .method = method };
+	struct sw_kube_req req = {.cls = op->kind == OP_LIST   ? SW_KUBE_LIST
+					 : op->kind == OP_GROW ? SW_KUBE_CREATE
+							       : SW_KUBE_FENCE,
+				  .method = method};
 	struct sw_err e;
 	struct sw_buf path, text;
 
@@ -88,7 +97,8 @@ static struct sw_err call(struct op *op, const char *method, json_t *body, sw_ku
 		req.body_len = text.len;
 	}
 	req.path = path.at;
-	e = sw_buf_ok(&path) && sw_buf_ok(&text) ? sw_kube_start(op->p->kube, &req, done, op, &op->call) : sw_err(SW_E_NOMEM, "request: out of memory");
+	e = sw_buf_ok(&path) && sw_buf_ok(&text) ? sw_kube_start(op->p->kube, &req, done, op, &op->call)
+						 : sw_err(SW_E_NOMEM, "request: out of memory");
 	sw_buf_fini(&path);
 	sw_buf_fini(&text);
 	return e;
@@ -138,12 +148,20 @@ static void read_pool(json_t *o, struct sw_pool *pool, int64_t now_ms)
 	int quota = as_int(o, "spec.quota", -1);
 
 	*pool = (struct sw_pool){
-		.name = as_text(o, "metadata.name"), .model = as_text(o, "spec.model"), .machine = as_text(o, "spec.machineType"),
-		.region = as_text(o, "spec.region"), .zone = as_text(o, "spec.zone"), .gpus = as_int(o, "spec.gpus", 0),
-		.size = count_ready(o), .target = as_int(o, "spec.desired", 0),
-		.min = as_int(o, "spec.minNodes", 0), .max = as_int(o, "spec.maxNodes", 0),
-		.growable = sw_json_bool(o, "spec.growable"), .spot = sw_json_bool(o, "spec.spot"),
-		.grow_eta_ms = sw_json_int(o, "status.growMillis", 0), .label_key = as_text(o, "status.labelKey"),
+		.name = as_text(o, "metadata.name"),
+		.model = as_text(o, "spec.model"),
+		.machine = as_text(o, "spec.machineType"),
+		.region = as_text(o, "spec.region"),
+		.zone = as_text(o, "spec.zone"),
+		.gpus = as_int(o, "spec.gpus", 0),
+		.size = count_ready(o),
+		.target = as_int(o, "spec.desired", 0),
+		.min = as_int(o, "spec.minNodes", 0),
+		.max = as_int(o, "spec.maxNodes", 0),
+		.growable = sw_json_bool(o, "spec.growable"),
+		.spot = sw_json_bool(o, "spec.spot"),
+		.grow_eta_ms = sw_json_int(o, "status.growMillis", 0),
+		.label_key = as_text(o, "status.labelKey"),
 	};
 	pool->label_value = pool->name;
 	pool->taint = sw_json_bool(o, "spec.exclusive") ? pool->name : NULL;
@@ -159,14 +177,20 @@ static enum sw_pool_fault fault_of(json_t *error)
 {
 	const char *code = as_text(error, "code"), *message = as_text(error, "message");
 
-	if (strstr(code, "EXHAUSTED") || strstr(code, "AllocationFailed") || strcmp(code, "NoMachine") == 0 || strcmp(code, "SkuNotAvailable") == 0)
+	if (strstr(code, "EXHAUSTED") || strstr(code, "AllocationFailed") || strcmp(code, "NoMachine") == 0 ||
+	    strcmp(code, "SkuNotAvailable") == 0)
 		return SW_FAULT_STOCKOUT;
 	if (strstr(code, "QUOTA") || strstr(code, "Quota") || strstr(message, "quota"))
 		return SW_FAULT_QUOTA;
 	return SW_FAULT_OTHER;
 }
 
-struct listing { struct sw_pool *pools; struct sw_instance *instances; struct sw_pool_error *errors; size_t n_pools, n_instances, n_errors; };
+struct listing {
+	struct sw_pool *pools;
+	struct sw_instance *instances;
+	struct sw_pool_error *errors;
+	size_t n_pools, n_instances, n_errors;
+};
 
 static void read_parts(json_t *o, struct listing *l, int64_t now_ms)
 {
@@ -178,13 +202,15 @@ static void read_parts(json_t *o, struct listing *l, int64_t now_ms)
 
 		if (strcmp(as_text(x, "state"), "Deleting") == 0)
 			continue;
-		l->instances[l->n_instances++] = (struct sw_instance){ .id = as_text(x, "id"), .node = as_text(x, "node"), .pool = pool };
+		l->instances[l->n_instances++] =
+			(struct sw_instance){.id = as_text(x, "id"), .node = as_text(x, "node"), .pool = pool};
 	}
 	for (size_t i = 0; i < sw_json_len(errors); i++) {
 		json_t *x = sw_json_idx(errors, i);
 		struct sw_pool_error *e = &l->errors[l->n_errors++];
 
-		*e = (struct sw_pool_error){ .pool = pool, .fault = fault_of(x), .at_ms = now_ms, .message = as_text(x, "message") };
+		*e = (struct sw_pool_error){
+			.pool = pool, .fault = fault_of(x), .at_ms = now_ms, .message = as_text(x, "message")};
 		if (sw_failed(sw_time_parse(as_text(x, "time"), &e->at_ms)))
 			e->at_ms = now_ms;
 	}
@@ -195,7 +221,7 @@ static void give_list(struct op *op, json_t *items)
 	int64_t now_ms = sw_loop_wall(op->p->loop);
 	size_t n = sw_json_len(items), n_instances = 0, n_errors = 0;
 	struct sw_provider_state state;
-	struct listing l = { 0 };
+	struct listing l = {0};
 
 	for (size_t i = 0; i < n; i++) {
 		n_instances += sw_json_len(sw_json_at(sw_json_idx(items, i), "status.instances"));
@@ -208,8 +234,12 @@ static void give_list(struct op *op, json_t *items)
 		read_pool(sw_json_idx(items, i), &l.pools[l.n_pools++], now_ms);
 		read_parts(sw_json_idx(items, i), &l, now_ms);
 	}
-	state = (struct sw_provider_state){ .pools = l.pools, .n_pools = l.n_pools, .instances = l.instances, .n_instances = l.n_instances,
-	                                    .errors = l.errors, .n_errors = l.n_errors };
+	state = (struct sw_provider_state){.pools = l.pools,
+					   .n_pools = l.n_pools,
+					   .instances = l.instances,
+					   .n_instances = l.n_instances,
+					   .errors = l.errors,
+					   .n_errors = l.n_errors};
 	sw_provider_list_fn *listed = op->listed;
 	void *owner = op->owner;
 
@@ -224,7 +254,7 @@ static void on_list(void *owner, struct sw_err e, const struct sw_kube_reply *re
 {
 	struct op *op = owner;
 	sw_provider_list_fn *listed = op->listed;
-	struct sw_provider_state none = { 0 };
+	struct sw_provider_state none = {0};
 	const char *cluster = op->p->cluster;
 	void *to = op->owner;
 
@@ -264,7 +294,8 @@ static void on_retry(void *owner)
 		op_done(op, e);
 }
 
-/* Not at once: what is in the way may be a write that is not committed yet, and reading would give the old state again. */
+/* Not at once: what is in the way may be a write that is not committed yet, and reading would give the old state again.
+ */
 static void on_patched(void *owner, struct sw_err e, const struct sw_kube_reply *reply)
 {
 	struct op *op = owner;
@@ -325,7 +356,8 @@ static struct sw_err plan_growth(struct op *op, json_t *pool, json_t **out)
 	if (!sw_json_bool(pool, "spec.growable"))
 		return sw_err(SW_E_INVALID, "its nodes are fixed, it cannot grow");
 	if (op->delta > max - desired)
-		return sw_err(SW_E_INVALID, "%d more nodes would make %d, expected at most %d", op->delta, desired + op->delta, max);
+		return sw_err(SW_E_INVALID, "%d more nodes would make %d, expected at most %d", op->delta,
+			      desired + op->delta, max);
 	*out = patch_of(pool);
 	tokens = add_token(list ? list : "", op->token);
 	sw_json_set_annotation(*out, SIM_TOKENS, tokens);
@@ -355,7 +387,8 @@ static json_t *plan_release(struct op *op, json_t *pool)
 	for (size_t i = 0; i < sw_json_len(instances); i++) {
 		json_t *x = sw_json_idx(instances, i);
 		const char *id = as_text(x, "id");
-		bool before = is_listed(named, id), now = is_listed(op->ids, id) && strcmp(as_text(x, "state"), "Deleting") != 0;
+		bool before = is_listed(named, id),
+		     now = is_listed(op->ids, id) && strcmp(as_text(x, "state"), "Deleting") != 0;
 
 		if (before || now)
 			json_object_array_add(list, json_object_new_string(id));
@@ -402,12 +435,16 @@ static struct sw_err begin(struct op *op)
 	return e;
 }
 
-static struct sw_err sim_grow(struct sw_provider *base, const char *pool, int delta, const char *token, sw_provider_fn *done, void *owner)
+static struct sw_err sim_grow(struct sw_provider *base, const char *pool, int delta, const char *token,
+			      sw_provider_fn *done, void *owner)
 {
 	struct op *op;
 
 	if (delta < 1 || !*token || strchr(token, ',') || strlen(token) > 128)
-		return sw_err(SW_E_INVALID, "pool %s: growth by %d nodes, token \"%s\": expected at least 1 and a short token without commas", pool, delta, token);
+		return sw_err(SW_E_INVALID,
+			      "pool %s: growth by %d nodes, token \"%s\": expected at least 1 and a short token "
+			      "without commas",
+			      pool, delta, token);
 	op = op_new((struct sim_provider *)base, OP_GROW, pool, owner);
 	op->delta = delta;
 	op->token = sw_strdup(token);
@@ -415,7 +452,8 @@ static struct sw_err sim_grow(struct sw_provider *base, const char *pool, int de
 	return begin(op);
 }
 
-static struct sw_err sim_release(struct sw_provider *base, const char *pool, const char *const *ids, size_t n, sw_provider_fn *done, void *owner)
+static struct sw_err sim_release(struct sw_provider *base, const char *pool, const char *const *ids, size_t n,
+				 sw_provider_fn *done, void *owner)
 {
 	struct op *op = op_new((struct sim_provider *)base, OP_RELEASE, pool, owner);
 
@@ -428,7 +466,8 @@ static struct sw_err sim_release(struct sw_provider *base, const char *pool, con
 
 /* ---- open and close ---------------------------------------------------------------------------------- */
 
-static struct sw_err sim_open(const struct sw_provider_env *env, const struct sw_cluster_cfg *cfg, struct sw_provider **out)
+static struct sw_err sim_open(const struct sw_provider_env *env, const struct sw_cluster_cfg *cfg,
+			      struct sw_provider **out)
 {
 	struct sim_provider *p = sw_calloc(1, sizeof(*p));
 
@@ -445,7 +484,8 @@ static void sim_close(struct sw_provider *base)
 	struct sim_provider *p = (struct sim_provider *)base;
 	struct op *op, *tmp;
 
-	DL_FOREACH_SAFE(p->ops, op, tmp) {
+	DL_FOREACH_SAFE(p->ops, op, tmp)
+	{
 		if (op->call)
 			sw_kube_cancel(op->call);
 		op_free(op);
@@ -454,5 +494,10 @@ static void sim_close(struct sw_provider *base)
 }
 
 const struct sw_provider_ops sw_provider_sim = {
-	.name = "sim", .open = sim_open, .close = sim_close, .list = sim_list, .grow = sim_grow, .release = sim_release,
+	.name = "sim",
+	.open = sim_open,
+	.close = sim_close,
+	.list = sim_list,
+	.grow = sim_grow,
+	.release = sim_release,
 };

@@ -4,7 +4,8 @@
  *
  *   client <--> relay <--> API server        HANG: nothing is read on either side; CUT: connections are reset
  *
- * A pair reads from one side only while the last write to the other has ended: at most one buffer is held per direction.
+ * A pair reads from one side only while the last write to the other has ended: at most one buffer is held per
+ * direction.
  */
 #include <arpa/inet.h>
 #include <stdlib.h>
@@ -15,8 +16,22 @@
 
 enum { BUFFER = 64 << 10 };
 
-struct side { uv_tcp_t tcp; struct pair *pair; struct side *other; uv_write_t write; char buf[BUFFER]; bool writing, ended; };
-struct pair { struct pair *next, *prev; struct sim_relay *relay; struct side side[2]; uv_connect_t connect; int open; bool connected; };
+struct side {
+	uv_tcp_t tcp;
+	struct pair *pair;
+	struct side *other;
+	uv_write_t write;
+	char buf[BUFFER];
+	bool writing, ended;
+};
+struct pair {
+	struct pair *next, *prev;
+	struct sim_relay *relay;
+	struct side side[2];
+	uv_connect_t connect;
+	int open;
+	bool connected;
+};
 struct sim_relay {
 	struct sw_loop *loop;
 	uv_tcp_t listener;
@@ -194,7 +209,7 @@ void sim_relay_free(struct sim_relay *r)
 		return;
 	r->closing = true;
 	DL_FOREACH_SAFE(r->pairs, p, tmp)
-		pair_close(p);
+	pair_close(p);
 	uv_close((uv_handle_t *)&r->listener, on_listener_closed);
 }
 
@@ -209,14 +224,14 @@ void sim_relay_fault(struct sim_relay *r, enum sw_sim_fault f)
 
 	r->fault = f;
 	DL_FOREACH_SAFE(r->pairs, p, tmp)
-		for (int i = 0; i < 2; i++) {
-			if (f == SW_SIM_OK && !uv_is_closing((uv_handle_t *)&p->side[i].tcp))
-				side_read(&p->side[i]);
-			else if (f == SW_SIM_HANG)
-				uv_read_stop((uv_stream_t *)&p->side[i].tcp);
-		}
+	for (int i = 0; i < 2; i++) {
+		if (f == SW_SIM_OK && !uv_is_closing((uv_handle_t *)&p->side[i].tcp))
+			side_read(&p->side[i]);
+		else if (f == SW_SIM_HANG)
+			uv_read_stop((uv_stream_t *)&p->side[i].tcp);
+	}
 	if (f != SW_SIM_CUT)
 		return;
 	DL_FOREACH_SAFE(r->pairs, p, tmp)
-		pair_close(p);
+	pair_close(p);
 }

@@ -2,8 +2,8 @@
 /*
  * scheduler.c - binds waiting pods to nodes, oldest first
  *
- * One pass looks at every node and every waiting pod. Among the nodes that fit, the one with the least left of what
- * the pod asks for wins (GPUs first), so that gangs find whole nodes free; a pod without GPUs avoids nodes with them.
+ * One pass looks at every node and every waiting pod. Among the nodes that fit, the one with the least left
+ * wins (GPUs first, then CPUs), so that gangs find whole nodes free; a pod without GPUs avoids nodes with them.
  * A binding pins the pod (SIM_KUBELET) until its containers have ended.
  */
 #include <stdio.h>
@@ -12,8 +12,17 @@
 #include "sim_priv.h"
 #include "spillway/text.h"
 
-struct place { struct sim_object *node; struct sim_load room; };
-struct pass { struct sw_sim *s; struct place *places; size_t n_places; struct sim_object **pods; size_t n_pods; };
+struct place {
+	struct sim_object *node;
+	struct sim_load room;
+};
+struct pass {
+	struct sw_sim *s;
+	struct place *places;
+	size_t n_places;
+	struct sim_object **pods;
+	size_t n_pods;
+};
 
 static int by_birth(const void *a, const void *b)
 {
@@ -39,11 +48,12 @@ static void look(struct pass *p)
 	p->places = sw_calloc(n + 1, sizeof(p->places[0]));
 	p->pods = sw_calloc(n + 1, sizeof(p->pods[0]));
 	HASH_ITER(hh, p->s->objects, x, tmp)
-		if (x->kind == SIM_NODE && !x->deleting) {
-			p->places[p->n_places].node = x;
-			sim_load_of_node(x->o, &p->places[p->n_places++].room);
-		}
-	HASH_ITER(hh, p->s->objects, x, tmp) {
+	if (x->kind == SIM_NODE && !x->deleting) {
+		p->places[p->n_places].node = x;
+		sim_load_of_node(x->o, &p->places[p->n_places++].room);
+	}
+	HASH_ITER(hh, p->s->objects, x, tmp)
+	{
 		struct place *at;
 
 		if (x->kind != SIM_POD || x->phase >= SIM_SUCCEEDED)
@@ -62,12 +72,12 @@ static int64_t gpus(const struct sim_load *l)
 	return sim_load_get(l, "nvidia.com/gpu") + sim_load_get(l, "amd.com/gpu");
 }
 
-/* Is a better than b for these pods? */
-static bool tighter(const struct sim_load *asks, const struct place *a, const struct place *b)
+/* Is a better than b? */
+static bool tighter(const struct place *a, const struct place *b)
 {
-	int64_t ga = gpus(&a->room), gb = gpus(&b->room), ca = sim_load_get(&a->room, "cpu"), cb = sim_load_get(&b->room, "cpu");
+	int64_t ga = gpus(&a->room), gb = gpus(&b->room), ca = sim_load_get(&a->room, "cpu"),
+		cb = sim_load_get(&b->room, "cpu");
 
-	(void)asks;
 	if (ga != gb)
 		return ga < gb;
 	if (ca != cb)
@@ -75,7 +85,10 @@ static bool tighter(const struct sim_load *asks, const struct place *a, const st
 	return strcmp(a->node->key, b->node->key) < 0;
 }
 
-struct reason { char text[160]; unsigned n; };
+struct reason {
+	char text[160];
+	unsigned n;
+};
 
 static void count_reason(struct reason *list, size_t *n, const char *why)
 {
@@ -96,10 +109,11 @@ static int by_text(const void *a, const void *b)
 }
 
 /* FitError.Error(): "0/3 nodes are available: 1 Insufficient nvidia.com/gpu, 2 node(s) ...." */
-static void set_unschedulable(struct pass *p, struct sim_round *rd, struct sim_object *pod, struct reason *list, size_t n)
+static void set_unschedulable(struct pass *p, struct sim_round *rd, struct sim_object *pod, struct reason *list,
+			      size_t n)
 {
 	const char *old = sw_json_str(sw_json_condition(pod->o, "PodScheduled"), "message");
-	json_t *holder = json_object_new_object(), *events = json_object_new_array();
+	json_t *holder = json_object_new_object();
 	char now[32];
 	struct sw_buf b;
 
@@ -110,16 +124,18 @@ static void set_unschedulable(struct pass *p, struct sim_round *rd, struct sim_o
 		sw_buf_printf(&b, "%s %u %s", i ? "," : "", list[i].n, list[i].text);
 	sw_buf_puts(&b, n ? "." : " no nodes.");
 	if (sw_buf_ok(&b) && !(old && strcmp(old, b.at) == 0)) {
-		sw_json_set(holder, "status", sw_json_at(pod->o, "status") ? sw_json_copy(sw_json_at(pod->o, "status")) : json_object_new_object());
+		sw_json_set(holder, "status",
+			    sw_json_at(pod->o, "status") ? sw_json_copy(sw_json_at(pod->o, "status"))
+							 : json_object_new_object());
 		if (!sw_json_str(holder, "status.phase"))
 			sw_json_set_str(holder, "status.phase", "Pending");
-		sw_json_set_condition(holder, "PodScheduled", false, "Unschedulable", b.at, sw_time_text(sw_loop_wall(p->s->loop), now));
+		sw_json_set_condition(holder, "PodScheduled", false, "Unschedulable", b.at,
+				      sw_time_text(sw_loop_wall(p->s->loop), now));
 		sim_round_status(rd, "pods", pod->o, sw_json_at(holder, "status"));
 		sw_api_event(p->s->api, "pods", pod->o, true, "FailedScheduling", b.at);
 	}
 	sw_buf_fini(&b);
 	json_object_put(holder);
-	json_object_put(events);
 }
 
 static void bind_pod(struct pass *p, struct sim_round *rd, struct sim_object *pod, struct place *to)
@@ -155,7 +171,7 @@ static void schedule_pod(struct pass *p, struct sim_round *rd, struct sim_object
 
 		if (why)
 			count_reason(reasons, &n, why);
-		else if (!best || tighter(&pod->asks, at, best))
+		else if (!best || tighter(at, best))
 			best = at;
 	}
 	if (best)
@@ -167,7 +183,7 @@ static void schedule_pod(struct pass *p, struct sim_round *rd, struct sim_object
 void sim_schedule(void *owner, const char *key)
 {
 	struct sw_sim *s = owner;
-	struct pass p = { .s = s };
+	struct pass p = {.s = s};
 	struct sim_round *rd = sim_round_begin(s, s->scheduler, key);
 
 	look(&p);

@@ -9,8 +9,8 @@
  *   scheduler.c   binds pods
  *   logs.c        pods/log;  relay.c: a TCP relay for faults
  *
- * A key is not handed out again before all writes of its round are committed, and the store's event comes right before a write's
- * done: so the next round always sees what the last one wrote, and no expectations are needed.
+ * A key is not handed out again before all writes of its round are committed, and the store's event comes right before
+ * a write's done: so the next round always sees what the last one wrote, and no expectations are needed.
  */
 #ifndef SIM_PRIV_H
 #define SIM_PRIV_H
@@ -23,21 +23,21 @@
 enum sim_kind { SIM_JOB, SIM_TRAINING, SIM_POD, SIM_NODE, SIM_POOL };
 
 struct sim_object {
-	UT_hash_handle hh;                /* by key: "RESOURCE|NS/NAME" */
+	UT_hash_handle hh; /* by key: "RESOURCE|NS/NAME" */
 	char *key;
-	const char *resource;             /* static */
+	const char *resource; /* static */
 	enum sim_kind kind;
 	json_t *o;
 	char uid[64];
-	uint64_t born;                    /* order of creation */
+	uint64_t born; /* order of creation */
 	/* pods */
-	struct sim_object *next, *prev;   /* of the same owner */
+	struct sim_object *next, *prev; /* of the same owner */
 	struct sim_owner *owner;
 	struct sim_load asks;
 	enum sim_phase phase;
 	bool deleting;
-	bool settled;                     /* ended and counted: its job needs it no more */
-	const char *node;                 /* lent from o; NULL: waits for one */
+	bool settled;     /* ended and counted: its job needs it no more */
+	const char *node; /* lent from o; NULL: waits for one */
 	/* what its controller remembers */
 	union {
 		struct sim_job_memory job;
@@ -48,7 +48,12 @@ struct sim_object {
 };
 
 /* The pods of one owner uid; stays while it has any. */
-struct sim_owner { UT_hash_handle hh; char uid[64]; struct sim_object *pods; size_t n; };
+struct sim_owner {
+	UT_hash_handle hh;
+	char uid[64];
+	struct sim_object *pods;
+	size_t n;
+};
 
 struct sim_relay;
 struct sim_log;
@@ -72,7 +77,7 @@ struct sw_sim {
 
 static inline struct sim_clock sim_now(const struct sw_sim *s)
 {
-	return (struct sim_clock){ .wall_ms = sw_loop_wall(s->loop), .scale = s->scale };
+	return (struct sim_clock){.wall_ms = sw_loop_wall(s->loop), .scale = s->scale};
 }
 
 /* ---- cache.c ------------------------------------------------------------------- */
@@ -117,7 +122,8 @@ void sim_instance_lost(struct sw_sim *s, const char *node);
 extern const struct sw_log_source sim_log_source;
 void sim_logs_stop(struct sw_sim *s);
 
-__attribute__((warn_unused_result)) struct sw_err sim_relay_new(struct sw_loop *loop, int to_port, struct sim_relay **out);
+__attribute__((warn_unused_result)) struct sw_err sim_relay_new(struct sw_loop *loop, int to_port,
+								struct sim_relay **out);
 void sim_relay_free(struct sim_relay *r);
 int sim_relay_port(const struct sim_relay *r);
 void sim_relay_fault(struct sim_relay *r, enum sw_sim_fault f);

@@ -15,29 +15,49 @@
 #include "spillway/yaml.h"
 
 enum type { TEXT, INT, REAL, FLAG, CPU, BYTES, SECONDS, MAP, LIST };
-struct field { const char *name; enum type type; size_t at; double min, max; };
+struct field {
+	const char *name;
+	enum type type;
+	size_t at;
+	double min, max;
+};
 
 #define G(member) offsetof(struct sw_sim_group, member)
 #define C(member) offsetof(struct sw_sim_spec, member)
 static const struct field group_fields[] = {
-	{ "name", TEXT, G(name), 0, 0 }, { "machine", TEXT, G(machine), 0, 0 }, { "gpu", TEXT, G(model), 0, 0 },
-	{ "zone", TEXT, G(zone), 0, 0 }, { "gpus", INT, G(gpus), 0, 64 }, { "cpu", CPU, G(cpu_milli), 0, 0 },
-	{ "memory", BYTES, G(memory_bytes), 0, 0 }, { "count", INT, G(initial), 0, 1000 }, { "min", INT, G(min), 0, 1000 },
-	{ "max", INT, G(max), 0, 1000 }, { "quota", INT, G(quota), 0, 100000 }, { "growSeconds", SECONDS, G(grow_ms), 0, 86400 },
-	{ "priceHour", REAL, G(price_hour), 0, 1e6 }, { "spot", FLAG, G(spot), 0, 0 }, { "stockout", FLAG, G(stockout), 0, 0 },
-	{ "exclusive", FLAG, G(exclusive), 0, 0 }, { "labels", MAP, G(labels), 0, 0 },
+	{"name", TEXT, G(name), 0, 0},
+	{"machine", TEXT, G(machine), 0, 0},
+	{"gpu", TEXT, G(model), 0, 0},
+	{"zone", TEXT, G(zone), 0, 0},
+	{"gpus", INT, G(gpus), 0, 64},
+	{"cpu", CPU, G(cpu_milli), 0, 0},
+	{"memory", BYTES, G(memory_bytes), 0, 0},
+	{"count", INT, G(initial), 0, 1000},
+	{"min", INT, G(min), 0, 1000},
+	{"max", INT, G(max), 0, 1000},
+	{"quota", INT, G(quota), 0, 100000},
+	{"growSeconds", SECONDS, G(grow_ms), 0, 86400},
+	{"priceHour", REAL, G(price_hour), 0, 1e6},
+	{"spot", FLAG, G(spot), 0, 0},
+	{"stockout", FLAG, G(stockout), 0, 0},
+	{"exclusive", FLAG, G(exclusive), 0, 0},
+	{"labels", MAP, G(labels), 0, 0},
 };
 static const struct field cluster_fields[] = {
-	{ "name", TEXT, C(name), 0, 0 }, { "cloud", TEXT, C(cloud), 0, 0 }, { "region", TEXT, C(region), 0, 0 },
-	{ "timeScale", REAL, C(scale), 0.001, 100000 }, { "nodes", LIST, 0, 0, 0 }, { "pools", LIST, 0, 0, 0 },
+	{"name", TEXT, C(name), 0, 0},     {"cloud", TEXT, C(cloud), 0, 0},
+	{"region", TEXT, C(region), 0, 0}, {"timeScale", REAL, C(scale), 0.001, 100000},
+	{"nodes", LIST, 0, 0, 0},          {"pools", LIST, 0, 0, 0},
 };
-static const struct field top_fields[] = { { "timeScale", REAL, 0, 0.001, 100000 }, { "clusters", LIST, 0, 0, 0 } };
+static const struct field top_fields[] = {{"timeScale", REAL, 0, 0.001, 100000}, {"clusters", LIST, 0, 0, 0}};
 #define N(a) (sizeof(a) / sizeof((a)[0]))
 
-struct reader { const struct sw_yaml *yaml; const struct sw_catalog *catalog; };
+struct reader {
+	const struct sw_yaml *yaml;
+	const struct sw_catalog *catalog;
+};
 
-__attribute__((format(printf, 4, 5)))
-static struct sw_err at(const struct reader *r, json_t *parent, const char *key, const char *fmt, ...)
+__attribute__((format(printf, 4, 5))) static struct sw_err at(const struct reader *r, json_t *parent, const char *key,
+							      const char *fmt, ...)
 {
 	char where[256], text[256];
 	va_list ap;
@@ -54,7 +74,8 @@ static struct sw_err read_number(const struct reader *r, json_t *map, const stru
 		return at(r, map, f->name, "%s: found %s, expected a number", f->name, json_object_get_string(v));
 	*out = json_object_get_double(v);
 	if (*out < f->min || *out > f->max)
-		return at(r, map, f->name, "%s: found %s, expected %g to %g", f->name, json_object_get_string(v), f->min, f->max);
+		return at(r, map, f->name, "%s: found %s, expected %g to %g", f->name, json_object_get_string(v),
+			  f->min, f->max);
 	return SW_OK;
 }
 
@@ -66,7 +87,8 @@ static struct sw_err read_quantity(const struct reader *r, json_t *map, const st
 	if (!sw_failed(e) && *out < 0)
 		e = sw_err(SW_E_INVALID, "negative");
 	return sw_failed(e) ? at(r, map, f->name, "%s: found \"%s\", expected a quantity like %s", f->name, text,
-	                         f->type == CPU ? "80" : "512Gi") : e;
+				 f->type == CPU ? "80" : "512Gi")
+			    : e;
 }
 
 static struct sw_err read_value(const struct reader *r, json_t *map, const struct field *f, json_t *v, char *base)
@@ -82,7 +104,9 @@ static struct sw_err read_value(const struct reader *r, json_t *map, const struc
 		free(*(char **)(base + f->at));
 		*(char **)(base + f->at) = sw_strdup(json_object_get_string(v));
 		return SW_OK;
-	case INT: case REAL: case SECONDS:
+	case INT:
+	case REAL:
+	case SECONDS:
 		e = read_number(r, map, f, v, &number);
 		if (sw_failed(e))
 			return e; /* it may not fit */
@@ -93,11 +117,13 @@ static struct sw_err read_value(const struct reader *r, json_t *map, const struc
 		else
 			*(int64_t *)(base + f->at) = (int64_t)(number * 1000);
 		return SW_OK;
-	case CPU: case BYTES:
+	case CPU:
+	case BYTES:
 		return read_quantity(r, map, f, v, (int64_t *)(base + f->at));
 	case FLAG:
 		if (type != json_type_boolean)
-			return at(r, map, f->name, "%s: found %s, expected true or false", f->name, json_object_get_string(v));
+			return at(r, map, f->name, "%s: found %s, expected true or false", f->name,
+				  json_object_get_string(v));
 		*(bool *)(base + f->at) = json_object_get_boolean(v);
 		return SW_OK;
 	case MAP:
@@ -130,7 +156,8 @@ static struct sw_err read_map(const struct reader *r, json_t *map, const struct 
 		while (i < n && strcmp(fields[i].name, key) != 0)
 			i++;
 		if (i == n)
-			return at(r, map, key, "unknown setting \"%s\"%s%s%s", key, near ? ", did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+			return at(r, map, key, "unknown setting \"%s\"%s%s%s", key, near ? ", did you mean \"" : "",
+				  near ? near : "", near ? "\"?" : "");
 		e = read_value(r, map, &fields[i], json_object_iter_peek_value(&it), base);
 		if (sw_failed(e))
 			return e;
@@ -141,9 +168,11 @@ static struct sw_err read_map(const struct reader *r, json_t *map, const struct 
 /* ---- groups ---------------------------------------------------------------------------- */
 
 /* What the file does not say and the catalog knows. */
-static void fill_from_catalog(const struct reader *r, json_t *map, const struct sw_sim_spec *spec, struct sw_sim_group *g)
+static void fill_from_catalog(const struct reader *r, json_t *map, const struct sw_sim_spec *spec,
+			      struct sw_sim_group *g)
 {
-	const struct sw_machine *m = sw_catalog_machine(r->catalog, spec->cloud, g->machine ? g->machine : "", spec->region);
+	const struct sw_machine *m =
+		sw_catalog_machine(r->catalog, spec->cloud, g->machine ? g->machine : "", spec->region);
 
 	if (!m)
 		return;
@@ -161,27 +190,35 @@ static void fill_from_catalog(const struct reader *r, json_t *map, const struct 
 	}
 }
 
-static struct sw_err check_group(const struct reader *r, json_t *map, struct sw_sim_group *g)
+static struct sw_err check_gpu(const struct reader *r, json_t *map, const struct sw_sim_group *g)
 {
-	const struct sw_gpu *gpu;
+	const struct sw_gpu *gpu = *g->model ? sw_catalog_gpu(r->catalog, g->model) : NULL;
 	const char *near;
 
-	if (!g->name || !sw_is_dns_label(g->name))
-		return at(r, map, g->name ? "name" : NULL, "name: found \"%s\", expected a DNS label", g->name ? g->name : "");
-	if (!g->machine)
-		return at(r, map, NULL, "%s: machine is missing", g->name);
-	if (g->cpu_milli <= 0 || g->memory_bytes <= 0)
-		return at(r, map, "machine", "%s: machine type %s is not in the catalog: say cpu, memory, gpu and gpus", g->name, g->machine);
-	gpu = g->model && *g->model ? sw_catalog_gpu(r->catalog, g->model) : NULL;
-	if (g->model && *g->model && !gpu) {
+	if (*g->model && !gpu) {
 		near = sw_catalog_nearest_gpu(r->catalog, g->model);
-		return at(r, map, "gpu", "gpu: \"%s\" is not in the catalog%s%s%s", g->model, near ? ", did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+		return at(r, map, "gpu", "gpu: \"%s\" is not in the catalog%s%s%s", g->model,
+			  near ? ", did you mean \"" : "", near ? near : "", near ? "\"?" : "");
 	}
 	if ((gpu != NULL) != (g->gpus > 0))
 		return at(r, map, NULL, "%s: gpu and gpus belong together", g->name);
-	if (g->min > g->max || g->initial < g->min || g->initial > g->max)
-		return at(r, map, NULL, "%s: expected min <= count <= max, found %d, %d, %d", g->name, g->min, g->initial, g->max);
 	return SW_OK;
+}
+
+static struct sw_err check_group(const struct reader *r, json_t *map, const struct sw_sim_group *g)
+{
+	if (!g->name || !sw_is_dns_label(g->name))
+		return at(r, map, g->name ? "name" : NULL, "name: found \"%s\", expected a DNS label",
+			  g->name ? g->name : "");
+	if (!g->machine)
+		return at(r, map, NULL, "%s: machine is missing", g->name);
+	if (g->cpu_milli <= 0 || g->memory_bytes <= 0)
+		return at(r, map, "machine", "%s: machine type %s is not in the catalog: say cpu, memory, gpu and gpus",
+			  g->name, g->machine);
+	if (g->min > g->max || g->initial < g->min || g->initial > g->max)
+		return at(r, map, NULL, "%s: expected min <= count <= max, found %d, %d, %d", g->name, g->min,
+			  g->initial, g->max);
+	return check_gpu(r, map, g);
 }
 
 static struct sw_err read_group(const struct reader *r, json_t *map, struct sw_sim_spec *spec, bool pool)
@@ -189,7 +226,8 @@ static struct sw_err read_group(const struct reader *r, json_t *map, struct sw_s
 	struct sw_sim_group *g = &spec->groups[spec->n_groups++];
 	struct sw_err e;
 
-	*g = (struct sw_sim_group){ .quota = -1, .price_hour = NAN, .growable = pool, .exclusive = pool, .grow_ms = pool ? 120000 : 0 };
+	*g = (struct sw_sim_group){
+		.quota = -1, .price_hour = NAN, .growable = pool, .exclusive = pool, .grow_ms = pool ? 120000 : 0};
 	e = read_map(r, map, group_fields, N(group_fields), g);
 	if (sw_failed(e))
 		return e;
@@ -211,19 +249,21 @@ static struct sw_err read_group(const struct reader *r, json_t *map, struct sw_s
 
 static struct sw_err check_cluster(const struct reader *r, json_t *map, struct sw_sim_spec *spec)
 {
-	static const char *const clouds[] = { "onprem", "gke", "aks" };
+	static const char *const clouds[] = {"onprem", "gke", "aks"};
 
 	if (!spec->name || !sw_is_dns_label(spec->name))
-		return at(r, map, spec->name ? "name" : NULL, "name: found \"%s\", expected a DNS label", spec->name ? spec->name : "");
+		return at(r, map, spec->name ? "name" : NULL, "name: found \"%s\", expected a DNS label",
+			  spec->name ? spec->name : "");
 	for (size_t i = 0; i < N(clouds); i++)
 		if (spec->cloud && strcmp(spec->cloud, clouds[i]) == 0)
 			return SW_OK;
-	return at(r, map, spec->cloud ? "cloud" : NULL, "%s: cloud: found \"%s\", expected onprem, gke or aks", spec->name, spec->cloud ? spec->cloud : "");
+	return at(r, map, spec->cloud ? "cloud" : NULL, "%s: cloud: found \"%s\", expected onprem, gke or aks",
+		  spec->name, spec->cloud ? spec->cloud : "");
 }
 
 static struct sw_err read_groups(const struct reader *r, json_t *map, struct sw_sim_spec *spec)
 {
-	json_t *lists[2] = { sw_json_key(map, "nodes"), sw_json_key(map, "pools") };
+	json_t *lists[2] = {sw_json_key(map, "nodes"), sw_json_key(map, "pools")};
 	struct sw_err e = SW_OK;
 
 	spec->groups = sw_calloc(sw_json_len(lists[0]) + sw_json_len(lists[1]) + 1, sizeof(spec->groups[0]));
@@ -270,10 +310,10 @@ static struct sw_err read_specs(const struct reader *r, json_t *top, struct sw_s
 }
 
 struct sw_err sw_sim_specs_parse(const char *name, const char *text, size_t len, const struct sw_catalog *catalog,
-                                 struct sw_sim_specs **out)
+				 struct sw_sim_specs **out)
 {
 	struct sw_sim_specs *s = sw_calloc(1, sizeof(*s));
-	struct reader r = { .catalog = catalog };
+	struct reader r = {.catalog = catalog};
 	struct sw_yaml *yaml = NULL;
 	struct sw_err e = sw_yaml_parse(name, text, len, &yaml);
 

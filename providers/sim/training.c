@@ -3,9 +3,9 @@
  * training.c - Kubeflow's training operator (v1) as a pure function, six kinds from one table
  *
  * Imitates github.com/kubeflow/training-operator v1.9.3: pkg/controller.v1/common/{job,pod}.go (ReconcileJobs,
- * ReconcilePods, DeletePodsAndServices), pkg/core (replica statuses, deadlines, restarts), pkg/util/status.go (conditions) and each
- * kind's UpdateJobStatus. Left out: services, pod groups, the environment that frameworks need, elastic
- * policies. Counted restarts stand for the requeue count of its work queue.
+ * ReconcilePods, DeletePodsAndServices), pkg/core (replica statuses, deadlines, restarts), pkg/util/status.go
+ * (conditions) and each kind's UpdateJobStatus. Left out: services, pod groups, the environment that frameworks need,
+ * elastic policies. Counted restarts stand for the requeue count of its work queue.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -18,21 +18,41 @@ enum { ROLES_MAX = 5 };
 
 struct training_kind {
 	const char *kind, *specs, *controller;
-	bool restarts;                  /* default restartPolicy OnFailure (else Never) */
-	const char *leaders[3];         /* the first that the job has decides when it has ended */
-	const char *roles[ROLES_MAX];   /* in the order they are made */
+	bool restarts;                /* default restartPolicy OnFailure (else Never) */
+	const char *leaders[3];       /* the first that the job has decides when it has ended */
+	const char *roles[ROLES_MAX]; /* in the order they are made */
 };
 
 static const struct training_kind kinds[] = {
-	{ "PyTorchJob", "spec.pytorchReplicaSpecs", "pytorchjob-controller", true, { "Master", "Worker" }, { "Master", "Worker" } },
-	{ "TFJob", "spec.tfReplicaSpecs", "tfjob-controller", false, { "Chief", "Master", "Worker" }, { "Chief", "Evaluator", "Master", "PS", "Worker" } },
-	{ "PaddleJob", "spec.paddleReplicaSpecs", "paddlejob-controller", true, { "Master", "Worker" }, { "Master", "Worker" } },
-	{ "XGBoostJob", "spec.xgbReplicaSpecs", "xgboostjob-controller", false, { "Master" }, { "Master", "Worker" } },
-	{ "JAXJob", "spec.jaxReplicaSpecs", "jaxjob-controller", false, { "Worker" }, { "Worker" } },
-	{ "MPIJob", "spec.mpiReplicaSpecs", "mpijob-controller", false, { "Launcher" }, { "Launcher", "Worker" } },
+	{"PyTorchJob",
+	 "spec.pytorchReplicaSpecs",
+	 "pytorchjob-controller",
+	 true,
+	 {"Master", "Worker"},
+	 {"Master", "Worker"}},
+	{"TFJob",
+	 "spec.tfReplicaSpecs",
+	 "tfjob-controller",
+	 false,
+	 {"Chief", "Master", "Worker"},
+	 {"Chief", "Evaluator", "Master", "PS", "Worker"}},
+	{"PaddleJob",
+	 "spec.paddleReplicaSpecs",
+	 "paddlejob-controller",
+	 true,
+	 {"Master", "Worker"},
+	 {"Master", "Worker"}},
+	{"XGBoostJob", "spec.xgbReplicaSpecs", "xgboostjob-controller", false, {"Master"}, {"Master", "Worker"}},
+	{"JAXJob", "spec.jaxReplicaSpecs", "jaxjob-controller", false, {"Worker"}, {"Worker"}},
+	{"MPIJob", "spec.mpiReplicaSpecs", "mpijob-controller", false, {"Launcher"}, {"Launcher", "Worker"}},
 };
 
-struct role { const char *name; json_t *spec; int32_t replicas, active, succeeded, failed; const char *restart; };
+struct role {
+	const char *name;
+	json_t *spec;
+	int32_t replicas, active, succeeded, failed;
+	const char *restart;
+};
 
 struct train_ctx {
 	const struct training_kind *kind;
@@ -82,7 +102,8 @@ static json_t *others(json_t *list, const char *type)
 		json_t *c = sw_json_idx(list, i);
 		const char *is = sw_json_str(c, "type");
 
-		if (!is || strcmp(is, type) == 0 || (is_either(is, "Running", "Restarting") && is_either(type, "Running", "Restarting")))
+		if (!is || strcmp(is, type) == 0 ||
+		    (is_either(is, "Running", "Restarting") && is_either(type, "Running", "Restarting")))
 			continue;
 		c = sw_json_copy(c);
 		if (is_either(type, "Failed", "Succeeded") && strcmp(is, "Running") == 0)
@@ -93,14 +114,15 @@ static json_t *others(json_t *list, const char *type)
 }
 
 /* setCondition: the newest goes last; after Failed nothing changes. Says whether it did. */
-__attribute__((format(printf, 4, 5)))
-static bool set_condition(struct train_ctx *c, const char *type, bool on, const char *fmt, ...)
+__attribute__((format(printf, 4, 5))) static bool set_condition(struct train_ctx *c, const char *type, bool on,
+								const char *fmt, ...)
 {
 	json_t *list = sw_json_at(c->status, "conditions"), *fresh = json_object_new_object(), *kept;
 	char reason[64], message[256];
 	va_list ap;
 
-	snprintf(reason, sizeof(reason), "%s%s", c->kind->kind, on || strcmp(type, "Suspended") == 0 ? type : "Suspended");
+	snprintf(reason, sizeof(reason), "%s%s", c->kind->kind,
+		 on || strcmp(type, "Suspended") == 0 ? type : "Suspended");
 	if (strcmp(type, "Suspended") == 0 && !on)
 		snprintf(reason, sizeof(reason), "%sResumed", c->kind->kind);
 	va_start(ap, fmt);
@@ -115,7 +137,8 @@ static bool set_condition(struct train_ctx *c, const char *type, bool on, const 
 	for (size_t i = 0; i < sw_json_len(list); i++) {
 		json_t *old = sw_json_idx(list, i);
 
-		if (is_text(old, "type", type) && is_text(old, "status", on ? "True" : "False") && is_text(old, "reason", reason)) {
+		if (is_text(old, "type", type) && is_text(old, "status", on ? "True" : "False") &&
+		    is_text(old, "reason", reason)) {
 			json_object_put(fresh);
 			return false;
 		}
@@ -164,8 +187,12 @@ static void read_roles(struct train_ctx *c)
 		if (!spec)
 			continue;
 		c->roles[c->n_roles++] = (struct role){
-			.name = c->kind->roles[i], .spec = spec, .replicas = (int32_t)sw_json_int(spec, "replicas", 1),
-			.restart = restart ? restart : c->kind->restarts ? "OnFailure" : "Never",
+			.name = c->kind->roles[i],
+			.spec = spec,
+			.replicas = (int32_t)sw_json_int(spec, "replicas", 1),
+			.restart = restart             ? restart
+				   : c->kind->restarts ? "OnFailure"
+						       : "Never",
 		};
 	}
 	for (size_t i = 0; i < 3 && c->kind->leaders[i] && !c->leader; i++)
@@ -214,7 +241,8 @@ static void create_pod(struct train_ctx *c, const struct role *r, int32_t index)
 	json_t *pod;
 
 	snprintf(number, sizeof(number), "%d", (int)index);
-	name = launcher ? sw_asprintf("%s-launcher", c->name) : sw_asprintf("%s-%s-%s", c->name, lower(r->name, type), number);
+	name = launcher ? sw_asprintf("%s-launcher", c->name)
+			: sw_asprintf("%s-%s-%s", c->name, lower(r->name, type), number);
 	pod = sim_pod_from_template(c->job, sw_json_at(r->spec, "template"), NULL, name);
 	sw_json_set_label(pod, "training.kubeflow.org/operator-name", c->kind->controller);
 	sw_json_set_label(pod, "training.kubeflow.org/job-name", c->name);
@@ -264,10 +292,12 @@ static void restart_or_fail(struct train_ctx *c, const struct role *r, json_t *p
 		snprintf(reason, sizeof(reason), "%sRestarting", c->kind->kind);
 		if (!sim_pod_deleting(pod)) {
 			c->mem->restarts++;
-			sim_plan_event(c->plan, true, reason, "job %s is restarting because %s replica(s) failed.", c->name, r->name);
+			sim_plan_event(c->plan, true, reason, "job %s is restarting because %s replica(s) failed.",
+				       c->name, r->name);
 		}
 		drop_pod(c, pod);
-		set_condition(c, "Restarting", true, "job %s is restarting because %s replica(s) failed.", c->name, r->name);
+		set_condition(c, "Restarting", true, "job %s is restarting because %s replica(s) failed.", c->name,
+			      r->name);
 		c->restarting = true;
 	} else if (by_code) {
 		snprintf(why, sizeof(why), "job \"%s\" is failing because \"%s\" replica(s) failed.", c->name, r->name);
@@ -284,9 +314,14 @@ static void count_pod(struct role *r, json_t *pod)
 		else
 			r->active++;
 		break;
-	case SIM_SUCCEEDED: r->succeeded++; break;
-	case SIM_FAILED: r->failed++; break;
-	case SIM_PENDING: break;
+	case SIM_SUCCEEDED:
+		r->succeeded++;
+		break;
+	case SIM_FAILED:
+		r->failed++;
+		break;
+	case SIM_PENDING:
+		break;
 	}
 }
 
@@ -310,7 +345,7 @@ static void reconcile_role(struct train_ctx *c, struct role *r)
 		const char *x = sw_json_label(c->pods[i], "training.kubeflow.org/replica-index");
 		char type[24];
 
-		if (t && x && strcmp(t, lower(r->name, type)) == 0 && atoi(x) >= r->replicas)
+		if (t && x && strcmp(t, lower(r->name, type)) == 0 && sim_number(x, 0) >= r->replicas)
 			drop_pod(c, c->pods[i]);
 	}
 }
@@ -334,7 +369,8 @@ static void set_replica_status(struct train_ctx *c, const struct role *r)
 		sw_json_set_int(one, "failed", r->failed);
 	if (is_either(c->kind->kind, "PyTorchJob", "JAXJob") || strcmp(c->kind->kind, "PaddleJob") == 0) {
 		selector = sw_asprintf("training.kubeflow.org/job-name=%s,training.kubeflow.org/operator-name=%s,"
-		                       "training.kubeflow.org/replica-type=%s", c->name, c->kind->controller, lower(r->name, type));
+				       "training.kubeflow.org/replica-type=%s",
+				       c->name, c->kind->controller, lower(r->name, type));
 		sw_json_set_str(one, "selector", selector);
 		free(selector);
 	}
@@ -353,7 +389,7 @@ static void judge_leader(struct train_ctx *c, const struct role *r)
 {
 	const char *policy = sw_json_str(c->job, "spec.successPolicy");
 	bool tf_first = strcmp(c->kind->kind, "TFJob") == 0 && strcmp(r->name, "Worker") == 0 && c->first_worker_done &&
-	                !(policy && strcmp(policy, "AllWorkers") == 0);
+			!(policy && strcmp(policy, "AllWorkers") == 0);
 	bool mpi = strcmp(c->kind->kind, "MPIJob") == 0;
 	char why[256];
 
@@ -374,17 +410,19 @@ static void judge_failures(struct train_ctx *c, const struct role *r)
 	if (strcmp(c->kind->kind, "MPIJob") == 0 && strcmp(r->name, "Launcher") != 0)
 		return; /* its launcher notices and decides */
 	if (strcmp(r->restart, "Never") == 0) {
-		snprintf(why, sizeof(why), "%s %s is failed because %d %s replica(s) failed.", c->kind->kind, c->name, (int)r->failed, r->name);
+		snprintf(why, sizeof(why), "%s %s is failed because %d %s replica(s) failed.", c->kind->kind, c->name,
+			 (int)r->failed, r->name);
 		end_job(c, false, why);
 	} else
-		set_condition(c, "Restarting", true, "%s %s is restarting because %d %s replica(s) failed.", c->kind->kind, c->name,
-		              (int)r->failed, r->name);
+		set_condition(c, "Restarting", true, "%s %s is restarting because %d %s replica(s) failed.",
+			      c->kind->kind, c->name, (int)r->failed, r->name);
 }
 
 /* PastActiveDeadline and PastBackoffLimit. Says whether the job has ended by them. */
 static bool past_limits(struct train_ctx *c)
 {
-	int64_t limit = sw_json_int(c->policy, "backoffLimit", -1), deadline_s = sw_json_int(c->policy, "activeDeadlineSeconds", 0);
+	int64_t limit = sw_json_int(c->policy, "backoffLimit", -1),
+		deadline_s = sw_json_int(c->policy, "activeDeadlineSeconds", 0);
 	int64_t restarts = c->mem->restarts, left;
 	char why[256] = "";
 
@@ -392,11 +430,13 @@ static bool past_limits(struct train_ctx *c)
 		if (sim_pod_phase(c->pods[i]) == SIM_RUNNING)
 			restarts += sim_pod_restarts(c->pods[i]);
 	if (limit >= 0 && restarts > 0 && restarts >= limit)
-		snprintf(why, sizeof(why), "Job %s has failed because it has reached the specified backoff limit", c->name);
+		snprintf(why, sizeof(why), "Job %s has failed because it has reached the specified backoff limit",
+			 c->name);
 	if (deadline_s > 0 && c->mem->started_ms > 0) {
 		left = c->mem->started_ms + sim_clock_real(c->clock, deadline_s * 1000) - c->clock->wall_ms;
 		if (left <= 0)
-			snprintf(why, sizeof(why), "Job %s has failed because it was active longer than specified deadline", c->name);
+			snprintf(why, sizeof(why),
+				 "Job %s has failed because it was active longer than specified deadline", c->name);
 		else
 			sim_plan_again(c->plan, left);
 	}
@@ -453,7 +493,7 @@ static void plan_suspended(struct train_ctx *c)
 static void start(struct train_ctx *c)
 {
 	bool resumed = cond_true(c, "Suspended") &&
-	               set_condition(c, "Suspended", false, "%s %s is resumed.", c->kind->kind, c->name);
+		       set_condition(c, "Suspended", false, "%s %s is resumed.", c->kind->kind, c->name);
 
 	if (resumed || !sw_json_str(c->status, "startTime"))
 		sw_json_set_str(c->status, "startTime", c->now);
@@ -486,9 +526,10 @@ static const struct training_kind *kind_of(json_t *job)
 }
 
 void sim_training_plan(json_t *job, json_t *const *pods, size_t n, const struct sim_clock *clock,
-                       struct sim_training_memory *mem, struct sim_plan *out)
+		       struct sim_training_memory *mem, struct sim_plan *out)
 {
-	struct train_ctx c = { .kind = kind_of(job), .job = job, .pods = pods, .n = n, .clock = clock, .mem = mem, .plan = out };
+	struct train_ctx c = {
+		.kind = kind_of(job), .job = job, .pods = pods, .n = n, .clock = clock, .mem = mem, .plan = out};
 	const char *manager;
 	json_t *old = sw_json_at(job, "status");
 

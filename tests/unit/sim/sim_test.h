@@ -20,7 +20,7 @@ struct world {
 	struct sim_job_memory mem;
 	struct sim_training_memory train;
 	bool training, expired;
-	char events[2048];        /* reasons, each followed by a blank */
+	char events[2048]; /* reasons, each followed by a blank */
 };
 
 /* gives. ' stands for ". */
@@ -40,12 +40,14 @@ static inline json_t *json_of(const char *single_quoted)
 
 static inline void world_open(struct world *w, const char *spec)
 {
-	*w = (struct world){ .clock = { .wall_ms = 1764000000000, .scale = 1 } };
-	w->job = json_of("{'apiVersion':'batch/v1','kind':'Job','metadata':{'name':'j','namespace':'ns','uid':'job-uid'}}");
+	*w = (struct world){.clock = {.wall_ms = 1764000000000, .scale = 1}};
+	w->job = json_of(
+		"{'apiVersion':'batch/v1','kind':'Job','metadata':{'name':'j','namespace':'ns','uid':'job-uid'}}");
 	sw_json_set(w->job, "spec", json_of(spec));
 	if (!sw_json_at(w->job, "spec.template"))
-		sw_json_set(w->job, "spec.template", json_of("{'metadata':{'labels':{'job-name':'j'}},'spec':{'restartPolicy':'Never',"
-		            "'containers':[{'name':'c','image':'busybox'}]}}"));
+		sw_json_set(w->job, "spec.template",
+			    json_of("{'metadata':{'labels':{'job-name':'j'}},'spec':{'restartPolicy':'Never',"
+				    "'containers':[{'name':'c','image':'busybox'}]}}"));
 }
 
 static inline void world_close(struct world *w)
@@ -100,7 +102,8 @@ static inline void world_apply(struct world *w, struct sim_plan *p)
 	for (size_t i = 0; i < sw_json_len(p->unpin); i++)
 		strip_finalizer(w->pods[world_find(w, sw_json_idx(p->unpin, i))], SIM_TRACKING);
 	for (size_t i = 0; i < sw_json_len(p->drop); i++)
-		sw_json_set_str(w->pods[world_find(w, sw_json_idx(p->drop, i))], "metadata.deletionTimestamp", "2025-11-24T16:00:00Z");
+		sw_json_set_str(w->pods[world_find(w, sw_json_idx(p->drop, i))], "metadata.deletionTimestamp",
+				"2025-11-24T16:00:00Z");
 	for (size_t i = 0; i < sw_json_len(p->create); i++) {
 		json_t *pod = sw_json_copy(sw_json_idx(p->create, i));
 
@@ -110,7 +113,8 @@ static inline void world_apply(struct world *w, struct sim_plan *p)
 		w->pods[w->n++] = pod;
 	}
 	for (size_t i = 0; i < sw_json_len(p->events); i++) {
-		strncat(w->events, sw_json_str(sw_json_idx(p->events, i), "reason"), sizeof(w->events) - strlen(w->events) - 2);
+		strncat(w->events, sw_json_str(sw_json_idx(p->events, i), "reason"),
+			sizeof(w->events) - strlen(w->events) - 2);
 		strcat(w->events, " ");
 	}
 	w->expired = p->expire;
@@ -152,8 +156,10 @@ static inline void pod_set(json_t *pod, const char *phase, int code)
 		sw_json_set(pod, "status.conditions", json_of("[{'type':'Ready','status':'True'}]"));
 	else
 		sw_json_set(pod, "status.conditions", json_of("[{'type':'Ready','status':'False'}]"));
-	status = sw_json_fmt("[{\"name\":\"c\",\"restartCount\":0,\"state\":{\"terminated\":{\"exitCode\":%d,\"finishedAt\":"
-	                     "\"2025-11-24T15:00:00Z\"}}}]", code);
+	status = sw_json_fmt(
+		"[{\"name\":\"c\",\"restartCount\":0,\"state\":{\"terminated\":{\"exitCode\":%d,\"finishedAt\":"
+		"\"2025-11-24T15:00:00Z\"}}}]",
+		code);
 	sw_json_set(pod, "status.containerStatuses", status);
 }
 
@@ -161,9 +167,11 @@ static inline void pod_set(json_t *pod, const char *phase, int code)
 static inline json_t *world_pod(struct world *w, const char *index)
 {
 	for (size_t i = 0; i < w->n; i++) {
-		const char *is = sw_json_annotation(w->pods[i], SIM_INDEX), *name = sw_json_str(w->pods[i], "metadata.name");
+		const char *is = sw_json_annotation(w->pods[i], SIM_INDEX),
+			   *name = sw_json_str(w->pods[i], "metadata.name");
 
-		if (sim_pod_active(w->pods[i]) && (!index || (is && strcmp(is, index) == 0) || strcmp(name, index) == 0))
+		if (sim_pod_active(w->pods[i]) &&
+		    (!index || (is && strcmp(is, index) == 0) || strcmp(name, index) == 0))
 			return w->pods[i];
 	}
 	return NULL;
@@ -171,7 +179,8 @@ static inline json_t *world_pod(struct world *w, const char *index)
 
 /*
  * A script of words: "run" (every active pod runs), "ok", "ok:2", "fail", "fail:2" (exit code 1), "fail:2=42",
- * "kill" (a user deletes the first active pod, its node answers at once), "suspend", "resume", "gone" (what is being deleted goes),
+ * "kill" (a user deletes the first active pod, its node answers at once), "suspend", "resume", "gone" (what is being
+ * deleted goes),
  * "+30s" (time passes). The controller settles after each.
  */
 static inline void world_word(struct world *w, char *word)
@@ -200,7 +209,10 @@ static inline void world_word(struct world *w, char *word)
 		if (strcmp(word, "kill") == 0)
 			sw_json_set_str(pod, "metadata.deletionTimestamp", "2025-11-24T15:00:00Z");
 		else
-			pod_set(pod, strcmp(word, "ok") == 0 ? "Succeeded" : "Failed", strcmp(word, "ok") == 0 ? 0 : code ? atoi(code) : 1);
+			pod_set(pod, strcmp(word, "ok") == 0 ? "Succeeded" : "Failed",
+				strcmp(word, "ok") == 0 ? 0
+				: code                  ? atoi(code)
+							: 1);
 	}
 	world_collect(w);
 }

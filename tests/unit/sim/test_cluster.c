@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_cluster.c - whole clusters over HTTPS: jobs run to their end, pools grow and shrink through the provider, faults are felt
+ * test_cluster.c - whole clusters over HTTPS: jobs run to their end, pools grow and shrink through the provider, faults
+ * are felt
  */
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -57,7 +58,7 @@ static void open_kube(struct fixture *f)
 	cr_assert(!sw_failed(e), "%s", e.text);
 	e = sw_kubeconfig_load(path, NULL, &kc);
 	cr_assert(!sw_failed(e), "%s", e.text);
-	e = sw_kube_new(f->loop, f->http, kc, &(struct sw_kube_options){ .name = "c" }, &f->kube);
+	e = sw_kube_new(f->loop, f->http, kc, &(struct sw_kube_options){.name = "c"}, &f->kube);
 	cr_assert(!sw_failed(e), "%s", e.text);
 	unlink(path);
 }
@@ -88,9 +89,16 @@ static void on_reply(void *owner, struct sw_err e, const struct sw_kube_reply *r
 }
 
 /* One request, to its end. */
-static json_t *ask_for(struct fixture *f, const char *method, const char *path, const char *type, const char *body, long timeout_ms)
+static json_t *ask_for(struct fixture *f, const char *method, const char *path, const char *type, const char *body,
+		       long timeout_ms)
 {
-	struct sw_kube_req req = { .cls = SW_KUBE_CREATE, .method = method, .path = path, .content_type = type, .body = body, .body_len = body ? strlen(body) : 0, .timeout_ms = timeout_ms };
+	struct sw_kube_req req = {.cls = SW_KUBE_CREATE,
+				  .method = method,
+				  .path = path,
+				  .content_type = type,
+				  .body = body,
+				  .body_len = body ? strlen(body) : 0,
+				  .timeout_ms = timeout_ms};
 	struct sw_kube_call *call;
 	struct sw_err e;
 
@@ -114,21 +122,24 @@ static void open_all(struct fixture *f, bool relay)
 	struct sw_sim_specs *specs;
 	struct sw_err e;
 
-	*f = (struct fixture){ .dir = "/tmp/spillway-test-XXXXXX", .cfg = { .name = "c", .provider = "sim" } };
+	*f = (struct fixture){.dir = "/tmp/spillway-test-XXXXXX", .cfg = {.name = "c", .provider = "sim"}};
 	cr_assert(mkdtemp(f->dir));
 	cr_assert(!sw_failed(sw_loop_new(&f->loop)));
 	cr_assert(!sw_failed(sw_http_new(f->loop, &f->http)));
 	cr_assert(!sw_failed(sw_catalog_load(&f->catalog)));
 	e = sw_sim_specs_parse("spec", spec, strlen(spec), f->catalog, &specs);
 	cr_assert(!sw_failed(e), "%s", e.text);
-	e = sw_sim_new(f->loop, &specs->at[0], &(struct sw_sim_options){ .dir = f->dir, .relay = relay }, &f->sim);
+	e = sw_sim_new(f->loop, &specs->at[0], &(struct sw_sim_options){.dir = f->dir, .relay = relay}, &f->sim);
 	cr_assert(!sw_failed(e), "%s", e.text);
 	sw_sim_specs_free(specs);
 	open_kube(f);
-	struct sw_provider_env env = { .loop = f->loop, .http = f->http, .kube = f->kube, .catalog = f->catalog };
+	struct sw_provider_env env = {.loop = f->loop, .http = f->http, .kube = f->kube, .catalog = f->catalog};
 
 	cr_assert(!sw_failed(sw_provider_sim.open(&env, &f->cfg, &f->provider)));
-	for (int i = 0; i < 1000 && sw_json_len(sw_json_at(ask_for(f, "GET", "/apis/sim.spillway.dev/v1/nodepools", NULL, NULL, 0), "items")) < 2; i++)
+	for (int i = 0;
+	     i < 1000 && sw_json_len(sw_json_at(ask_for(f, "GET", "/apis/sim.spillway.dev/v1/nodepools", NULL, NULL, 0),
+						"items")) < 2;
+	     i++)
 		turn(f);
 }
 
@@ -167,20 +178,28 @@ static void await(struct fixture *f, const char *path, const char *field, const 
 	cr_assert_fail("%s: %s is %s, expected %s: %s", path, field, is ? is : "absent", value, f->body);
 }
 
-#define JOBS "/apis/batch/v1/namespaces/default/jobs"
-#define PODS "/api/v1/namespaces/default/pods"
+#define JOBS  "/apis/batch/v1/namespaces/default/jobs"
+#define PODS  "/api/v1/namespaces/default/pods"
 #define NODES "/api/v1/nodes"
-#define POOL "/apis/sim.spillway.dev/v1/nodepools/l4"
+#define POOL  "/apis/sim.spillway.dev/v1/nodepools/l4"
 
 Test(cluster, jobs_run_to_their_end)
 {
 	struct fixture f;
 
 	open_all(&f, false);
-	post(&f, JOBS, "{'apiVersion':'batch/v1','kind':'Job','metadata':{'name':'pi'},'spec':{'template':{'metadata':{'annotations':{'sim.spillway.dev/log':'3.14'}},"
-	     "'spec':{'restartPolicy':'Never','containers':[{'name':'pi','image':'perl','resources':{'requests':{'cpu':'1'}}}]}}}}");
-	post(&f, JOBS, "{'apiVersion':'batch/v1','kind':'Job','metadata':{'name':'shards'},'spec':{'completionMode':'Indexed','completions':6,'parallelism':3,'backoffLimitPerIndex':1,"
-	     "'template':{'metadata':{'annotations':{'sim.spillway.dev/fail-indexes':'2,5'}},'spec':{'restartPolicy':'Never','containers':[{'name':'c','image':'busybox'}]}}}}");
+	post(&f, JOBS,
+	     "{'apiVersion':'batch/"
+	     "v1','kind':'Job','metadata':{'name':'pi'},'spec':{'template':{'metadata':{'annotations':{'sim.spillway."
+	     "dev/log':'3.14'}},"
+	     "'spec':{'restartPolicy':'Never','containers':[{'name':'pi','image':'perl','resources':{'requests':{'cpu':"
+	     "'1'}}}]}}}}");
+	post(&f, JOBS,
+	     "{'apiVersion':'batch/"
+	     "v1','kind':'Job','metadata':{'name':'shards'},'spec':{'completionMode':'Indexed','completions':6,'"
+	     "parallelism':3,'backoffLimitPerIndex':1,"
+	     "'template':{'metadata':{'annotations':{'sim.spillway.dev/"
+	     "fail-indexes':'2,5'}},'spec':{'restartPolicy':'Never','containers':[{'name':'c','image':'busybox'}]}}}}");
 	await(&f, JOBS "/pi", "status.succeeded", "1");
 	await(&f, JOBS "/pi", "status.terminating", "0");
 	await(&f, JOBS "/shards", "status.failedIndexes", "2,5");
@@ -210,7 +229,10 @@ Test(cluster, a_deleted_job_takes_its_pods_along_after_their_grace)
 	struct fixture f;
 
 	open_all(&f, false);
-	post(&f, JOBS, "{'apiVersion':'batch/v1','kind':'Job','metadata':{'name':'j'},'spec':{'parallelism':3,'completions':3,'template':{'metadata':{'annotations':{'sim.spillway.dev/run':'10h'}},"
+	post(&f, JOBS,
+	     "{'apiVersion':'batch/"
+	     "v1','kind':'Job','metadata':{'name':'j'},'spec':{'parallelism':3,'completions':3,'template':{'metadata':{"
+	     "'annotations':{'sim.spillway.dev/run':'10h'}},"
 	     "'spec':{'restartPolicy':'Never','containers':[{'name':'c','image':'i'}]}}}}");
 	await(&f, JOBS "/j", "status.ready", "3");
 	ask_for(&f, "DELETE", JOBS "/j?propagationPolicy=Background", NULL, NULL, 0);
@@ -226,7 +248,10 @@ Test(cluster, suspending_empties_and_resuming_fills)
 	struct fixture f;
 
 	open_all(&f, false);
-	post(&f, JOBS, "{'apiVersion':'batch/v1','kind':'Job','metadata':{'name':'j'},'spec':{'suspend':true,'template':{'metadata':{'annotations':{'sim.spillway.dev/run':'10h'}},"
+	post(&f, JOBS,
+	     "{'apiVersion':'batch/"
+	     "v1','kind':'Job','metadata':{'name':'j'},'spec':{'suspend':true,'template':{'metadata':{'annotations':{'"
+	     "sim.spillway.dev/run':'10h'}},"
 	     "'spec':{'restartPolicy':'Never','containers':[{'name':'c','image':'i'}]}}}}");
 	for (int i = 0; i < 1000 && !sw_json_condition_true(get(&f, JOBS "/j"), "Suspended"); i++)
 		turn(&f);
@@ -244,19 +269,25 @@ Test(cluster, suspending_empties_and_resuming_fills)
 Test(cluster, a_training_job_runs_on_grown_nodes_only_if_it_tolerates_them)
 {
 	struct fixture f;
-	static const char job[] = "{'apiVersion':'kubeflow.org/v1','kind':'PyTorchJob','metadata':{'name':'%s'},'spec':{'pytorchReplicaSpecs':{'Master':{'replicas':1,'restartPolicy':'Never',"
-	                          "'template':{'spec':{%s'containers':[{'name':'pytorch','image':'i','resources':{'limits':{'nvidia.com/gpu':'1'}}}]}}}}}}";
+	static const char job[] = "{'apiVersion':'kubeflow.org/"
+				  "v1','kind':'PyTorchJob','metadata':{'name':'%s'},'spec':{'pytorchReplicaSpecs':{'"
+				  "Master':{'replicas':1,'restartPolicy':'Never',"
+				  "'template':{'spec':{%s'containers':[{'name':'pytorch','image':'i','resources':{'"
+				  "limits':{'nvidia.com/gpu':'1'}}}]}}}}}}";
 	char *text = sw_asprintf(job, "strict", "");
 
 	open_all(&f, false);
 	post(&f, "/apis/kubeflow.org/v1/namespaces/default/pytorchjobs", text);
 	free(text);
-	text = sw_asprintf(job, "burst", "'tolerations':[{'key':'spillway.dev/burst','operator':'Equal','value':'l4','effect':'NoSchedule'}],");
+	text = sw_asprintf(
+		job, "burst",
+		"'tolerations':[{'key':'spillway.dev/burst','operator':'Equal','value':'l4','effect':'NoSchedule'}],");
 	post(&f, "/apis/kubeflow.org/v1/namespaces/default/pytorchjobs", text);
 	free(text);
 	ask_for(&f, "PATCH", POOL, SW_MERGE_PATCH, "{\"spec\":{\"desired\":1}}", 0);
 	for (int i = 0; i < 2000; i++) {
-		json_t *c = sw_json_at(get(&f, "/apis/kubeflow.org/v1/namespaces/default/pytorchjobs/burst"), "status.conditions");
+		json_t *c = sw_json_at(get(&f, "/apis/kubeflow.org/v1/namespaces/default/pytorchjobs/burst"),
+				       "status.conditions");
 
 		if (sw_json_len(c) && strcmp(sw_json_str(sw_json_idx(c, sw_json_len(c) - 1), "type"), "Succeeded") == 0)
 			break;
@@ -265,7 +296,8 @@ Test(cluster, a_training_job_runs_on_grown_nodes_only_if_it_tolerates_them)
 	cr_expect(sw_json_condition_true(f.object, "Succeeded"), "%s", f.body);
 	get(&f, PODS "/strict-master-0");
 	cr_expect_str_eq(sw_json_str(f.object, "status.phase"), "Pending");
-	cr_expect(strstr(sw_json_str(sw_json_condition(f.object, "PodScheduled"), "message"), "untolerated taint {spillway.dev/burst: l4}"));
+	cr_expect(strstr(sw_json_str(sw_json_condition(f.object, "PodScheduled"), "message"),
+			 "untolerated taint {spillway.dev/burst: l4}"));
 	close_all(&f);
 }
 
@@ -432,7 +464,10 @@ Test(cluster, a_lost_node_takes_its_pods_along)
 	struct fixture f;
 
 	open_all(&f, false);
-	post(&f, JOBS, "{'apiVersion':'batch/v1','kind':'Job','metadata':{'name':'j'},'spec':{'backoffLimit':0,'template':{'metadata':{'annotations':{'sim.spillway.dev/run':'10h'}},"
+	post(&f, JOBS,
+	     "{'apiVersion':'batch/"
+	     "v1','kind':'Job','metadata':{'name':'j'},'spec':{'backoffLimit':0,'template':{'metadata':{'annotations':{"
+	     "'sim.spillway.dev/run':'10h'}},"
 	     "'spec':{'restartPolicy':'Never','containers':[{'name':'c','image':'i'}]}}}}");
 	await(&f, JOBS "/j", "status.ready", "1");
 	char *node = sw_strdup(sw_json_str(sw_json_idx(sw_json_at(get(&f, PODS), "items"), 0), "spec.nodeName"));
@@ -469,7 +504,10 @@ Test(cluster, closing_in_the_middle_of_everything_is_clean)
 	struct fixture f;
 
 	open_all(&f, true);
-	post(&f, JOBS, "{'apiVersion':'batch/v1','kind':'Job','metadata':{'name':'j'},'spec':{'parallelism':20,'completions':20,'template':{'spec':{'restartPolicy':'Never','containers':[{'name':'c','image':'i'}]}}}}");
+	post(&f, JOBS,
+	     "{'apiVersion':'batch/"
+	     "v1','kind':'Job','metadata':{'name':'j'},'spec':{'parallelism':20,'completions':20,'template':{'spec':{'"
+	     "restartPolicy':'Never','containers':[{'name':'c','image':'i'}]}}}}");
 	f.done = false;
 	cr_assert(!sw_failed(sw_provider_sim.grow(f.provider, "l4", 1, "t", on_done, &f)));
 	close_all(&f);

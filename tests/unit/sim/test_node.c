@@ -7,43 +7,69 @@
 
 /* ---- fit -------------------------------------------------------------------------------- */
 
-#define NODE(rest) "{'metadata':{'name':'n','labels':{'gpu':'T4','zone':'7'}},'spec':{" rest "},'status':{'allocatable':{'cpu':'4','memory':'8Gi','pods':'2','nvidia.com/gpu':'2'},'conditions':[{'type':'Ready','status':'True'}]}}"
-#define TAINT "'taints':[{'key':'spillway.dev/burst','value':'p','effect':'NoSchedule'}]"
+#define NODE(rest)                                                                                                     \
+	"{'metadata':{'name':'n','labels':{'gpu':'T4','zone':'7'}},'spec':{" rest                                      \
+	"},'status':{'allocatable':{'cpu':'4','memory':'8Gi','pods':'2','nvidia.com/"                                  \
+	"gpu':'2'},'conditions':[{'type':'Ready','status':'True'}]}}"
+#define TAINT      "'taints':[{'key':'spillway.dev/burst','value':'p','effect':'NoSchedule'}]"
 #define ASKS(what) "'containers':[{'name':'c','resources':{'requests':{" what "}}}]"
-#define AFFINITY(e) "'affinity':{'nodeAffinity':{'requiredDuringSchedulingIgnoredDuringExecution':{'nodeSelectorTerms':[{'matchExpressions':[" e "]}]}}}"
+#define AFFINITY(e)                                                                                                    \
+	"'affinity':{'nodeAffinity':{'requiredDuringSchedulingIgnoredDuringExecution':{'nodeSelectorTerms':[{'"        \
+	"matchExpressions':[" e "]}]}}}"
 
-static const struct { const char *name, *pod, *node, *why; } fits[] = {
-	{ "nothing asked, all free", ASKS(""), NODE(""), NULL },
-	{ "all of it", ASKS("'cpu':'4','memory':'8Gi','nvidia.com/gpu':2"), NODE(""), NULL },
-	{ "a little more CPU", ASKS("'cpu':'4001m'"), NODE(""), "Insufficient cpu" },
-	{ "a little more memory", ASKS("'memory':'8193Mi'"), NODE(""), "Insufficient memory" },
-	{ "one GPU more", ASKS("'nvidia.com/gpu':3"), NODE(""), "Insufficient nvidia.com/gpu" },
-	{ "another vendor's", ASKS("'amd.com/gpu':1"), NODE(""), "Insufficient amd.com/gpu" },
-	{ "limits count as requests", "'containers':[{'name':'c','resources':{'limits':{'nvidia.com/gpu':3}}}]", NODE(""), "Insufficient nvidia.com/gpu" },
-	{ "cordoned", ASKS(""), NODE("'unschedulable':true"), "node(s) were unschedulable" },
-	{ "tainted", ASKS(""), NODE(TAINT), "node(s) had untolerated taint {spillway.dev/burst: p}" },
-	{ "tolerated", ASKS("") ",'tolerations':[{'key':'spillway.dev/burst','operator':'Equal','value':'p','effect':'NoSchedule'}]", NODE(TAINT), NULL },
-	{ "another value is not", ASKS("") ",'tolerations':[{'key':'spillway.dev/burst','value':'q'}]", NODE(TAINT), "node(s) had untolerated taint {spillway.dev/burst: p}" },
-	{ "existence tolerates any value", ASKS("") ",'tolerations':[{'key':'spillway.dev/burst','operator':'Exists'}]", NODE(TAINT), NULL },
-	{ "everything is tolerated", ASKS("") ",'tolerations':[{'operator':'Exists'}]", NODE(TAINT), NULL },
-	{ "another effect is not", ASKS("") ",'tolerations':[{'operator':'Exists','effect':'NoExecute'}]", NODE(TAINT), "node(s) had untolerated taint {spillway.dev/burst: p}" },
-	{ "a preference keeps nobody out", ASKS(""), NODE("'taints':[{'key':'k','effect':'PreferNoSchedule'}]"), NULL },
-	{ "a device's taint lets in who asks for it", ASKS("'nvidia.com/gpu':1"), NODE("'taints':[{'key':'nvidia.com/gpu','value':'present','effect':'NoSchedule'}]"), NULL },
-	{ "and nobody else", ASKS(""), NODE("'taints':[{'key':'nvidia.com/gpu','value':'present','effect':'NoSchedule'}]"), "node(s) had untolerated taint {nvidia.com/gpu: present}" },
-	{ "selected", ASKS("") ",'nodeSelector':{'gpu':'T4'}", NODE(""), NULL },
-	{ "not selected", ASKS("") ",'nodeSelector':{'gpu':'V100'}", NODE(""), "node(s) didn't match Pod's node affinity/selector" },
-	{ "no such label", ASKS("") ",'nodeSelector':{'x':''}", NODE(""), "node(s) didn't match Pod's node affinity/selector" },
-	{ "affinity: in", ASKS("") "," AFFINITY("{'key':'gpu','operator':'In','values':['A','T4']}"), NODE(""), NULL },
-	{ "affinity: not in", ASKS("") "," AFFINITY("{'key':'gpu','operator':'NotIn','values':['T4']}"), NODE(""), "node(s) didn't match Pod's node affinity/selector" },
-	{ "affinity: greater", ASKS("") "," AFFINITY("{'key':'zone','operator':'Gt','values':['6']}"), NODE(""), NULL },
-	{ "affinity: not there", ASKS("") "," AFFINITY("{'key':'x','operator':'DoesNotExist'}"), NODE(""), NULL },
-	{ "affinity: unknown operator", ASKS("") "," AFFINITY("{'key':'gpu','operator':'Like','values':['T4']}"), NODE(""), "node(s) didn't match Pod's node affinity/selector" },
-	{ "pod affinity is not ignored", ASKS("") ",'affinity':{'podAffinity':{'requiredDuringSchedulingIgnoredDuringExecution':[{}]}}", NODE(""), "node(s) whose simulator does not know pod affinity" },
-	{ "gates are not ignored", ASKS("") ",'schedulingGates':[{'name':'g'}]", NODE(""), "node(s) not tried: the pod has scheduling gates" },
-	{ "not ready", ASKS(""), "{'status':{'conditions':[{'type':'Ready','status':'False'}]}}", "node(s) were not ready" },
-	{ "hostile: an amount that is none", ASKS("'cpu':'lots'"), NODE(""), "node(s) that cannot hold what the pod asks for" },
-	{ "hostile: negative", ASKS("'cpu':'-1'"), NODE(""), "node(s) that cannot hold what the pod asks for" },
-	{ "hostile: taints of the wrong type", ASKS(""), NODE("'taints':[7,null,{}]"), "node(s) had untolerated taint {: }" },
+static const struct {
+	const char *name, *pod, *node, *why;
+} fits[] = {
+	{"nothing asked, all free", ASKS(""), NODE(""), NULL},
+	{"all of it", ASKS("'cpu':'4','memory':'8Gi','nvidia.com/gpu':2"), NODE(""), NULL},
+	{"a little more CPU", ASKS("'cpu':'4001m'"), NODE(""), "Insufficient cpu"},
+	{"a little more memory", ASKS("'memory':'8193Mi'"), NODE(""), "Insufficient memory"},
+	{"one GPU more", ASKS("'nvidia.com/gpu':3"), NODE(""), "Insufficient nvidia.com/gpu"},
+	{"another vendor's", ASKS("'amd.com/gpu':1"), NODE(""), "Insufficient amd.com/gpu"},
+	{"limits count as requests", "'containers':[{'name':'c','resources':{'limits':{'nvidia.com/gpu':3}}}]",
+	 NODE(""), "Insufficient nvidia.com/gpu"},
+	{"cordoned", ASKS(""), NODE("'unschedulable':true"), "node(s) were unschedulable"},
+	{"tainted", ASKS(""), NODE(TAINT), "node(s) had untolerated taint {spillway.dev/burst: p}"},
+	{"tolerated",
+	 ASKS("") ",'tolerations':[{'key':'spillway.dev/burst','operator':'Equal','value':'p','effect':'NoSchedule'}]",
+	 NODE(TAINT), NULL},
+	{"another value is not", ASKS("") ",'tolerations':[{'key':'spillway.dev/burst','value':'q'}]", NODE(TAINT),
+	 "node(s) had untolerated taint {spillway.dev/burst: p}"},
+	{"existence tolerates any value", ASKS("") ",'tolerations':[{'key':'spillway.dev/burst','operator':'Exists'}]",
+	 NODE(TAINT), NULL},
+	{"everything is tolerated", ASKS("") ",'tolerations':[{'operator':'Exists'}]", NODE(TAINT), NULL},
+	{"another effect is not", ASKS("") ",'tolerations':[{'operator':'Exists','effect':'NoExecute'}]", NODE(TAINT),
+	 "node(s) had untolerated taint {spillway.dev/burst: p}"},
+	{"a preference keeps nobody out", ASKS(""), NODE("'taints':[{'key':'k','effect':'PreferNoSchedule'}]"), NULL},
+	{"a device's taint lets in who asks for it", ASKS("'nvidia.com/gpu':1"),
+	 NODE("'taints':[{'key':'nvidia.com/gpu','value':'present','effect':'NoSchedule'}]"), NULL},
+	{"and nobody else", ASKS(""),
+	 NODE("'taints':[{'key':'nvidia.com/gpu','value':'present','effect':'NoSchedule'}]"),
+	 "node(s) had untolerated taint {nvidia.com/gpu: present}"},
+	{"selected", ASKS("") ",'nodeSelector':{'gpu':'T4'}", NODE(""), NULL},
+	{"not selected", ASKS("") ",'nodeSelector':{'gpu':'V100'}", NODE(""),
+	 "node(s) didn't match Pod's node affinity/selector"},
+	{"no such label", ASKS("") ",'nodeSelector':{'x':''}", NODE(""),
+	 "node(s) didn't match Pod's node affinity/selector"},
+	{"affinity: in", ASKS("") "," AFFINITY("{'key':'gpu','operator':'In','values':['A','T4']}"), NODE(""), NULL},
+	{"affinity: not in", ASKS("") "," AFFINITY("{'key':'gpu','operator':'NotIn','values':['T4']}"), NODE(""),
+	 "node(s) didn't match Pod's node affinity/selector"},
+	{"affinity: greater", ASKS("") "," AFFINITY("{'key':'zone','operator':'Gt','values':['6']}"), NODE(""), NULL},
+	{"affinity: not there", ASKS("") "," AFFINITY("{'key':'x','operator':'DoesNotExist'}"), NODE(""), NULL},
+	{"affinity: unknown operator", ASKS("") "," AFFINITY("{'key':'gpu','operator':'Like','values':['T4']}"),
+	 NODE(""), "node(s) didn't match Pod's node affinity/selector"},
+	{"pod affinity is not ignored",
+	 ASKS("") ",'affinity':{'podAffinity':{'requiredDuringSchedulingIgnoredDuringExecution':[{}]}}", NODE(""),
+	 "node(s) whose simulator does not know pod affinity"},
+	{"gates are not ignored", ASKS("") ",'schedulingGates':[{'name':'g'}]", NODE(""),
+	 "node(s) not tried: the pod has scheduling gates"},
+	{"not ready", ASKS(""), "{'status':{'conditions':[{'type':'Ready','status':'False'}]}}",
+	 "node(s) were not ready"},
+	{"hostile: an amount that is none", ASKS("'cpu':'lots'"), NODE(""),
+	 "node(s) that cannot hold what the pod asks for"},
+	{"hostile: negative", ASKS("'cpu':'-1'"), NODE(""), "node(s) that cannot hold what the pod asks for"},
+	{"hostile: taints of the wrong type", ASKS(""), NODE("'taints':[7,null,{}]"),
+	 "node(s) had untolerated taint {: }"},
 };
 
 Test(node, who_fits_and_why_not)
@@ -57,7 +83,8 @@ Test(node, who_fits_and_why_not)
 		sim_load_of_pod(pod, &asks);
 		sim_load_of_node(node, &room);
 		why = sim_misfit(pod, &asks, node, &room, buf);
-		cr_expect_str_eq(why ? why : "", fits[i].why ? fits[i].why : "", "%s: found \"%s\"", fits[i].name, why ? why : "it fits");
+		cr_expect_str_eq(why ? why : "", fits[i].why ? fits[i].why : "", "%s: found \"%s\"", fits[i].name,
+				 why ? why : "it fits");
 		json_object_put(pod);
 		json_object_put(node);
 		free(text);
@@ -85,7 +112,13 @@ Test(node, what_runs_there_takes_room)
 
 /* ---- kubelet ------------------------------------------------------------------------------ */
 
-struct kubelet_world { json_t *pod, *node; struct sim_kubelet_memory mem; struct sim_clock clock; char events[512]; bool unpinned; };
+struct kubelet_world {
+	json_t *pod, *node;
+	struct sim_kubelet_memory mem;
+	struct sim_clock clock;
+	char events[512];
+	bool unpinned;
+};
 
 static int64_t kw_step(struct kubelet_world *w)
 {
@@ -109,30 +142,53 @@ static int64_t kw_step(struct kubelet_world *w)
 	return again;
 }
 
-static const struct { const char *name, *pod, *script, *phase, *has, *events; bool unpinned; } lives[] = {
-	{ "first its image is pulled", "", "", "Pending", "ContainerCreating|\"startTime\"|\"imageID\":\"\"|PodScheduled", "", false },
-	{ "then it runs", "", "+2s", "Running", "\"running\"|\"podIP\"|\"hostIP\"|\"ready\":true", "Pulled Created Started ", false },
-	{ "and ends after ten seconds", "", "+2s +10s", "Succeeded", "\"exitCode\":0|Completed|\"finishedAt\"|PodCompleted", "Pulled Created Started ", true },
-	{ "or when told", "'sim.spillway.dev/run':'90s'", "+2s +89s", "Running", "\"running\"", "Pulled Created Started ", false },
-	{ "as told", "'sim.spillway.dev/run':'90s','sim.spillway.dev/exit-code':'3'", "+2s +90s", "Failed", "\"exitCode\":3|Error", "Pulled Created Started ", true },
-	{ "a run that is no duration is the default", "'sim.spillway.dev/run':'soon'", "+2s +10s", "Succeeded", "", "Pulled Created Started ", true },
-	{ "indexes that are named fail", "'batch.kubernetes.io/job-completion-index':'5','sim.spillway.dev/fail-indexes':'2,5'", "+2s +10s", "Failed", "\"exitCode\":1", "Pulled Created Started ", true },
-	{ "others do not", "'batch.kubernetes.io/job-completion-index':'3','sim.spillway.dev/fail-indexes':'2,5','sim.spillway.dev/exit-code':'9'", "+2s +10s", "Succeeded", "\"exitCode\":0", "Pulled Created Started ", true },
-	{ "a deleted pod is killed after a moment", "", "+2s kill +2s", "Failed", "\"exitCode\":143", "Pulled Created Started Killing ", true },
-	{ "not before", "", "+2s kill +1s", "Running", "\"running\"", "Pulled Created Started Killing ", false },
-	{ "a pod whose node is gone fails", "", "+2s lose", "Failed", "NodeLost|\"exitCode\":137", "Pulled Created Started ", true },
-	{ "hostile index", "'batch.kubernetes.io/job-completion-index':'-7','sim.spillway.dev/fail-indexes':'x'", "+2s +10s", "Succeeded", "", "Pulled Created Started ", true },
-	{ "hostile index, too large", "'batch.kubernetes.io/job-completion-index':'2147483647','sim.spillway.dev/fail-indexes':'0-2147483647'", "+2s +10s", "Succeeded", "", "Pulled Created Started ", true },
+static const struct {
+	const char *name, *pod, *script, *phase, *has, *events;
+	bool unpinned;
+} lives[] = {
+	{"first its image is pulled", "", "", "Pending",
+	 "ContainerCreating|\"startTime\"|\"imageID\":\"\"|PodScheduled", "", false},
+	{"then it runs", "", "+2s", "Running", "\"running\"|\"podIP\"|\"hostIP\"|\"ready\":true",
+	 "Pulled Created Started ", false},
+	{"and ends after ten seconds", "", "+2s +10s", "Succeeded",
+	 "\"exitCode\":0|Completed|\"finishedAt\"|PodCompleted", "Pulled Created Started ", true},
+	{"or when told", "'sim.spillway.dev/run':'90s'", "+2s +89s", "Running", "\"running\"",
+	 "Pulled Created Started ", false},
+	{"as told", "'sim.spillway.dev/run':'90s','sim.spillway.dev/exit-code':'3'", "+2s +90s", "Failed",
+	 "\"exitCode\":3|Error", "Pulled Created Started ", true},
+	{"a run that is no duration is the default", "'sim.spillway.dev/run':'soon'", "+2s +10s", "Succeeded", "",
+	 "Pulled Created Started ", true},
+	{"indexes that are named fail",
+	 "'batch.kubernetes.io/job-completion-index':'5','sim.spillway.dev/fail-indexes':'2,5'", "+2s +10s", "Failed",
+	 "\"exitCode\":1", "Pulled Created Started ", true},
+	{"others do not",
+	 "'batch.kubernetes.io/job-completion-index':'3','sim.spillway.dev/fail-indexes':'2,5','sim.spillway.dev/"
+	 "exit-code':'9'",
+	 "+2s +10s", "Succeeded", "\"exitCode\":0", "Pulled Created Started ", true},
+	{"a deleted pod is killed after a moment", "", "+2s kill +2s", "Failed", "\"exitCode\":143",
+	 "Pulled Created Started Killing ", true},
+	{"not before", "", "+2s kill +1s", "Running", "\"running\"", "Pulled Created Started Killing ", false},
+	{"a pod whose node is gone fails", "", "+2s lose", "Failed", "NodeLost|\"exitCode\":137",
+	 "Pulled Created Started ", true},
+	{"hostile index", "'batch.kubernetes.io/job-completion-index':'-7','sim.spillway.dev/fail-indexes':'x'",
+	 "+2s +10s", "Succeeded", "", "Pulled Created Started ", true},
+	{"hostile index, too large",
+	 "'batch.kubernetes.io/job-completion-index':'2147483647','sim.spillway.dev/fail-indexes':'0-2147483647'",
+	 "+2s +10s", "Succeeded", "", "Pulled Created Started ", true},
 };
 
 static void kw_open(struct kubelet_world *w, const char *annotations, const char *policy)
 {
-	char *text = sw_asprintf("{'metadata':{'name':'p','namespace':'ns','uid':'u','annotations':{%s},'finalizers':['" SIM_KUBELET "']},"
-	                         "'spec':{'nodeName':'n','restartPolicy':'%s','containers':[{'name':'c','image':'busybox'}]}}", annotations, policy);
+	char *text = sw_asprintf(
+		"{'metadata':{'name':'p','namespace':'ns','uid':'u','annotations':{%s},'finalizers':['" SIM_KUBELET
+		"']},"
+		"'spec':{'nodeName':'n','restartPolicy':'%s','containers':[{'name':'c','image':'busybox'}]}}",
+		annotations, policy);
 
-	*w = (struct kubelet_world){ .clock = { .wall_ms = 1764000000000, .scale = 1 } };
+	*w = (struct kubelet_world){.clock = {.wall_ms = 1764000000000, .scale = 1}};
 	w->pod = json_of(text);
-	w->node = json_of("{'metadata':{'name':'n'},'status':{'addresses':[{'type':'InternalIP','address':'10.0.0.1'}]}}");
+	w->node = json_of(
+		"{'metadata':{'name':'n'},'status':{'addresses':[{'type':'InternalIP','address':'10.0.0.1'}]}}");
 	free(text);
 }
 
@@ -205,9 +261,14 @@ Test(node, failures_restart_in_place_where_the_policy_says_so)
 
 Test(node, what_a_pod_prints)
 {
-	static const struct { const char *annotations; size_t n; const char *first; } rows[] = {
-		{ "", 12, "p: on node n (-), GPUs: 0, index: -1" }, { "'sim.spillway.dev/log':'3.14'", 1, "3.14" },
-		{ "'sim.spillway.dev/log':'a\\nb\\n'", 2, "a" }, { "'sim.spillway.dev/log':''", 0, "" }, { "'sim.spillway.dev/log':'\\n\\nx'", 3, "" },
+	static const struct {
+		const char *annotations;
+		size_t n;
+		const char *first;
+	} rows[] = {
+		{"", 12, "p: on node n (-), GPUs: 0, index: -1"}, {"'sim.spillway.dev/log':'3.14'", 1, "3.14"},
+		{"'sim.spillway.dev/log':'a\\nb\\n'", 2, "a"},    {"'sim.spillway.dev/log':''", 0, ""},
+		{"'sim.spillway.dev/log':'\\n\\nx'", 3, ""},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
