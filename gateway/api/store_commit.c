@@ -10,6 +10,7 @@
 
 #include <signal.h>
 #include <string.h>
+#include "spillway/fault.h"
 #include "spillway/log.h"
 
 /* ---- on the thread ------------------------------------------------------------ */
@@ -122,6 +123,14 @@ static int run_rv(struct committer *c, uint64_t rv)
 	return run_note(c, STORE_RV_NOTE, digits, (size_t)n);
 }
 
+static void pass_fault_point(const char *where, const struct store_op *first)
+{
+	char what[256];
+	snprintf(what, sizeof(what), "%s %s/%s", first->key.resource ? first->key.resource : "note", first->key.ns ? first->key.ns : "",
+		 first->key.name ? first->key.name : "");
+	(void)sw_fault_point(where, what); /* a commit has no reply that could be lost */
+}
+
 static struct sw_err run_batch(struct committer *c, const struct op_list *batch)
 {
 	uint64_t rv = 0;
@@ -133,10 +142,14 @@ static struct sw_err run_batch(struct committer *c, const struct op_list *batch)
 	}
 	if (rc == SQLITE_OK && rv)
 		rc = run_rv(c, rv);
-	if (rc == SQLITE_OK)
+	if (rc == SQLITE_OK) {
+		pass_fault_point("store.commit.before", batch->first);
 		rc = sqlite3_exec(c->db, "COMMIT", NULL, NULL, NULL);
-	if (rc == SQLITE_OK)
+	}
+	if (rc == SQLITE_OK) {
+		pass_fault_point("store.commit.after", batch->first);
 		return SW_OK;
+	}
 	struct sw_err e = store_sql_err(c->db, rc, "committing");
 	if (!sqlite3_get_autocommit(c->db))
 		sqlite3_exec(c->db, "ROLLBACK", NULL, NULL, NULL);

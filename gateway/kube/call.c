@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
+#include "spillway/fault.h"
 #include "spillway/text.h"
 
 const char *kube_class_name(int queue)
@@ -126,6 +127,15 @@ static bool wants_again(struct sw_kube_call *c, const struct kube_answer *a)
 	return a->reply.status == 429 && !a->is_budget && can_wait(c);
 }
 
+/* Tests may kill the process here, or have it believe that nothing came back. */
+static struct sw_err pass_fault_point(const struct sw_kube_call *c, const char *where)
+{
+	char what[512];
+
+	snprintf(what, sizeof what, "%s %.*s", c->method, (int)strcspn(c->path, "?"), c->path);
+	return sw_fault_point(where, what) ? sw_err(SW_E_NET, "%s: the connection was lost (%s)", what, where) : SW_OK;
+}
+
 static void on_done(void *owner, struct sw_err err, const struct sw_reply *reply)
 {
 	struct sw_kube_call *c = owner;
@@ -133,6 +143,8 @@ static void on_done(void *owner, struct sw_err err, const struct sw_reply *reply
 	struct kube_answer a;
 
 	c->http = NULL;
+	if (!sw_failed(err))
+		err = pass_fault_point(c, "kube.reply");
 	answer_read(&a, c, err, reply);
 	call_count(c, err, a.reply.status);
 	kube_learn(k, c, a.reply.status, reply->retry_after_ms, a.is_budget);
@@ -193,7 +205,9 @@ void call_send(struct sw_kube_call *c, const struct sw_cred_now *now)
 	c->sent_ms = at;
 	c->version = now->version;
 	c->seq = k->seq++;
-	e = sw_http_start(k->http, &req, on_done, c, &c->http);
+	e = pass_fault_point(c, "kube.send");
+	if (!sw_failed(e))
+		e = sw_http_start(k->http, &req, on_done, c, &c->http);
 	if (sw_failed(e))
 		call_fail_later(c, sw_err_wrap(e, "cluster %s", k->name));
 	else if (c->paused)

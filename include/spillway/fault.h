@@ -4,7 +4,7 @@
  *
  * Every durable or remote write passes one: "store.commit.before", "store.commit.after",
  * "kube.send", "kube.reply". In the shipped binary sw_fault_point() is a function that returns
- * false; tests/support/fault.c replaces it (it is a weak symbol) in the binary that the
+ * false; tests/faults/fault.c replaces it (it is a weak symbol) in the binary that the
  * crash scenarios run, and there SPILLWAY_FAULT says which one, at which count, does what.
  */
 #ifndef SPILLWAY_FAULT_H
