@@ -16,7 +16,10 @@
 
 enum { BUSY_MS = 1000, QUIET_MS = 10 * 1000 };
 
-uint64_t burst_now(const struct sw_burst *b) { return sw_loop_now(b->opt.loop); }
+uint64_t burst_now(const struct sw_burst *b)
+{
+	return sw_loop_now(b->opt.loop);
+}
 
 void burst_event(struct sw_burst *b, const char *key, bool warning, const char *reason, const char *fmt, ...)
 {
@@ -116,8 +119,8 @@ bool burst_has_wants(const struct sw_burst *b, const char *cluster, const char *
 {
 	struct want *w, *tmp;
 	HASH_ITER(hh, b->wants, w, tmp)
-		if (strcmp(w->cluster, cluster) == 0 && strcmp(w->pool, pool) == 0)
-			return true;
+	if (strcmp(w->cluster, cluster) == 0 && strcmp(w->pool, pool) == 0)
+		return true;
 	return false;
 }
 
@@ -131,11 +134,13 @@ static double pools_cost(struct sw_burst *b, struct sw_worker *w, char why[200])
 
 	for (size_t i = 0; i < n && !isnan(sum); i++) {
 		const struct sw_pool *p = &pools[i];
-		int asked = grow_asked(run_find(b, sw_worker_name(w), p->name), p), nodes = p->size > asked ? p->size : asked;
+		int asked = grow_asked(run_find(b, sw_worker_name(w), p->name), p),
+		    nodes = p->size > asked ? p->size : asked;
 		if (!p->growable || nodes <= 0)
 			continue;
 		if (isnan(p->price_hour))
-			snprintf(why, 200, "the %d node%s of pool %.60s of %.60s have no known price", nodes, nodes == 1 ? "" : "s", p->name, sw_worker_name(w));
+			snprintf(why, 200, "the %d node%s of pool %.60s of %.60s have no known price", nodes,
+				 nodes == 1 ? "" : "s", p->name, sw_worker_name(w));
 		sum += nodes * p->price_hour;
 	}
 	return sum;
@@ -151,7 +156,9 @@ double burst_committed(struct sw_burst *b, char why[200])
 		if (!sw_worker_cfg(w)->burst)
 			continue;
 		if (!sw_worker_provider_state(w, NULL)) {
-			snprintf(why, 200, "what cluster %.80s has bought is not known: its provider has not answered yet", sw_worker_name(w));
+			snprintf(why, 200,
+				 "what cluster %.80s has bought is not known: its provider has not answered yet",
+				 sw_worker_name(w));
 			sum = NAN;
 		} else {
 			sum += pools_cost(b, w, why);
@@ -179,8 +186,8 @@ static bool worker_step(struct sw_burst *b, struct sw_worker *w)
 		run_get(b, w, pools[i].name);
 	}
 	HASH_ITER(hh, b->runs, r, tmp)
-		if (r->w == w)
-			busy |= grow_step(r);
+	if (r->w == w)
+		busy |= grow_step(r);
 	busy |= idle_step(b, w);
 	sw_worker_provider_every(w, busy ? BUSY_MS : QUIET_MS);
 	return busy || nodes;
@@ -200,12 +207,19 @@ static void on_timer(void *owner)
 	double committed = burst_committed(b, why);
 	if (!isnan(committed))
 		sw_metric_set(sw_metric(b->opt.metrics, SW_GAUGE, "spillway_burst_committed_dollars_per_hour",
-		              "What the burst nodes that exist or are asked for cost in an hour.", ""), committed);
+					"What the burst nodes that exist or are asked for cost in an hour.", ""),
+			      committed);
 }
 
-void sw_burst_kick(struct sw_burst *b) { sw_timer_in(b->timer, 0); }
+void sw_burst_kick(struct sw_burst *b)
+{
+	sw_timer_in(b->timer, 0);
+}
 
-static void on_note(void *owner, const char *name, json_t *value) { grow_restore(owner, name, value); }
+static void on_note(void *owner, const char *name, json_t *value)
+{
+	grow_restore(owner, name, value);
+}
 
 struct sw_err sw_burst_new(const struct sw_burst_options *opt, struct sw_burst **out)
 {
@@ -233,9 +247,10 @@ void sw_burst_free(struct sw_burst *b)
 	if (!b)
 		return;
 	HASH_ITER(hh, b->wants, w, tmp)
-		want_free(b, w);
+	want_free(b, w);
 	idle_free(b);
-	HASH_ITER(hh, b->runs, r, next) {
+	HASH_ITER(hh, b->runs, r, next)
+	{
 		HASH_DEL(b->runs, r);
 		free(r->pool);
 		free(r->asker);
@@ -249,8 +264,8 @@ struct sw_burst_view sw_burst_look(struct sw_burst *b, const char *cluster, cons
 {
 	struct sw_worker *w = sw_workers_find(b->opt.workers, cluster);
 	const struct sw_pool *p = w ? sw_worker_pool(w, pool) : NULL;
-	struct run probe = { .b = b, .w = w }, *r = run_find(b, cluster, pool);
-	struct sw_burst_view view = { .refused = NULL };
+	struct run probe = {.b = b, .w = w}, *r = run_find(b, cluster, pool);
+	struct sw_burst_view view = {.refused = NULL};
 	char unknown[200];
 
 	if (!p) {
@@ -259,9 +274,11 @@ struct sw_burst_view sw_burst_look(struct sw_burst *b, const char *cluster, cons
 		return view;
 	}
 	struct limit limit = grow_limit(r ? r : &probe, p, unknown);
-	view.growing = r ? r->in_flight - r->stuck : 0;
 	view.committed_hour = limit.committed;
-	view.stockout_until_ms = limit.stockout_left_ms > 0 ? r->stockout.until_ms : 0;
+	if (r) {
+		view.growing = r->in_flight - r->stuck;
+		view.stockout_until_ms = limit.stockout_left_ms > 0 ? r->stockout.until_ms : 0;
+	}
 	if (limit_refuses(&limit, nodes, b->why, sizeof b->why))
 		view.refused = b->why;
 	else if (nodes > 0 && r && burst_now(b) < r->barred_ms)

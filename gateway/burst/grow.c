@@ -2,12 +2,13 @@
 /*
  * grow.c - one pool: from what workloads want to nodes that are asked for, once
  *
- * What will be asked for is written down first (a manager's note, intent/CLUSTER/POOL), with a token. Until the provider's
- * list shows it, nothing else is asked of this pool, and after a crash or a lost reply the same call is repeated with the
- * same token, which never grows twice.
+ * What will be asked for is written down first (a manager's note, intent/CLUSTER/POOL), with a token. Until the
+ * provider's list shows it, nothing else is asked of this pool, and after a crash or a lost reply the same call is
+ * repeated with the same token, which never grows twice.
  *
- * How much: the wants of workloads in the order they came, as far as limits allow; not more than their gangs need packed
- * together; less what is on its way already, and less nodes that were about to be released and come back instead.
+ * How much: the wants of workloads in the order they came, as far as limits allow; not more than their gangs need
+ * packed together; less what is on its way already, and less nodes that were about to be released and come back
+ * instead.
  */
 #include <math.h>
 #include <stdio.h>
@@ -17,7 +18,13 @@
 #include "burst_priv.h"
 #include "spillway/text.h"
 
-enum { SHOWN_MS = 60 * 1000, RETRY_MS = 1000, RETRY_MAX_MS = 60 * 1000, BARRED_MS = 60 * 1000, STUCK_MS = 5 * 60 * 1000 };
+enum {
+	SHOWN_MS = 60 * 1000,
+	RETRY_MS = 1000,
+	RETRY_MAX_MS = 60 * 1000,
+	BARRED_MS = 60 * 1000,
+	STUCK_MS = 5 * 60 * 1000
+};
 
 static void run_goto(struct run *r, enum intent_state to)
 {
@@ -25,9 +32,15 @@ static void run_goto(struct run *r, enum intent_state to)
 	r->state_ms = burst_now(r->b);
 }
 
-static char *note_name(const struct run *r) { return sw_asprintf("intent/%s", r->id); }
+static char *note_name(const struct run *r)
+{
+	return sw_asprintf("intent/%s", r->id);
+}
 
-static int larger(int a, int b) { return a > b ? a : b; }
+static int larger(int a, int b)
+{
+	return a > b ? a : b;
+}
 
 /* Nodes asked for, by the provider's word or by an intent that it may not show yet. */
 int grow_asked(const struct run *r, const struct sw_pool *p)
@@ -41,11 +54,20 @@ struct limit grow_limit(struct run *r, const struct sw_pool *p, char why[200])
 	struct sw_provider *provider = sw_worker_provider(r->w);
 	int64_t wall = sw_loop_wall(b->opt.loop);
 
-	return (struct limit){ .cluster = sw_worker_name(r->w), .pool = p->name, .burst = sw_worker_cfg(r->w)->burst,
-		.growable = p->growable && provider && provider->ops->grow, .asked = larger(grow_asked(r, p), p->size), .max = p->max,
-		.quota_left = p->quota_left, .price_hour = p->price_hour, .price_age_ms = wall - p->priced_at_ms,
-		.price_max_age_ms = b->opt.config->price_max_age_ms, .committed = burst_committed(b, why), .unknown = why,
-		.max_hour = b->opt.config->max_price_hour, .stockout_left_ms = stockout_left(&r->stockout, wall) };
+	return (struct limit){.cluster = sw_worker_name(r->w),
+			      .pool = p->name,
+			      .burst = sw_worker_cfg(r->w)->burst,
+			      .growable = p->growable && provider && provider->ops->grow,
+			      .asked = larger(grow_asked(r, p), p->size),
+			      .max = p->max,
+			      .quota_left = p->quota_left,
+			      .price_hour = p->price_hour,
+			      .price_age_ms = wall - p->priced_at_ms,
+			      .price_max_age_ms = b->opt.config->price_max_age_ms,
+			      .committed = burst_committed(b, why),
+			      .unknown = why,
+			      .max_hour = b->opt.config->max_price_hour,
+			      .stockout_left_ms = stockout_left(&r->stockout, wall)};
 }
 
 /* ---- what the provider reports ------------------------------------------------------ */
@@ -61,22 +83,26 @@ static bool errors_read(struct run *r, const struct sw_provider_state *s)
 
 	for (size_t i = 0; i < s->n_errors; i++) {
 		const struct sw_pool_error *e = &s->errors[i];
-		if (!e->pool || strcmp(e->pool, r->pool) != 0 || !stockout_note(&r->stockout, e->at_ms, r->b->opt.config->stockout_ms))
+		if (!e->pool || strcmp(e->pool, r->pool) != 0 ||
+		    !stockout_note(&r->stockout, e->at_ms, r->b->opt.config->stockout_ms))
 			continue;
 		char left[32];
 		int64_t ms = stockout_left(&r->stockout, sw_loop_wall(r->b->opt.loop));
 		if (ms == 0)
 			continue; /* an old story, read after a restart */
 		news = true;
-		burst_event(r->b, r->asker, true, fault_word(e->fault), "pool %s of %s did not grow: %s; it is left alone for %s", r->pool,
-		            sw_worker_name(r->w), e->message ? e->message : "no reason given", sw_age_text(ms, left));
-		sw_metric_add(sw_metric(r->b->opt.metrics, SW_COUNTER, "spillway_burst_faults_total", "Growths that failed, by kind of fault.",
-		              "cluster,pool,fault"), 1, sw_worker_name(r->w), r->pool, fault_word(e->fault));
+		burst_event(r->b, r->asker, true, fault_word(e->fault),
+			    "pool %s of %s did not grow: %s; it is left alone for %s", r->pool, sw_worker_name(r->w),
+			    e->message ? e->message : "no reason given", sw_age_text(ms, left));
+		sw_metric_add(sw_metric(r->b->opt.metrics, SW_COUNTER, "spillway_burst_faults_total",
+					"Growths that failed, by kind of fault.", "cluster,pool,fault"),
+			      1, sw_worker_name(r->w), r->pool, fault_word(e->fault));
 	}
 	return news;
 }
 
-/* Nodes of the pool that can be used now, or could be but for our own cordon. A node whose GPUs are not there yet is on its way. */
+/* Nodes of the pool that can be used now, or could be but for our own cordon. A node whose GPUs are not there yet is on
+ * its way. */
 static int nodes_present(const struct run *r, const struct sw_pool *p)
 {
 	const struct sw_node *nodes;
@@ -84,7 +110,8 @@ static int nodes_present(const struct run *r, const struct sw_pool *p)
 	int present = 0;
 
 	for (size_t i = 0; i < n; i++)
-		present += strcmp(nodes[i].pool, r->pool) == 0 && (nodes[i].usable || nodes[i].cordoned) && nodes[i].gpu_total >= p->gpus;
+		present += strcmp(nodes[i].pool, r->pool) == 0 && (nodes[i].usable || nodes[i].cordoned) &&
+			   nodes[i].gpu_total >= p->gpus;
 	return present;
 }
 
@@ -96,7 +123,8 @@ static void on_given_up(void *owner, struct sw_err err)
 
 	r->giving_up = false;
 	if (sw_failed(err))
-		sw_log(WARN, "burst", "could not release instances that never became nodes", "pool=%s error=\"%s\"", r->id, err.text);
+		sw_log(WARN, "burst", "could not release instances that never became nodes", "pool=%s error=\"%s\"",
+		       r->id, err.text);
 	sw_worker_provider_poll(r->w);
 }
 
@@ -138,22 +166,29 @@ static void give_up(struct run *r, const struct sw_provider_state *s)
 /* Counts what is on its way, and gives up on nodes that were asked for long ago and never came. */
 static void flight_update(struct run *r, const struct sw_pool *p, const struct sw_provider_state *s)
 {
-	uint64_t now = burst_now(r->b), patience = (uint64_t)larger(STUCK_MS, p->grow_eta_ms > 0 && p->grow_eta_ms < INT32_MAX / 3 ? (int)p->grow_eta_ms * 3 : 0);
+	uint64_t now = burst_now(r->b),
+		 patience = (uint64_t)larger(
+			 STUCK_MS, p->grow_eta_ms > 0 && p->grow_eta_ms < INT32_MAX / 3 ? (int)p->grow_eta_ms * 3 : 0);
 	int asked = grow_asked(r, p), flight = asked - nodes_present(r, p);
 
 	flight = flight > 0 ? flight : 0;
 	if (flight < r->in_flight || flight == 0 || r->state != INTENT_NONE)
 		r->flight_ms = now;
-	if (flight == 0 && r->in_flight > 0 && asked >= r->asked) { /* they came; it is not that fewer are asked for now */
+	if (flight == 0 && r->in_flight > 0 &&
+	    asked >= r->asked) { /* they came; it is not that fewer are asked for now */
 		stockout_clear(&r->stockout);
-		burst_event(r->b, r->asker, false, "NodesReady", "pool %s of %s has all %d nodes that were asked for", r->pool, sw_worker_name(r->w), asked);
+		burst_event(r->b, r->asker, false, "NodesReady", "pool %s of %s has all %d nodes that were asked for",
+			    r->pool, sw_worker_name(r->w), asked);
 		burst_changed(r->b, r);
 	}
 	r->stuck = r->stuck < flight ? r->stuck : flight;
 	if (flight > r->stuck && now - r->flight_ms > patience) {
 		r->stuck = flight;
-		burst_event(r->b, r->asker, true, "NodesMissing", "%d node%s of pool %s of %s did not become usable in %llu minutes; those that are "
-		            "no nodes yet are given back", flight, flight == 1 ? "" : "s", r->pool, sw_worker_name(r->w), (unsigned long long)(patience / 60000));
+		burst_event(r->b, r->asker, true, "NodesMissing",
+			    "%d node%s of pool %s of %s did not become usable in %llu minutes; those that are "
+			    "no nodes yet are given back",
+			    flight, flight == 1 ? "" : "s", r->pool, sw_worker_name(r->w),
+			    (unsigned long long)(patience / 60000));
 		burst_changed(r->b, r);
 		give_up(r, s);
 	}
@@ -186,7 +221,8 @@ static int delta_of(struct run *r, const struct sw_pool *p, const struct want **
 	if (limit.stockout_left_ms > 0)
 		return 0; /* told when it was noted */
 	have = r->in_flight - r->stuck + returning;
-	HASH_ITER(hh, r->b->wants, w, tmp) {
+	HASH_ITER(hh, r->b->wants, w, tmp)
+	{
 		if (strcmp(w->cluster, cluster) != 0 || strcmp(w->pool, r->pool) != 0)
 			continue;
 		if (limit_refuses(&limit, total + w->nodes - have, why, sizeof why)) {
@@ -266,7 +302,8 @@ void grow_restore(struct sw_burst *b, const char *note, json_t *value)
 	if (slash)
 		snprintf(cluster, sizeof cluster, "%.*s", (int)(slash - id), id);
 	struct sw_worker *w = slash ? sw_workers_find(b->opt.workers, cluster) : NULL;
-	if (!w || !token || strlen(token) != 36 || delta <= 0 || delta > INT32_MAX || target < delta || target > INT32_MAX) {
+	if (!w || !token || strlen(token) != 36 || delta <= 0 || delta > INT32_MAX || target < delta ||
+	    target > INT32_MAX) {
 		sw_log(WARN, "burst", "an intent makes no sense now and is not repeated", "note=%s", note);
 		return;
 	}
@@ -280,7 +317,10 @@ void grow_restore(struct sw_burst *b, const char *note, json_t *value)
 	sw_log(INFO, "burst", "repeating an intent", "pool=%s delta=%d token=%s", r->id, r->delta, r->token);
 }
 
-static bool is_refusal(enum sw_code code) { return sw_err_retry(code) == SW_RETRY_TERMINAL; }
+static bool is_refusal(enum sw_code code)
+{
+	return sw_err_retry(code) == SW_RETRY_TERMINAL;
+}
 
 static void on_grown(void *owner, struct sw_err err)
 {
@@ -295,7 +335,8 @@ static void on_grown(void *owner, struct sw_err err)
 		return;
 	}
 	if (is_refusal(err.code)) {
-		snprintf(r->barred, sizeof r->barred, "pool %s of %s was refused: %.120s", r->pool, sw_worker_name(r->w), err.text);
+		snprintf(r->barred, sizeof r->barred, "pool %s of %s was refused: %.120s", r->pool,
+			 sw_worker_name(r->w), err.text);
 		r->barred_ms = now + BARRED_MS;
 		burst_event(r->b, r->asker, true, "GrowRefused", "%s", r->barred);
 		forget(r);
@@ -305,7 +346,8 @@ static void on_grown(void *owner, struct sw_err err)
 	wait = (uint64_t)RETRY_MS << (r->failures < 6 ? r->failures : 6);
 	r->retry_ms = now + (wait < RETRY_MAX_MS ? wait : RETRY_MAX_MS);
 	if (r->failures++ == 2) {
-		snprintf(r->barred, sizeof r->barred, "pool %s of %s: the provider does not answer: %.120s", r->pool, sw_worker_name(r->w), err.text);
+		snprintf(r->barred, sizeof r->barred, "pool %s of %s: the provider does not answer: %.120s", r->pool,
+			 sw_worker_name(r->w), err.text);
 		burst_event(r->b, r->asker, true, "GrowDelayed", "%s", r->barred);
 	}
 	if (r->failures > 2) {
@@ -324,15 +366,17 @@ static void call(struct run *r, const struct sw_pool *p)
 		return;
 	}
 	if (r->failures == 0)
-		burst_event(r->b, r->asker, false, "ScaleUp", "pool %s of %s grows by %d to %d node%s, %.2f USD/h more", r->pool, sw_worker_name(r->w),
-		            r->delta, r->target, r->target == 1 ? "" : "s", isnan(p->price_hour) ? 0 : p->price_hour * r->delta);
+		burst_event(r->b, r->asker, false, "ScaleUp", "pool %s of %s grows by %d to %d node%s, %.2f USD/h more",
+			    r->pool, sw_worker_name(r->w), r->delta, r->target, r->target == 1 ? "" : "s",
+			    isnan(p->price_hour) ? 0 : p->price_hour * r->delta);
 	run_goto(r, INTENT_CALLING);
 	struct sw_err e = provider->ops->grow(provider, r->pool, r->delta, r->token, on_grown, r);
 	if (sw_failed(e))
 		on_grown(r, e);
 	else if (r->failures == 0)
-		sw_metric_add(sw_metric(r->b->opt.metrics, SW_COUNTER, "spillway_burst_nodes_asked_total", "Nodes asked of providers.", "cluster,pool"),
-		              r->delta, sw_worker_name(r->w), r->pool);
+		sw_metric_add(sw_metric(r->b->opt.metrics, SW_COUNTER, "spillway_burst_nodes_asked_total",
+					"Nodes asked of providers.", "cluster,pool"),
+			      r->delta, sw_worker_name(r->w), r->pool);
 }
 
 /* Does a list made after the call show what was asked for, or why not? */

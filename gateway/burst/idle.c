@@ -2,12 +2,13 @@
 /*
  * idle.c - one node that nobody uses: taken out of use, looked at once more, given back by name
  *
- *   CORDONING --seen in the watch--> SETTLING --1 s--> CHECKING --empty--> EMPTY -> RELEASING -> RELEASED --gone--> forgotten
- *       |                               |                  |                 |
- *       +-------- wanted again, or a pod came --------------+-----------------+--> UNCORDONING -> BACK --seen--> forgotten
+ *   CORDONING --seen in the watch--> SETTLING --1 s--> CHECKING --empty--> EMPTY -> RELEASING -> RELEASED --gone-->
+ * forgotten |                               |                  |                 |
+ *       +-------- wanted again, or a pod came --------------+-----------------+--> UNCORDONING -> BACK --seen-->
+ * forgotten
  *
- * The second between cordon and check is for the scheduler: it may bind a pod by what it knew a moment ago. After release()
- * was called there is no way back. After a crash a node with our cordon starts over in SETTLING.
+ * The second between cordon and check is for the scheduler: it may bind a pod by what it knew a moment ago. After
+ * release() was called there is no way back. After a crash a node with our cordon starts over in SETTLING.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,7 +38,7 @@ void idle_free(struct sw_burst *b)
 {
 	struct idle *i, *tmp;
 	HASH_ITER(hh, b->idles, i, tmp)
-		idle_forget(b, i);
+	idle_forget(b, i);
 }
 
 static struct idle *idle_find(const struct sw_burst *b, const struct sw_worker *w, const char *node)
@@ -49,7 +50,8 @@ static struct idle *idle_find(const struct sw_burst *b, const struct sw_worker *
 	return i;
 }
 
-static void idle_new(struct sw_burst *b, struct sw_worker *w, const struct sw_node *node, const char *instance, enum idle_state state)
+static void idle_new(struct sw_burst *b, struct sw_worker *w, const struct sw_node *node, const char *instance,
+		     enum idle_state state)
 {
 	char *id = sw_asprintf("%s/%s", sw_worker_name(w), node->name);
 	size_t n = strlen(id);
@@ -71,7 +73,8 @@ void idle_count(const struct sw_burst *b, const struct sw_worker *w, const char 
 	struct idle *i, *tmp;
 
 	*returning = *leaving = 0;
-	HASH_ITER(hh, b->idles, i, tmp) {
+	HASH_ITER(hh, b->idles, i, tmp)
+	{
 		if (i->w != w || strcmp(i->pool, pool) != 0)
 			continue;
 		if (i->state == IDLE_RELEASING || i->state == IDLE_RELEASED)
@@ -138,7 +141,8 @@ static void on_released(void *owner, struct sw_err err)
 		sw_worker_provider_poll(i->w);
 	} else {
 		sw_log(WARN, "burst", "could not release", "node=%s error=\"%s\"", i->id, err.text);
-		i->retry_ms = burst_now(i->b) + RETRY_MS; /* whether it happened or not: it is named, so it is asked for again */
+		i->retry_ms = burst_now(i->b) +
+			      RETRY_MS; /* whether it happened or not: it is named, so it is asked for again */
 	}
 	sw_burst_kick(i->b);
 }
@@ -154,7 +158,7 @@ static void started(struct idle *i, struct sw_err e, sw_worker_fn *done)
 static void release(struct idle *i)
 {
 	struct sw_provider *p = sw_worker_provider(i->w);
-	const char *ids[1] = { i->instance };
+	const char *ids[1] = {i->instance};
 
 	i->busy = true;
 	started(i, p->ops->release(p, i->pool, ids, 1, on_released, i), on_released);
@@ -163,7 +167,8 @@ static void release(struct idle *i)
 static void cordon(struct idle *i, bool on)
 {
 	i->busy = true;
-	started(i, sw_worker_cordon(i->w, i->node, on, on ? on_cordoned : on_uncordoned, i), on ? on_cordoned : on_uncordoned);
+	started(i, sw_worker_cordon(i->w, i->node, on, on ? on_cordoned : on_uncordoned, i),
+		on ? on_cordoned : on_uncordoned);
 }
 
 static bool is_listed(const struct idle *i)
@@ -179,9 +184,11 @@ static void gone(struct idle *i)
 {
 	struct sw_burst *b = i->b;
 
-	burst_event(b, NULL, false, "ScaleDown", "node %s of pool %s of %s was idle and is released", i->node, i->pool, sw_worker_name(i->w));
-	sw_metric_add(sw_metric(b->opt.metrics, SW_COUNTER, "spillway_burst_nodes_released_total", "Idle nodes given back.", "cluster,pool"), 1,
-	              sw_worker_name(i->w), i->pool);
+	burst_event(b, NULL, false, "ScaleDown", "node %s of pool %s of %s was idle and is released", i->node, i->pool,
+		    sw_worker_name(i->w));
+	sw_metric_add(sw_metric(b->opt.metrics, SW_COUNTER, "spillway_burst_nodes_released_total",
+				"Idle nodes given back.", "cluster,pool"),
+		      1, sw_worker_name(i->w), i->pool);
 	burst_changed(b, run_get(b, i->w, i->pool));
 	idle_forget(b, i);
 }
@@ -257,7 +264,8 @@ static bool is_idle(struct sw_burst *b, struct sw_worker *w, const struct sw_nod
 	struct run *r = run_get(b, w, node->pool);
 	int returning, leaving;
 
-	if (!p->growable || !node->empty || node->empty_since_ms == 0 || now - node->empty_since_ms < idle || now < r->hold_ms)
+	if (!p->growable || !node->empty || node->empty_since_ms == 0 || now - node->empty_since_ms < idle ||
+	    now < r->hold_ms)
 		return false;
 	if (r->state != INTENT_NONE || burst_has_wants(b, sw_worker_name(w), node->pool))
 		return false;
@@ -299,7 +307,8 @@ bool idle_step(struct sw_burst *b, struct sw_worker *w)
 		return false;
 	for (size_t k = 0; k < n; k++)
 		consider(b, w, &nodes[k]);
-	HASH_ITER(hh, b->idles, i, tmp) {
+	HASH_ITER(hh, b->idles, i, tmp)
+	{
 		if (i->w != w)
 			continue;
 		any = true;

@@ -18,13 +18,15 @@ static bool price_refuses(const struct limit *l, int n, char *why, size_t size)
 	if (isnan(l->price_hour))
 		snprintf(why, size, "pool %s of %s has no known price, so it is not bought", l->pool, l->cluster);
 	else if (l->price_age_ms > l->price_max_age_ms)
-		snprintf(why, size, "the price of pool %s of %s is %s old, which is too old to buy by", l->pool, l->cluster,
-		         sw_age_text(l->price_age_ms, age));
+		snprintf(why, size, "the price of pool %s of %s is %s old, which is too old to buy by", l->pool,
+			 l->cluster, sw_age_text(l->price_age_ms, age));
 	else if (isnan(l->committed))
-		snprintf(why, size, "the limit of %.2f USD/h cannot be kept: %s", l->max_hour, l->unknown ? l->unknown : "what is bought is not known");
+		snprintf(why, size, "the limit of %.2f USD/h cannot be kept: %s", l->max_hour,
+			 l->unknown ? l->unknown : "what is bought is not known");
 	else if (l->committed + l->price_hour * n > l->max_hour + 1e-9)
-		snprintf(why, size, "%d node%s at %.2f USD/h on top of %.2f would pass the limit of %.2f USD/h (max_price_hour)", n, n == 1 ? "" : "s",
-		         l->price_hour, l->committed, l->max_hour);
+		snprintf(why, size,
+			 "%d node%s at %.2f USD/h on top of %.2f would pass the limit of %.2f USD/h (max_price_hour)",
+			 n, n == 1 ? "" : "s", l->price_hour, l->committed, l->max_hour);
 	else
 		return false;
 	return true;
@@ -43,13 +45,13 @@ bool limit_refuses(const struct limit *l, int n, char *why, size_t size)
 		snprintf(why, size, "pool %s of %s cannot grow", l->pool, l->cluster);
 	else if (l->stockout_left_ms > 0)
 		snprintf(why, size, "pool %s of %s was out of stock and is left alone for %s more", l->pool, l->cluster,
-		         sw_age_text(l->stockout_left_ms, age));
+			 sw_age_text(l->stockout_left_ms, age));
 	else if (l->asked + n > l->max)
-		snprintf(why, size, "%d more node%s would pass the maximum of %d of pool %s of %s (it has %d)", n, n == 1 ? "" : "s", l->max, l->pool,
-		         l->cluster, l->asked);
+		snprintf(why, size, "%d more node%s would pass the maximum of %d of pool %s of %s (it has %d)", n,
+			 n == 1 ? "" : "s", l->max, l->pool, l->cluster, l->asked);
 	else if (l->quota_left >= 0 && n > l->quota_left)
-		snprintf(why, size, "the cloud's quota leaves %d node%s for pool %s of %s, not %d", l->quota_left, l->quota_left == 1 ? "" : "s",
-		         l->pool, l->cluster, n);
+		snprintf(why, size, "the cloud's quota leaves %d node%s for pool %s of %s, not %d", l->quota_left,
+			 l->quota_left == 1 ? "" : "s", l->pool, l->cluster, n);
 	else
 		return price_refuses(l, n, why, size);
 	return true;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* stockout.c - how long a pool that had nothing to give is left alone: base, twice, four times, at most eight times base */
+/* stockout.c - how long a pool that had nothing to give is left alone: base, twice, four times, at most eight times
+ * base */
 #include "burst_priv.h"
 
 bool stockout_note(struct stockout *s, int64_t at_ms, int64_t base_ms)
@@ -18,4 +19,7 @@ void stockout_clear(struct stockout *s)
 	s->until_ms = 0;
 }
 
-int64_t stockout_left(const struct stockout *s, int64_t wall_ms) { return s->until_ms > wall_ms ? s->until_ms - wall_ms : 0; }
+int64_t stockout_left(const struct stockout *s, int64_t wall_ms)
+{
+	return s->until_ms > wall_ms ? s->until_ms - wall_ms : 0;
+}

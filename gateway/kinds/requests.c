@@ -21,7 +21,7 @@ static struct sw_amount *amount_of(struct sw_amounts *a, const char *resource)
 			return &a->at[i];
 	if (a->n == SW_AMOUNTS_MAX)
 		return NULL;
-	a->at[a->n] = (struct sw_amount){ .resource = resource };
+	a->at[a->n] = (struct sw_amount){.resource = resource};
 	return &a->at[a->n++];
 }
 
@@ -83,9 +83,9 @@ static bool is_extended(const char *resource)
 static struct sw_err quantity_read(const char *resource, json_t *v, bool strict, int64_t *milli)
 {
 	bool known = json_object_is_type(v, json_type_string) || json_object_is_type(v, json_type_int) ||
-	             json_object_is_type(v, json_type_double);
+		     json_object_is_type(v, json_type_double);
 	struct sw_err e = known ? sw_quantity_milli(json_object_get_string(v), milli)
-	                        : sw_err(SW_E_INVALID, "expected a quantity (\"2\", \"500m\", \"40Gi\")");
+				: sw_err(SW_E_INVALID, "expected a quantity (\"2\", \"500m\", \"40Gi\")");
 
 	if (sw_failed(e))
 		return e;
@@ -109,7 +109,8 @@ static struct sw_err quantities_add_missing(json_t *list, const char *path, bool
 
 	if (!json_object_is_type(list, json_type_object))
 		return SW_OK;
-	json_object_object_foreach(list, resource, v) {
+	json_object_object_foreach(list, resource, v)
+	{
 		int64_t milli = 0;
 		struct sw_err e = quantity_read(resource, v, strict, &milli);
 		struct sw_amount *a;
@@ -161,7 +162,7 @@ static struct sw_err containers_sum(json_t *spec, const char *path, bool strict,
 static struct sw_err init_containers_add(json_t *spec, const char *path, bool strict, struct sw_amounts *out)
 {
 	json_t *list = sw_json_key(spec, "initContainers");
-	struct sw_amounts sidecars = { .n = 0 }, peak = { .n = 0 };
+	struct sw_amounts sidecars = {.n = 0}, peak = {.n = 0};
 	struct sw_err e = SW_OK;
 
 	for (size_t i = 0; !sw_failed(e) && i < sw_json_len(list); i++) {
@@ -202,11 +203,11 @@ static struct sw_err pod_level(json_t *spec, const char *path, bool strict, stru
 
 struct sw_err sw_pod_amounts(json_t *spec, const char *path, bool strict, struct sw_amounts *out)
 {
-	struct sw_amounts overhead = { .n = 0 };
+	struct sw_amounts overhead = {.n = 0};
 	char at[192];
 	struct sw_err e;
 
-	*out = (struct sw_amounts){ .n = 0 };
+	*out = (struct sw_amounts){.n = 0};
 	e = containers_sum(spec, path, strict, out);
 	if (!sw_failed(e))
 		e = init_containers_add(spec, path, strict, out);
@@ -244,7 +245,7 @@ struct sw_err sw_pod_requests(json_t *spec, const char *path, struct sw_requests
 	const char *gpu;
 	int64_t gpus;
 
-	*out = (struct sw_requests){ 0 };
+	*out = (struct sw_requests){0};
 	if (!sw_failed(e))
 		e = sw_gpu_amount(&a, path, &gpu, &gpus);
 	if (!sw_failed(e))

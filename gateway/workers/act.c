@@ -64,16 +64,18 @@ static void on_reply(void *owner, struct sw_err err, const struct sw_kube_reply 
 	a->on_reply(a, err, reply); /* the client named the cluster in it */
 }
 
-struct sw_err act_send(struct act *a, enum sw_kube_class cls, const char *method, struct sw_buf *path, const char *type, struct sw_buf *body)
+struct sw_err act_send(struct act *a, enum sw_kube_class cls, const char *method, struct sw_buf *path, const char *type,
+		       struct sw_buf *body)
 {
-	struct sw_kube_req req = { .cls = cls, .method = method, .path = path->at, .content_type = type };
+	struct sw_kube_req req = {.cls = cls, .method = method, .path = path->at, .content_type = type};
 
 	if (body) {
 		req.body = body->at;
 		req.body_len = body->len;
 	}
 	if (!sw_buf_ok(path) || (body && !sw_buf_ok(body)))
-		return sw_err(SW_E_TOOBIG, "cluster %s: the %s request for %s would be too large", a->w->cfg->name, method, a->name ? a->name : "an object");
+		return sw_err(SW_E_TOOBIG, "cluster %s: the %s request for %s would be too large", a->w->cfg->name,
+			      method, a->name ? a->name : "an object");
 	return sw_kube_start(a->w->kube, &req, on_reply, a, &a->call);
 }
 
@@ -93,7 +95,8 @@ void act_went_on(struct act *a, struct sw_err e)
 void acts_free(struct sw_worker *w)
 {
 	struct act *a, *tmp;
-	DL_FOREACH_SAFE(w->acts, a, tmp) {
+	DL_FOREACH_SAFE(w->acts, a, tmp)
+	{
 		if (a->call)
 			sw_kube_cancel(a->call);
 		act_free(a);

@@ -66,7 +66,8 @@ static char *made_name(const struct node_row *row)
 {
 	const char *model = model_of(row);
 	const char *kind = *model ? model : "cpu";
-	char *name = row->taint && *row->taint ? sw_asprintf("%s-%s", kind, row->taint) : sw_asprintf("%s%s", kind, row->spot ? "-spot" : "");
+	char *name = row->taint && *row->taint ? sw_asprintf("%s-%s", kind, row->taint)
+					       : sw_asprintf("%s%s", kind, row->spot ? "-spot" : "");
 	for (char *s = name; *s; s++)
 		*s = (char)(isalnum((unsigned char)*s) ? tolower((unsigned char)*s) : '-');
 	return name;
@@ -121,10 +122,19 @@ static int pool_make(struct sw_worker *w, const struct node_row *row)
 	SW_REQUIRE(c->pools);
 	struct sw_pool *p = &c->pools[c->n_pools];
 	const char *region = label_of(c, row, "topology.kubernetes.io/region");
-	*p = (struct sw_pool){ .name = own(c, name), .model = row->gpu ? row->gpu->model : row->gpu_resource ? "unknown" : "",
-		.machine = label_of(c, row, "node.kubernetes.io/instance-type"), .region = *region ? region : w->cfg->region ? w->cfg->region : "",
-		.zone = label_of(c, row, "topology.kubernetes.io/zone"), .price_hour = NAN, .quota_left = 0, .spot = row->spot,
-		.taint = row->taint ? own(c, sw_strdup(row->taint)) : NULL };
+	*p = (struct sw_pool){.name = own(c, name),
+			      .model = row->gpu            ? row->gpu->model
+				       : row->gpu_resource ? "unknown"
+							   : "",
+			      .machine = label_of(c, row, "node.kubernetes.io/instance-type"),
+			      .region = *region          ? region
+					: w->cfg->region ? w->cfg->region
+							 : "",
+			      .zone = label_of(c, row, "topology.kubernetes.io/zone"),
+			      .price_hour = NAN,
+			      .quota_left = 0,
+			      .spot = row->spot,
+			      .taint = row->taint ? own(c, sw_strdup(row->taint)) : NULL};
 	made_price(w, p);
 	return (int)c->n_pools++;
 }
@@ -160,28 +170,42 @@ static void pool_count(struct capacity *c, const struct node_row *row)
 
 /* ---- selecting the nodes of a made-up pool ------------------------------------------ */
 
-static const char *const model_labels[] = { "spillway.dev/gpu", "nvidia.com/gpu.product", "cloud.google.com/gke-accelerator",
-	"accelerator", "kubernetes.azure.com/accelerator", "node.kubernetes.io/instance-type" };
+static const char *const model_labels[] = {
+	"spillway.dev/gpu", "nvidia.com/gpu.product",           "cloud.google.com/gke-accelerator",
+	"accelerator",      "kubernetes.azure.com/accelerator", "node.kubernetes.io/instance-type"};
 
-/* The one value all nodes of the pool have for this label and no other node has, or NULL. */
+static const char *label_peek(const struct node_row *row, const char *key)
+{
+	json_t *v = row->labels ? sw_json_key(row->labels, key) : NULL;
+	return v ? json_object_get_string(v) : NULL;
+}
+
+/* The value that every node of the pool has for this label, or NULL. */
+static const char *label_shared(const struct capacity *c, int pool, const char *key)
+{
+	const char *value = NULL;
+
+	for (size_t i = 0; i < c->n; i++) {
+		const char *s = label_peek(c->rows[i], key);
+		if (c->rows[i]->pool != pool)
+			continue;
+		if (!s || (value && strcmp(value, s) != 0))
+			return NULL;
+		value = s;
+	}
+	return value;
+}
+
+/* The same, if no other node has it too. */
 static const char *label_telling(const struct sw_worker *w, int pool, const char *key)
 {
 	const struct capacity *c = &w->cap;
-	const char *value = NULL;
+	const char *value = label_shared(c, pool, key);
 
-	for (int inside = 1; inside >= 0; inside--) {
-		for (size_t i = 0; i < c->n; i++) {
-			json_t *v = c->rows[i]->labels ? sw_json_key(c->rows[i]->labels, key) : NULL;
-			const char *s = v ? json_object_get_string(v) : NULL;
-			if (inside != (c->rows[i]->pool == pool))
-				continue;
-			if (inside && (!s || (value && strcmp(value, s) != 0)))
-				return NULL;
-			if (inside)
-				value = s;
-			if (!inside && s && strcmp(s, value) == 0)
-				return NULL;
-		}
+	for (size_t i = 0; value && i < c->n; i++) {
+		const char *s = c->rows[i]->pool == pool ? NULL : label_peek(c->rows[i], key);
+		if (s && strcmp(s, value) == 0)
+			return NULL;
 	}
 	return value;
 }
@@ -190,7 +214,8 @@ static void pools_select(struct sw_worker *w)
 {
 	for (size_t p = w->cap.n_listed; p < w->cap.n_pools; p++) {
 		struct sw_pool *pool = &w->cap.pools[p];
-		for (size_t l = 0; !pool->label_key && *pool->model && l < sizeof model_labels / sizeof *model_labels; l++) {
+		for (size_t l = 0; !pool->label_key && *pool->model && l < sizeof model_labels / sizeof *model_labels;
+		     l++) {
 			const char *value = label_telling(w, (int)p, model_labels[l]);
 			if (!value)
 				continue;
@@ -204,11 +229,21 @@ static void pools_select(struct sw_worker *w)
 
 static void node_fill(const struct sw_worker *w, const struct node_row *row, struct sw_node *n)
 {
-	*n = (struct sw_node){ .name = row->name, .pool = w->cap.pools[row->pool].name, .model = w->cap.pools[row->pool].model,
-		.gpu_resource = row->gpu_resource, .taint = row->taint, .cpu_free = row->cpu - row->cpu_used,
-		.memory_free = row->memory - row->memory_used, .gpu_free = row->gpus - row->gpus_used,
-		.pods_free = (row->pods ? row->pods : PODS_PER_NODE) - row->pods_used, .cpu_total = row->cpu, .memory_total = row->memory,
-		.gpu_total = row->gpus, .pods_total = row->pods ? row->pods : PODS_PER_NODE, .cordoned = row->cordoned, .usable = row->usable };
+	*n = (struct sw_node){.name = row->name,
+			      .pool = w->cap.pools[row->pool].name,
+			      .model = w->cap.pools[row->pool].model,
+			      .gpu_resource = row->gpu_resource,
+			      .taint = row->taint,
+			      .cpu_free = row->cpu - row->cpu_used,
+			      .memory_free = row->memory - row->memory_used,
+			      .gpu_free = row->gpus - row->gpus_used,
+			      .pods_free = (row->pods ? row->pods : PODS_PER_NODE) - row->pods_used,
+			      .cpu_total = row->cpu,
+			      .memory_total = row->memory,
+			      .gpu_total = row->gpus,
+			      .pods_total = row->pods ? row->pods : PODS_PER_NODE,
+			      .cordoned = row->cordoned,
+			      .usable = row->usable};
 	if (row->gpu_resource || row->gpu)
 		n->model = model_of(row);
 }
@@ -223,7 +258,8 @@ static void nodes_gather(struct sw_worker *w)
 	c->nodes = realloc(c->nodes, most * sizeof *c->nodes);
 	SW_REQUIRE(c->rows && c->nodes);
 	c->n = 0;
-	HASH_ITER(hh, w->nodes, row, tmp) {
+	HASH_ITER(hh, w->nodes, row, tmp)
+	{
 		if (!row->seen)
 			continue;
 		if (row->pools_version != c->pools_version) {
@@ -306,9 +342,21 @@ bool capacity_fresh(struct sw_worker *w, int pool, struct sw_node *out)
 		pods_daemon = row->pods_daemon > pods_daemon ? row->pods_daemon : pods_daemon;
 	}
 	const struct sw_gpu *gpu = *p->model ? sw_catalog_gpu(w->ws->opt.catalog, p->model) : NULL;
-	*out = (struct sw_node){ .name = "", .pool = p->name, .model = p->model, .gpu_resource = gpu ? gpu->resource : NULL, .taint = p->taint,
-		.cpu_total = cpu, .memory_total = memory, .gpu_total = gpus, .pods_total = pods, .cpu_free = cpu - cpu_daemon,
-		.memory_free = memory - memory_daemon, .gpu_free = gpus, .pods_free = pods - pods_daemon, .usable = true, .empty = true };
+	*out = (struct sw_node){.name = "",
+				.pool = p->name,
+				.model = p->model,
+				.gpu_resource = gpu ? gpu->resource : NULL,
+				.taint = p->taint,
+				.cpu_total = cpu,
+				.memory_total = memory,
+				.gpu_total = gpus,
+				.pods_total = pods,
+				.cpu_free = cpu - cpu_daemon,
+				.memory_free = memory - memory_daemon,
+				.gpu_free = gpus,
+				.pods_free = pods - pods_daemon,
+				.usable = true,
+				.empty = true};
 	return cpu > 0;
 }
 
@@ -321,7 +369,7 @@ void capacity_free(struct sw_worker *w)
 	free(c->nodes);
 	free(c->rows);
 	free(c->pools);
-	*c = (struct capacity){ 0 };
+	*c = (struct capacity){0};
 }
 
 /* ---- the door ------------------------------------------------------------------------------ */
@@ -340,6 +388,12 @@ size_t sw_worker_pools(struct sw_worker *w, const struct sw_pool **out)
 	return w->cap.n_pools;
 }
 
-const struct sw_pool *sw_worker_pool(struct sw_worker *w, const char *name) { return capacity_pool(w, name, NULL); }
+const struct sw_pool *sw_worker_pool(struct sw_worker *w, const char *name)
+{
+	return capacity_pool(w, name, NULL);
+}
 
-uint64_t sw_worker_generation(const struct sw_worker *w) { return w->generation; }
+uint64_t sw_worker_generation(const struct sw_worker *w)
+{
+	return w->generation;
+}

@@ -25,7 +25,8 @@
 
 enum { STEPS_MAX = 6 }; /* requests in a row before we rather wait: two gateways may be at it */
 
-enum sw_claim claim_judge(json_t *object, const char *origin, uint64_t epoch, uint64_t *theirs, bool *raise, char why[300])
+enum sw_claim claim_judge(json_t *object, const char *origin, uint64_t epoch, uint64_t *theirs, bool *raise,
+			  char why[300])
 {
 	const char *by = sw_json_str(object, "data.origin"), *text = sw_json_str(object, "data.epoch");
 	char *end = NULL;
@@ -36,19 +37,28 @@ enum sw_claim claim_judge(json_t *object, const char *origin, uint64_t epoch, ui
 	errno = 0;
 	uint64_t n = text && *text >= '0' && *text <= '9' ? strtoull(text, &end, 10) : 0;
 	if (!by || !*by || !end || *end || errno) {
-		snprintf(why, 300, "configmap %s/%s holds origin \"%.60s\" and epoch \"%.30s\", expected an installation id and a number; "
-		         "delete it if no gateway uses this cluster", CLAIM_NS, CLAIM_NAME, by ? by : "", text ? text : "");
+		snprintf(why, 300,
+			 "configmap %s/%s holds origin \"%.60s\" and epoch \"%.30s\", expected an installation id and "
+			 "a number; "
+			 "delete it if no gateway uses this cluster",
+			 CLAIM_NS, CLAIM_NAME, by ? by : "", text ? text : "");
 		return SW_CLAIM_FOREIGN;
 	}
 	*theirs = n;
 	if (strcmp(by, origin) != 0) {
-		snprintf(why, 300, "the cluster is claimed by installation %.60s, we are %.60s; stop that gateway and delete configmap %s/%s "
-		         "to take the cluster over", by, origin, CLAIM_NS, CLAIM_NAME);
+		snprintf(why, 300,
+			 "the cluster is claimed by installation %.60s, we are %.60s; stop that gateway and delete "
+			 "configmap %s/%s "
+			 "to take the cluster over",
+			 by, origin, CLAIM_NS, CLAIM_NAME);
 		return SW_CLAIM_FOREIGN;
 	}
 	if (n > epoch) {
-		snprintf(why, 300, "our store (epoch %" PRIu64 ") is older than what the cluster has seen (epoch %" PRIu64 "): it may run jobs "
-		         "that we do not know, so nothing is created or deleted there", epoch, n);
+		snprintf(why, 300,
+			 "our store (epoch %" PRIu64 ") is older than what the cluster has seen (epoch %" PRIu64
+			 "): it may run jobs "
+			 "that we do not know, so nothing is created or deleted there",
+			 epoch, n);
 		return SW_CLAIM_NEWER;
 	}
 	*raise = n < epoch;
@@ -61,7 +71,10 @@ static void settle(struct sw_worker *w, enum sw_claim state)
 
 	if (state != c->state)
 		sw_log(INFO, "workers", "claim", "cluster=%s state=%s why=\"%s\"", w->cfg->name,
-		       state == SW_CLAIM_OURS ? "ours" : state == SW_CLAIM_NEWER ? "newer" : "foreign", c->why);
+		       state == SW_CLAIM_OURS    ? "ours"
+		       : state == SW_CLAIM_NEWER ? "newer"
+						 : "foreign",
+		       c->why);
 	if (state == SW_CLAIM_NEWER && c->state != state)
 		gc_adopt(w);
 	c->state = state;
@@ -72,7 +85,8 @@ static void claim_send(struct sw_worker *w, const char *method, bool to_name, st
 
 static void body_write(struct sw_worker *w, struct sw_buf *b, const char *rv)
 {
-	sw_buf_puts(b, "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"" CLAIM_NAME "\",\"namespace\":\"" CLAIM_NS "\"");
+	sw_buf_puts(b, "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"" CLAIM_NAME
+		       "\",\"namespace\":\"" CLAIM_NS "\"");
 	if (rv) {
 		sw_buf_puts(b, ",\"resourceVersion\":");
 		sw_buf_json_str(b, rv);
@@ -118,8 +132,13 @@ static void on_namespace(void *owner, struct sw_err err, const struct sw_kube_re
 
 static void make_namespace(struct sw_worker *w)
 {
-	static const char body[] = "{\"apiVersion\":\"v1\",\"kind\":\"Namespace\",\"metadata\":{\"name\":\"" CLAIM_NS "\"}}";
-	struct sw_kube_req req = { .cls = SW_KUBE_FENCE, .method = "POST", .path = "/api/v1/namespaces", .body = body, .body_len = sizeof body - 1 };
+	static const char body[] =
+		"{\"apiVersion\":\"v1\",\"kind\":\"Namespace\",\"metadata\":{\"name\":\"" CLAIM_NS "\"}}";
+	struct sw_kube_req req = {.cls = SW_KUBE_FENCE,
+				  .method = "POST",
+				  .path = "/api/v1/namespaces",
+				  .body = body,
+				  .body_len = sizeof body - 1};
 
 	struct sw_err e = sw_kube_start(w->kube, &req, on_namespace, w, &w->link.call);
 	if (sw_failed(e))
@@ -139,7 +158,8 @@ static void on_written(void *owner, struct sw_err err, const struct sw_kube_repl
 	else if (err.code == SW_E_MISSING && w->claim.steps++ < STEPS_MAX)
 		make_namespace(w);
 	else
-		link_claimed(w, sw_failed(err) ? err : sw_err(SW_E_INVALID, "the claim was answered with something else"));
+		link_claimed(w,
+			     sw_failed(err) ? err : sw_err(SW_E_INVALID, "the claim was answered with something else"));
 }
 
 static void on_read(void *owner, struct sw_err err, const struct sw_kube_reply *reply)
@@ -158,7 +178,7 @@ static void on_read(void *owner, struct sw_err err, const struct sw_kube_reply *
 static void claim_send(struct sw_worker *w, const char *method, bool to_name, struct sw_buf *body)
 {
 	struct sw_buf path;
-	struct sw_kube_req req = { .cls = SW_KUBE_FENCE, .method = method };
+	struct sw_kube_req req = {.cls = SW_KUBE_FENCE, .method = method};
 
 	sw_buf_init(&path, 1024);
 	sw_kube_path(&path, "", "v1", "configmaps", CLAIM_NS, to_name ? CLAIM_NAME : NULL, NULL);

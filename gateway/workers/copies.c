@@ -77,11 +77,15 @@ static struct copy_row *row_new(struct sw_worker *w, const struct sw_kind *kind,
 	return row;
 }
 
-static char *text_of(const char *s) { return sw_strdup(s ? s : ""); }
+static char *text_of(const char *s)
+{
+	return sw_strdup(s ? s : "");
+}
 
 static void row_fill(struct copy_row *row, json_t *job)
 {
-	const char *attempt = sw_json_annotation(job, SW_ANN_ATTEMPT), *created = sw_json_str(job, "metadata.creationTimestamp"), *why;
+	const char *attempt = sw_json_annotation(job, SW_ANN_ATTEMPT),
+		   *created = sw_json_str(job, "metadata.creationTimestamp"), *why;
 	json_t *status = sw_json_key(job, "status");
 
 	row_clear(row);
@@ -108,7 +112,10 @@ static bool is_copy(struct sw_worker *w, json_t *job)
 	       sw_json_str(job, "metadata.namespace") && sw_json_str(job, "metadata.name");
 }
 
-static uint64_t version_of(const char *rv) { return rv ? strtoull(rv, NULL, 10) : 0; }
+static uint64_t version_of(const char *rv)
+{
+	return rv ? strtoull(rv, NULL, 10) : 0;
+}
 
 static void row_put(struct sw_worker *w, const struct sw_kind *kind, const char *id, json_t *job, bool early)
 {
@@ -138,8 +145,8 @@ static bool any_live(const struct work *work, const char *owner_uid)
 {
 	struct pod_ours *o;
 	DL_FOREACH(work->pods, o)
-		if (o->row->live && strcmp(o->owner_uid, owner_uid) == 0)
-			return true;
+	if (o->row->live && strcmp(o->owner_uid, owner_uid) == 0)
+		return true;
 	return false;
 }
 
@@ -166,7 +173,8 @@ void copies_pods_changed(struct sw_worker *w, const char *work_key)
 
 /* ---- what the watch and replies say -------------------------------------------------- */
 
-void copies_on_object(struct sw_worker *w, const struct sw_kind *kind, enum sw_obj_event ev, const char *key, json_t *job)
+void copies_on_object(struct sw_worker *w, const struct sw_kind *kind, enum sw_obj_event ev, const char *key,
+		      json_t *job)
 {
 	char *id = sw_asprintf("%s/%s", kind->resource, key);
 	struct copy_row *row = row_find(w, id);
@@ -196,16 +204,16 @@ void copies_synced(struct sw_worker *w, const struct sw_kind *kind)
 {
 	struct copy_row *row, *tmp;
 	HASH_ITER(hh, w->copies, row, tmp)
-		if (row->kind == kind && row->early)
-			row_gone(w, row);
+	if (row->kind == kind && row->early)
+		row_gone(w, row);
 }
 
 void copies_unserved(struct sw_worker *w, const struct sw_kind *kind)
 {
 	struct copy_row *row, *tmp;
 	HASH_ITER(hh, w->copies, row, tmp)
-		if (row->kind == kind && !row->gone)
-			row_gone(w, row);
+	if (row->kind == kind && !row->gone)
+		row_gone(w, row);
 }
 
 void copies_free(struct sw_worker *w)
@@ -214,8 +222,9 @@ void copies_free(struct sw_worker *w)
 	struct foreign *f, *next;
 
 	HASH_ITER(hh, w->copies, row, tmp)
-		row_free(w, row);
-	HASH_ITER(hh, w->foreign, f, next) {
+	row_free(w, row);
+	HASH_ITER(hh, w->foreign, f, next)
+	{
 		HASH_DEL(w->foreign, f);
 		free(f);
 	}
@@ -263,10 +272,18 @@ void copy_fill(const struct copy_row *row, struct sw_copy *out)
 	struct pod_ours *o;
 	int64_t live = 0;
 
-	*out = (struct sw_copy){ .seen = SW_COPY_OURS, .attempt = row->attempt, .suspended = row->suspended, .deleting = row->deleting,
-		.outcome = row->outcome, .active = row->gone ? 0 : row->active, .status_hash = row->status_hash,
-		.created_ms = row->created_ms, .pool = row->pool, .uid = row->uid };
-	DL_FOREACH(row->work->pods, o) {
+	*out = (struct sw_copy){.seen = SW_COPY_OURS,
+				.attempt = row->attempt,
+				.suspended = row->suspended,
+				.deleting = row->deleting,
+				.outcome = row->outcome,
+				.active = row->gone ? 0 : row->active,
+				.status_hash = row->status_hash,
+				.created_ms = row->created_ms,
+				.pool = row->pool,
+				.uid = row->uid};
+	DL_FOREACH(row->work->pods, o)
+	{
 		if (strcmp(o->owner_uid, row->owner_uid) != 0 || o->attempt != row->attempt)
 			continue;
 		out->pods++;
@@ -284,10 +301,12 @@ static bool stray_find(struct sw_worker *w, const char *owner_uid, struct sw_cop
 	struct pod_ours *o;
 	bool found = false;
 
-	HASH_ITER(hh, w->works, work, tmp) {
+	HASH_ITER(hh, w->works, work, tmp)
+	{
 		if (!work->stray)
 			continue;
-		DL_FOREACH(work->pods, o) {
+		DL_FOREACH(work->pods, o)
+		{
 			if (!o->row->live || strcmp(o->owner_uid, owner_uid) != 0)
 				continue;
 			found = true;
@@ -300,9 +319,10 @@ static bool stray_find(struct sw_worker *w, const char *owner_uid, struct sw_cop
 	return found;
 }
 
-struct sw_copy sw_worker_copy(struct sw_worker *w, const struct sw_kind *kind, const char *ns, const char *name, const char *owner_uid)
+struct sw_copy sw_worker_copy(struct sw_worker *w, const struct sw_kind *kind, const char *ns, const char *name,
+			      const char *owner_uid)
 {
-	struct sw_copy copy = { .seen = SW_COPY_UNKNOWN, .pool = "", .uid = "" };
+	struct sw_copy copy = {.seen = SW_COPY_UNKNOWN, .pool = "", .uid = ""};
 
 	if (!feed_synced(w, kind))
 		return copy;
@@ -326,7 +346,8 @@ struct sw_copy sw_worker_copy(struct sw_worker *w, const struct sw_kind *kind, c
 void sw_worker_each_copy(struct sw_worker *w, sw_copy_fn *each, void *owner)
 {
 	struct copy_row *row, *tmp;
-	HASH_ITER(hh, w->copies, row, tmp) {
+	HASH_ITER(hh, w->copies, row, tmp)
+	{
 		struct sw_copy copy;
 		copy_fill(row, &copy);
 		each(owner, w, row->work->key, row->kind, row->ns, row->name, row->owner_uid, &copy);

@@ -2,8 +2,9 @@
 /*
  * cordon.c - taking a node out of use, and making sure that nothing runs on it
  *
- * Our cordon carries our origin in an annotation: after a crash we know which cordons are ours to lift, and never lift an
- * administrator's. The check for emptiness asks the API server, not the cache: a pod may have been bound a moment ago.
+ * Our cordon carries our origin in an annotation: after a crash we know which cordons are ours to lift, and never lift
+ * an administrator's. The check for emptiness asks the API server, not the cache: a pod may have been bound a moment
+ * ago.
  */
 #include <stdio.h>
 
@@ -50,12 +51,14 @@ static void on_pods(struct act *a, struct sw_err err, const struct sw_kube_reply
 	json_t *items = sw_json_key(reply->object, "items");
 
 	if (!sw_failed(err) && (!items || !json_object_is_type(items, json_type_array)))
-		err = sw_err(SW_E_INVALID, "cluster %s: the list of pods on node %s is no list", a->w->cfg->name, a->name);
+		err = sw_err(SW_E_INVALID, "cluster %s: the list of pods on node %s is no list", a->w->cfg->name,
+			     a->name);
 	for (size_t i = 0; !sw_failed(err) && i < sw_json_len(items); i++) {
 		json_t *pod = sw_json_idx(items, i);
 		const char *ns = sw_json_str(pod, "metadata.namespace"), *name = sw_json_str(pod, "metadata.name");
 		if (pod_is_live(pod) && !pod_is_daemon(pod))
-			err = sw_err(SW_E_CONFLICT, "cluster %s: pod %s/%s runs on node %s", a->w->cfg->name, ns ? ns : "", name ? name : "", a->name);
+			err = sw_err(SW_E_CONFLICT, "cluster %s: pod %s/%s runs on node %s", a->w->cfg->name,
+				     ns ? ns : "", name ? name : "", a->name);
 	}
 	act_end(a, err);
 }

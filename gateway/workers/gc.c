@@ -9,11 +9,11 @@
  *   - it has been an orphan for a while;
  *   - there are few of them: more than BRAKE_MAX, or more than a tenth of all copies, stop the collection with an
  *     alarm until a person confirms;
- *   - the cluster has not seen a newer store than ours. If it has, that is noted (it survives us), and every orphan waits
- *     for a person, even after the store's epoch was raised.
- * Deletions that were asked for are no orphans: whoever deletes a job while a cluster is out of reach leaves a tombstone
- * (a note of the manager: it survives us), which is carried out when the cluster is back. It is kept for a while after
- * nothing of it is seen any more, because a POST whose reply was lost may still land.
+ *   - the cluster has not seen a newer store than ours. If it has, that is noted (it survives us), and every orphan
+ * waits for a person, even after the store's epoch was raised. Deletions that were asked for are no orphans: whoever
+ * deletes a job while a cluster is out of reach leaves a tombstone (a note of the manager: it survives us), which is
+ * carried out when the cluster is back. It is kept for a while after nothing of it is seen any more, because a POST
+ * whose reply was lost may still land.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -24,15 +24,29 @@
 #include "spillway/text.h"
 #include "workers_priv.h"
 
-enum { PASS_MS = 30 * 1000, GRACE_MS = 10 * 1000, RETRY_MS = 60 * 1000, TOMB_MS = 15 * 60 * 1000, BRAKE_MAX = 20, LEFT_PASSES = 3 };
+enum {
+	PASS_MS = 30 * 1000,
+	GRACE_MS = 10 * 1000,
+	RETRY_MS = 60 * 1000,
+	TOMB_MS = 15 * 60 * 1000,
+	BRAKE_MAX = 20,
+	LEFT_PASSES = 3
+};
 
-bool gc_within_brake(size_t orphans, size_t copies) { return orphans <= BRAKE_MAX && orphans * 10 <= copies; }
+bool gc_within_brake(size_t orphans, size_t copies)
+{
+	return orphans <= BRAKE_MAX && orphans * 10 <= copies;
+}
 
-void gc_kick(struct sw_worker *w) { sw_timer_in(w->gc.timer, 0); }
+void gc_kick(struct sw_worker *w)
+{
+	sw_timer_in(w->gc.timer, 0);
+}
 
 static bool may_collect(const struct sw_worker *w)
 {
-	return w->ws->manager_synced && w->claim.state == SW_CLAIM_OURS && w->claim.epoch == w->ws->opt.epoch && link_synced(w);
+	return w->ws->manager_synced && w->claim.state == SW_CLAIM_OURS && w->claim.epoch == w->ws->opt.epoch &&
+	       link_synced(w);
 }
 
 static void metric_set(struct sw_worker *w, const char *name, const char *help, double value)
@@ -47,9 +61,11 @@ static void sweep(struct sw_worker *w, struct copy_row *row, const char *why)
 	if (row->deleting || (row->swept_ms && now - row->swept_ms < RETRY_MS))
 		return;
 	row->swept_ms = now ? now : 1;
-	sw_log(WARN, "workers", "deleting a copy nobody wants", "cluster=%s copy=%s workload=%s why=\"%s\"", w->cfg->name, row->id, row->work->key, why);
-	sw_metric_add(sw_metric(w->ws->opt.metrics, SW_COUNTER, "spillway_gc_deleted_total", "Copies deleted because nobody wanted them.",
-	              "cluster"), 1, w->cfg->name);
+	sw_log(WARN, "workers", "deleting a copy nobody wants", "cluster=%s copy=%s workload=%s why=\"%s\"",
+	       w->cfg->name, row->id, row->work->key, why);
+	sw_metric_add(sw_metric(w->ws->opt.metrics, SW_COUNTER, "spillway_gc_deleted_total",
+				"Copies deleted because nobody wanted them.", "cluster"),
+		      1, w->cfg->name);
 	struct sw_err e = w->ops->sweep(w, row, NULL, NULL);
 	if (sw_failed(e))
 		sw_log(WARN, "workers", "could not delete", "copy=%s error=\"%s\"", row->id, e.text);
@@ -57,14 +73,20 @@ static void sweep(struct sw_worker *w, struct copy_row *row, const char *why)
 
 /* ---- tombstones ------------------------------------------------------------------ */
 
-struct stones { struct sw_worker *w; size_t prefix; char **done; size_t n; };
+struct stones {
+	struct sw_worker *w;
+	size_t prefix;
+	char **done;
+	size_t n;
+};
 
 static void on_tombstone(void *owner, const char *name, json_t *value)
 {
 	struct stones *s = owner;
 	struct sw_worker *w = s->w;
 	const struct sw_kind *kind = sw_kind_find(sw_json_str(value, "kind") ? sw_json_str(value, "kind") : "");
-	const char *ns = sw_json_str(value, "ns"), *job = sw_json_str(value, "name"), *uid = sw_json_str(value, "owner_uid");
+	const char *ns = sw_json_str(value, "ns"), *job = sw_json_str(value, "name"),
+		   *uid = sw_json_str(value, "owner_uid");
 	int64_t age = sw_loop_wall(w->ws->opt.loop) - sw_json_int(value, "at", 0);
 	struct copy_row *row = kind && ns && job && uid ? copy_find(w, kind, ns, job) : NULL;
 
@@ -83,20 +105,24 @@ static void tombstones(struct sw_worker *w)
 {
 	struct sw_manager *m = w->ws->opt.manager;
 	char *prefix = sw_asprintf("tombstone/%s/", w->cfg->name);
-	struct stones s = { .w = w };
+	struct stones s = {.w = w};
 
 	m->ops->notes(m, prefix, on_tombstone, &s);
 	for (size_t i = 0; i < s.n; i++) {
 		struct sw_err e = m->ops->note_put(m, s.done[i], NULL, NULL, NULL);
 		if (sw_failed(e))
-			sw_log(WARN, "workers", "could not forget a tombstone", "note=%s error=\"%s\"", s.done[i], e.text);
+			sw_log(WARN, "workers", "could not forget a tombstone", "note=%s error=\"%s\"", s.done[i],
+			       e.text);
 		free(s.done[i]);
 	}
 	free(s.done);
 	free(prefix);
 }
 
-struct find { const char *uid; bool found; };
+struct find {
+	const char *uid;
+	bool found;
+};
 
 static void on_find(void *owner, const char *name, json_t *value)
 {
@@ -110,14 +136,14 @@ static bool has_tombstone(struct sw_worker *w, const char *owner_uid)
 {
 	struct sw_manager *m = w->ws->opt.manager;
 	char *name = sw_asprintf("tombstone/%s/%s", w->cfg->name, owner_uid);
-	struct find f = { .uid = owner_uid };
+	struct find f = {.uid = owner_uid};
 	m->ops->notes(m, name, on_find, &f);
 	free(name);
 	return f.found;
 }
 
-struct sw_err sw_worker_tombstone(struct sw_worker *w, const struct sw_kind *kind, const char *ns, const char *name, const char *owner_uid,
-                                  sw_worker_fn *done, void *owner)
+struct sw_err sw_worker_tombstone(struct sw_worker *w, const struct sw_kind *kind, const char *ns, const char *name,
+				  const char *owner_uid, sw_worker_fn *done, void *owner)
 {
 	struct sw_manager *m = w->ws->opt.manager;
 	char *note = sw_asprintf("tombstone/%s/%s", w->cfg->name, owner_uid);
@@ -153,7 +179,10 @@ static bool is_orphan(struct sw_worker *w, struct copy_row *row)
 
 /* ---- a store older than the cluster: a person decides, however few orphans there are ---- */
 
-static char *adoption_note(const struct sw_worker *w) { return sw_asprintf("adoption/%s", w->cfg->name); }
+static char *adoption_note(const struct sw_worker *w)
+{
+	return sw_asprintf("adoption/%s", w->cfg->name);
+}
 
 static void adoption_put(struct sw_worker *w, json_t *value)
 {
@@ -196,11 +225,17 @@ static void set_paused(struct sw_worker *w, size_t orphans, size_t copies, const
 	gc->paused = orphans > 0 && !gc->confirmed && (gc->adopting || !gc_within_brake(orphans, copies));
 	gc->why[0] = '\0';
 	if (gc->paused && gc->adopting)
-		snprintf(gc->why, sizeof gc->why, "cluster %s had seen a newer store than ours: %zu of its %zu copies have no job on the manager "
-		         "(one is %.80s). They are left alone until somebody confirms their deletion", w->cfg->name, orphans, copies, example);
+		snprintf(
+			gc->why, sizeof gc->why,
+			"cluster %s had seen a newer store than ours: %zu of its %zu copies have no job on the manager "
+			"(one is %.80s). They are left alone until somebody confirms their deletion",
+			w->cfg->name, orphans, copies, example);
 	else if (gc->paused)
-		snprintf(gc->why, sizeof gc->why, "%zu of %zu copies on cluster %s have no job on the manager (one is %.80s); that is too many to "
-		         "delete without asking. If the manager's data is not an old copy, confirm the deletion", orphans, copies, w->cfg->name, example);
+		snprintf(gc->why, sizeof gc->why,
+			 "%zu of %zu copies on cluster %s have no job on the manager (one is %.80s); that is too many "
+			 "to "
+			 "delete without asking. If the manager's data is not an old copy, confirm the deletion",
+			 orphans, copies, w->cfg->name, example);
 	if (gc->paused && !was)
 		sw_log(ERROR, "workers", "garbage collection stopped", "cluster=%s why=\"%s\"", w->cfg->name, gc->why);
 	metric_set(w, "spillway_gc_paused", "1 while deleting unwanted copies waits for a person.", gc->paused);
@@ -215,7 +250,8 @@ static void orphans(struct sw_worker *w)
 	const char *example = "";
 	bool young = false;
 
-	HASH_ITER(hh, w->copies, row, tmp) {
+	HASH_ITER(hh, w->copies, row, tmp)
+	{
 		bool orphan = is_orphan(w, row);
 		young |= row->orphan_ms != 0; /* it may still be one when its grace is over */
 		if (!orphan)
@@ -230,8 +266,8 @@ static void orphans(struct sw_worker *w)
 	if (n == 0 || w->gc.paused)
 		return;
 	HASH_ITER(hh, w->copies, row, tmp)
-		if (is_orphan(w, row))
-			sweep(w, row, "the manager has no such job");
+	if (is_orphan(w, row))
+		sweep(w, row, "the manager has no such job");
 }
 
 /* ---- pods whose job is gone -------------------------------------------------------------- */
@@ -264,19 +300,21 @@ static void pod_delete(struct sw_worker *w, const struct pod_ours *o)
 	sw_buf_fini(&body);
 }
 
-/* The cluster's own collector deletes them. If it has not for some passes (a job deleted with --cascade=orphan), we do. */
+/* The cluster's own collector deletes them. If it has not for some passes (a job deleted with --cascade=orphan), we do.
+ */
 static void left_pods(struct sw_worker *w)
 {
 	struct work *work, *tmp;
 	struct pod_ours *o;
 
-	HASH_ITER(hh, w->works, work, tmp) {
+	HASH_ITER(hh, w->works, work, tmp)
+	{
 		bool alone = work->pods && (!work->copy || work->copy->gone);
 		work->left = alone ? work->left + 1 : 0;
 		if (work->left <= LEFT_PASSES)
 			continue;
 		DL_FOREACH(work->pods, o)
-			pod_delete(w, o);
+		pod_delete(w, o);
 	}
 }
 
@@ -295,7 +333,7 @@ static void on_timer(void *owner)
 	orphans(w);
 	left_pods(w);
 	HASH_ITER(hh, w->copies, row, tmp)
-		waiting |= row->orphan_ms != 0;
+	waiting |= row->orphan_ms != 0;
 	if (waiting)
 		sw_timer_in(w->gc.timer, GRACE_MS);
 }
@@ -311,7 +349,10 @@ struct sw_err gc_open(struct sw_worker *w)
 	return SW_OK;
 }
 
-void gc_close(struct sw_worker *w) { sw_timer_free(w->gc.timer); }
+void gc_close(struct sw_worker *w)
+{
+	sw_timer_free(w->gc.timer);
+}
 
 void sw_worker_gc_confirm(struct sw_worker *w)
 {

@@ -23,7 +23,10 @@
 
 enum { FILE_MS = 5 * 1000, SLOW_MS = 60 * 1000, RETRY_MS = 500, RETRY_MAX_MS = 30 * 1000, FRESH_MS = 10 * 1000 };
 
-void link_kick(struct sw_worker *w, uint64_t in_ms) { sw_timer_in(w->link.timer, in_ms); }
+void link_kick(struct sw_worker *w, uint64_t in_ms)
+{
+	sw_timer_in(w->link.timer, in_ms);
+}
 
 /* ---- what is synced ------------------------------------------------------------------ */
 
@@ -69,15 +72,18 @@ static void update(struct sw_worker *w)
 	lost_update(w);
 	if (synced && !l->synced) {
 		sw_log(INFO, "workers", "cluster is in reach", "cluster=%s nodes=%zu pods=%zu copies=%u", w->cfg->name,
-		       sw_reflector_len(w->feeds[FEED_NODES].reflector), sw_reflector_len(w->feeds[FEED_PODS].reflector), HASH_COUNT(w->copies));
+		       sw_reflector_len(w->feeds[FEED_NODES].reflector),
+		       sw_reflector_len(w->feeds[FEED_PODS].reflector), HASH_COUNT(w->copies));
 		l->claim_due = true;
 		w->claim.state = SW_CLAIM_UNKNOWN;
 		for (size_t i = FEED_KINDS; i < w->n_feeds; i++)
-			w->feeds[i].probe_due |= w->feeds[i].served == SERVED_NO && worker_now(w) - l->looked_ms > FRESH_MS;
+			w->feeds[i].probe_due |=
+				w->feeds[i].served == SERVED_NO && worker_now(w) - l->looked_ms > FRESH_MS;
 		link_kick(w, 0);
 		gc_kick(w);
 	} else if (!synced && l->synced) {
-		sw_log(WARN, "workers", "cluster is out of reach", "cluster=%s why=\"%s\"", w->cfg->name, sw_worker_state(w).why);
+		sw_log(WARN, "workers", "cluster is out of reach", "cluster=%s why=\"%s\"", w->cfg->name,
+		       sw_worker_state(w).why);
 	}
 	l->synced = synced;
 	worker_changed(w);
@@ -113,7 +119,7 @@ static struct sw_err feed_start(struct feed *f)
 {
 	struct sw_worker *w = f->w;
 	struct sw_buf path;
-	struct sw_reflector_cfg cfg = { .on_object = on_object, .on_state = on_state, .owner = f };
+	struct sw_reflector_cfg cfg = {.on_object = on_object, .on_state = on_state, .owner = f};
 
 	if (f->reflector)
 		return SW_OK;
@@ -163,7 +169,8 @@ static void set_served(struct feed *f, bool yes)
 		copies_unserved(w, f->kind);
 	}
 	if (f->served != (yes ? SERVED_YES : SERVED_NO))
-		sw_log(INFO, "workers", "kind", "cluster=%s kind=%s served=%s", w->cfg->name, f->kind->resource, yes ? "yes" : "no");
+		sw_log(INFO, "workers", "kind", "cluster=%s kind=%s served=%s", w->cfg->name, f->kind->resource,
+		       yes ? "yes" : "no");
 	f->served = yes ? SERVED_YES : SERVED_NO;
 }
 
@@ -195,7 +202,8 @@ static void on_probe(void *owner, struct sw_err err, const struct sw_kube_reply 
 	}
 	for (size_t i = FEED_KINDS; i < w->n_feeds; i++)
 		if (same_version(w->feeds[i].kind, asked))
-			set_served(&w->feeds[i], !sw_failed(err) && lists_plural(reply->object, w->feeds[i].kind->plural));
+			set_served(&w->feeds[i],
+				   !sw_failed(err) && lists_plural(reply->object, w->feeds[i].kind->plural));
 	went_well(w);
 	update(w);
 }
@@ -203,7 +211,7 @@ static void on_probe(void *owner, struct sw_err err, const struct sw_kube_reply 
 static struct sw_err probe(struct sw_worker *w, struct feed *f)
 {
 	char path[256];
-	struct sw_kube_req req = { .cls = SW_KUBE_LIST, .method = "GET", .path = path };
+	struct sw_kube_req req = {.cls = SW_KUBE_LIST, .method = "GET", .path = path};
 
 	snprintf(path, sizeof path, "/apis/%s/%s", f->kind->group, f->kind->version);
 	w->link.probing = f;
@@ -238,7 +246,8 @@ static uint64_t file_stamp(const char *path)
 	struct stat st;
 	if (!path || stat(path, &st) != 0)
 		return 1; /* not there is a state too */
-	int64_t mark[5] = { (int64_t)st.st_mtim.tv_sec, st.st_mtim.tv_nsec, (int64_t)st.st_size, (int64_t)st.st_ino, (int64_t)st.st_dev };
+	int64_t mark[5] = {(int64_t)st.st_mtim.tv_sec, st.st_mtim.tv_nsec, (int64_t)st.st_size, (int64_t)st.st_ino,
+			   (int64_t)st.st_dev};
 	return sw_hash(mark, sizeof mark) | 2;
 }
 
@@ -246,13 +255,14 @@ static struct sw_err provider_open(struct sw_worker *w)
 {
 	const struct sw_workers_options *opt = &w->ws->opt;
 	const struct sw_provider_ops *ops = sw_provider_find(w->cfg->provider);
-	struct sw_provider_env env = { .loop = opt->loop, .http = opt->http, .kube = w->kube, .catalog = opt->catalog };
+	struct sw_provider_env env = {.loop = opt->loop, .http = opt->http, .kube = w->kube, .catalog = opt->catalog};
 
 	if (!ops) {
 		int n = 0;
 		const char *const *names = sw_provider_names(&n), *near = sw_nearest(w->cfg->provider, names, n);
-		return sw_err(SW_E_INVALID, "%s: found provider \"%s\"%s%s%s", w->cfg->where ? w->cfg->where : "config", w->cfg->provider,
-		              near ? ", did you mean \"" : ", expected static or sim", near ? near : "", near ? "\"?" : "");
+		return sw_err(SW_E_INVALID, "%s: found provider \"%s\"%s%s%s", w->cfg->where ? w->cfg->where : "config",
+			      w->cfg->provider, near ? ", did you mean \"" : ", expected static or sim",
+			      near ? near : "", near ? "\"?" : "");
 	}
 	return ops->open(&env, w->cfg, &w->provider);
 }
@@ -260,7 +270,9 @@ static struct sw_err provider_open(struct sw_worker *w)
 static struct sw_err client_new(struct sw_worker *w, struct sw_kubeconfig *kc)
 {
 	const struct sw_workers_options *opt = &w->ws->opt;
-	struct sw_kube_options ko = { .name = w->cfg->name, .window = (unsigned)(opt->config->window > 0 ? opt->config->window : 0), .metrics = opt->metrics };
+	struct sw_kube_options ko = {.name = w->cfg->name,
+				     .window = (unsigned)(opt->config->window > 0 ? opt->config->window : 0),
+				     .metrics = opt->metrics};
 	struct sw_err e = sw_kube_new(opt->loop, opt->http, kc, &ko, &w->kube);
 
 	if (sw_failed(e))
@@ -292,7 +304,8 @@ static void file_look(void *owner)
 	else if (!sw_failed(e))
 		e = client_new(w, kc);
 	if (sw_failed(e)) {
-		sw_log(ERROR, "workers", "kubeconfig cannot be used", "cluster=%s kept=%s error=\"%s\"", w->cfg->name, w->kube ? "old" : "none", e.text);
+		sw_log(ERROR, "workers", "kubeconfig cannot be used", "cluster=%s kept=%s error=\"%s\"", w->cfg->name,
+		       w->kube ? "old" : "none", e.text);
 		if (!w->kube)
 			l->last = e;
 		worker_changed(w);
@@ -349,7 +362,7 @@ struct sw_err link_open(struct sw_worker *w)
 
 	w->n_feeds = FEED_KINDS;
 	for (size_t i = 0; sw_kind_at(i) && w->n_feeds < FEEDS_MAX; i++)
-		w->feeds[w->n_feeds++] = (struct feed){ .kind = sw_kind_at(i), .probe_due = true };
+		w->feeds[w->n_feeds++] = (struct feed){.kind = sw_kind_at(i), .probe_due = true};
 	for (size_t i = 0; i < w->n_feeds; i++) {
 		w->feeds[i].w = w;
 		w->feeds[i].since_ms = worker_now(w);

@@ -19,7 +19,8 @@ struct tail {
 	struct sw_worker *w;
 	struct sw_kube_call *call;
 	struct sw_timer *timer;
-	sw_log_tail_fn *done; void *owner;
+	sw_log_tail_fn *done;
+	void *owner;
 	struct sw_buf buf;
 	size_t max, lines, lines_asked;
 	bool cut;
@@ -85,7 +86,8 @@ static void on_done(void *owner, struct sw_err err, const struct sw_kube_reply *
 static void on_late(void *owner)
 {
 	struct tail *t = owner;
-	tail_end(t, sw_err(SW_E_TIMEOUT, "cluster %s: the log did not end within %d s", t->w->cfg->name, LIMIT_MS / 1000));
+	tail_end(t,
+		 sw_err(SW_E_TIMEOUT, "cluster %s: the log did not end within %d s", t->w->cfg->name, LIMIT_MS / 1000));
 }
 
 void tails_free(struct sw_worker *w)
@@ -94,8 +96,8 @@ void tails_free(struct sw_worker *w)
 		tail_free(w->tails);
 }
 
-struct sw_err sw_worker_log_tail(struct sw_worker *w, const char *ns, const char *pod, const char *container, size_t max,
-                                 sw_log_tail_fn *done, void *owner)
+struct sw_err sw_worker_log_tail(struct sw_worker *w, const char *ns, const char *pod, const char *container,
+				 size_t max, sw_log_tail_fn *done, void *owner)
 {
 	struct sw_buf path;
 	char lines[32];
@@ -103,7 +105,12 @@ struct sw_err sw_worker_log_tail(struct sw_worker *w, const char *ns, const char
 	if (!w->kube)
 		return sw_err(SW_E_NET, "cluster %s was never reached", w->cfg->name);
 	struct tail *t = sw_calloc(1, sizeof *t);
-	*t = (struct tail){ .w = w, .done = done, .owner = owner, .max = max ? max : 1, .lines_asked = max / LINE_BYTES + 1, .next = w->tails };
+	*t = (struct tail){.w = w,
+			   .done = done,
+			   .owner = owner,
+			   .max = max ? max : 1,
+			   .lines_asked = max / LINE_BYTES + 1,
+			   .next = w->tails};
 	if (w->tails)
 		w->tails->prev = t;
 	w->tails = t;

@@ -56,4 +56,7 @@ static void on_lost(void *owner)
 	worker_changed(w);
 }
 
-struct sw_err lost_open(struct sw_worker *w) { return sw_timer_new(w->ws->opt.loop, on_lost, w, &w->link.lost_timer); }
+struct sw_err lost_open(struct sw_worker *w)
+{
+	return sw_timer_new(w->ws->opt.loop, on_lost, w, &w->link.lost_timer);
+}

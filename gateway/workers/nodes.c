@@ -48,7 +48,8 @@ static int64_t amount(json_t *allocatable, const char *key, bool milli)
 {
 	json_t *value = sw_json_key(allocatable, key);
 	int64_t n = 0;
-	if (!value || sw_failed(milli ? sw_quantity_milli(json_object_get_string(value), &n) : sw_quantity_ceil(json_object_get_string(value), &n)))
+	if (!value || sw_failed(milli ? sw_quantity_milli(json_object_get_string(value), &n)
+				      : sw_quantity_ceil(json_object_get_string(value), &n)))
 		return 0;
 	return n;
 }
@@ -64,10 +65,12 @@ static void read_gpus(struct node_row *row, json_t *allocatable)
 	row->gpus = 0;
 	if (!allocatable || !json_object_is_type(allocatable, json_type_object))
 		return;
-	json_object_object_foreach(allocatable, key, value) {
+	json_object_object_foreach(allocatable, key, value)
+	{
 		size_t n = strlen(key);
 		(void)value;
-		if (n > 4 && strcmp(key + n - 4, "/gpu") == 0 && amount(allocatable, key, false) > 0 && !row->gpu_resource) {
+		if (n > 4 && strcmp(key + n - 4, "/gpu") == 0 && amount(allocatable, key, false) > 0 &&
+		    !row->gpu_resource) {
 			row->gpu_resource = sw_strdup(key);
 			row->gpus = amount(allocatable, key, false);
 		}
@@ -85,7 +88,8 @@ static bool is_spot_taint(const char *key)
  * resource, as the admission plugin ExtendedResourceToleration would make them: plain.c. */
 static bool taint_ok(struct node_row *row, json_t *taint)
 {
-	const char *key = sw_json_str(taint, "key"), *effect = sw_json_str(taint, "effect"), *value = sw_json_str(taint, "value");
+	const char *key = sw_json_str(taint, "key"), *effect = sw_json_str(taint, "effect"),
+		   *value = sw_json_str(taint, "value");
 
 	if (!key || !effect || strcmp(effect, "PreferNoSchedule") == 0)
 		return true;
@@ -114,7 +118,8 @@ static void row_fill(struct sw_worker *w, struct node_row *row, json_t *node)
 	row->memory = amount(allocatable, "memory", false);
 	row->pods = amount(allocatable, "pods", false);
 	read_gpus(row, allocatable);
-	row->usable = !unschedulable && sw_json_condition_true(node, "Ready") && !sw_json_str(node, "metadata.deletionTimestamp");
+	row->usable = !unschedulable && sw_json_condition_true(node, "Ready") &&
+		      !sw_json_str(node, "metadata.deletionTimestamp");
 	row->spot = false;
 	row->cordoned = unschedulable && by && strcmp(by, w->ws->origin) == 0;
 	for (size_t i = 0; i < sw_json_len(taints); i++)
@@ -145,7 +150,8 @@ void nodes_on_object(struct sw_worker *w, enum sw_obj_event ev, const char *name
 void nodes_free(struct sw_worker *w)
 {
 	struct node_row *row, *tmp;
-	HASH_ITER(hh, w->nodes, row, tmp) {
+	HASH_ITER(hh, w->nodes, row, tmp)
+	{
 		HASH_DEL(w->nodes, row);
 		row_clear(row);
 		free(row);

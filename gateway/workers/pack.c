@@ -17,7 +17,10 @@
 #include "pack.h"
 #include "spillway/text.h"
 
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+static int64_t least(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
 
 int64_t pack_times(const struct sw_node *node, const struct sw_podset *set)
 {
@@ -25,7 +28,8 @@ int64_t pack_times(const struct sw_node *node, const struct sw_podset *set)
 
 	if (!node->usable || node->pods_free <= 0)
 		return 0;
-	if (set->gpus > 0 && set->gpu_resource && node->gpu_resource && strcmp(set->gpu_resource, node->gpu_resource) != 0)
+	if (set->gpus > 0 && set->gpu_resource && node->gpu_resource &&
+	    strcmp(set->gpu_resource, node->gpu_resource) != 0)
 		return 0;
 	n = least(n, node->pods_free);
 	if (set->gpus > 0)
@@ -45,7 +49,8 @@ void pack_take(struct sw_node *node, const struct sw_podset *set, int64_t n)
 	node->pods_free -= n;
 }
 
-/* Which of two nodes that both take the pod is fuller? GPUs decide; a pod without GPU spares the nodes that have one. */
+/* Which of two nodes that both take the pod is fuller? GPUs decide; a pod without GPU spares the nodes that have one.
+ */
 static bool is_fuller(const struct sw_node *a, const struct sw_node *b, const struct sw_podset *set)
 {
 	if (set->gpus == 0 && (a->gpu_total > 0) != (b->gpu_total > 0))
@@ -107,8 +112,14 @@ static int64_t set_pack(struct sw_node *nodes, size_t n, const struct sw_podset 
 
 /* ---- fresh nodes ----------------------------------------------------------- */
 
-struct group { int64_t nodes; struct sw_node each; }; /* this many nodes, all alike */
-struct groups { struct group *at; size_t n; };
+struct group {
+	int64_t nodes;
+	struct sw_node each;
+}; /* this many nodes, all alike */
+struct groups {
+	struct group *at;
+	size_t n;
+};
 
 /* Takes k pods from each of `nodes` nodes of group i, which splits off what stays as it was. */
 static void group_use(struct groups *g, size_t i, int64_t nodes, const struct sw_podset *set, int64_t k)
@@ -165,7 +176,7 @@ static int64_t set_fresh(struct groups *g, const struct sw_podset *set, int64_t 
 			if (k == 0)
 				return -1;
 			opened = (left + k - 1) / k;
-			g->at[g->n++] = (struct group){ .nodes = opened, .each = *fresh };
+			g->at[g->n++] = (struct group){.nodes = opened, .each = *fresh};
 			best = g->n - 1;
 		}
 		left = group_fill(g, best, set, left);
@@ -173,10 +184,12 @@ static int64_t set_fresh(struct groups *g, const struct sw_podset *set, int64_t 
 	return opened;
 }
 
-static int fresh_count(const struct sw_podset *sets, const int64_t *left, const size_t *order, size_t n_sets, const struct sw_node *fresh)
+static int fresh_count(const struct sw_podset *sets, const int64_t *left, const size_t *order, size_t n_sets,
+		       const struct sw_node *fresh)
 {
-	/* Each set opens at most one group, and splits at most two off: the last one it filled, and that one's remainder. */
-	struct groups g = { .at = sw_calloc(3 * n_sets + 1, sizeof *g.at) };
+	/* Each set opens at most one group, and splits at most two off: the last one it filled, and that one's
+	 * remainder. */
+	struct groups g = {.at = sw_calloc(3 * n_sets + 1, sizeof *g.at)};
 	int64_t total = 0;
 
 	for (size_t i = 0; i < n_sets && total >= 0; i++) {
@@ -201,7 +214,8 @@ int pack_fresh(const struct sw_podset *sets, size_t n_sets, const struct sw_node
 	return n;
 }
 
-int sw_pack(struct sw_node *nodes, size_t n, const struct sw_podset *sets, size_t n_sets, const struct sw_node *fresh, int *assigned)
+int sw_pack(struct sw_node *nodes, size_t n, const struct sw_podset *sets, size_t n_sets, const struct sw_node *fresh,
+	    int *assigned)
 {
 	size_t order[SW_PODSETS_MAX], first[SW_PODSETS_MAX], pods = 0;
 	int64_t left[SW_PODSETS_MAX], total = 0;

@@ -16,7 +16,8 @@
 
 enum { JOB_MAX = 4 << 20 };
 
-static struct act *job_act(struct sw_worker *w, const struct sw_kind *kind, const char *ns, const char *name, sw_worker_fn *done, void *owner)
+static struct act *job_act(struct sw_worker *w, const struct sw_kind *kind, const char *ns, const char *name,
+			   sw_worker_fn *done, void *owner)
 {
 	struct act *a = act_new(w, done, owner);
 	a->kind = kind;
@@ -25,11 +26,13 @@ static struct act *job_act(struct sw_worker *w, const struct sw_kind *kind, cons
 	return a;
 }
 
-static struct sw_err job_send(struct act *a, enum sw_kube_class cls, const char *method, const char *type, struct sw_buf *body)
+static struct sw_err job_send(struct act *a, enum sw_kube_class cls, const char *method, const char *type,
+			      struct sw_buf *body)
 {
 	struct sw_buf path;
 	sw_buf_init(&path, 2048);
-	sw_kube_path(&path, a->kind->group, a->kind->version, a->kind->plural, a->ns, strcmp(method, "POST") == 0 ? NULL : a->name, NULL);
+	sw_kube_path(&path, a->kind->group, a->kind->version, a->kind->plural, a->ns,
+		     strcmp(method, "POST") == 0 ? NULL : a->name, NULL);
 	struct sw_err e = act_send(a, cls, method, &path, type, body);
 	sw_buf_fini(&path);
 	return e;
@@ -48,8 +51,8 @@ static void tolerate(json_t *spec, const char *key)
 	json_object_array_add(list, sw_json_fmt("{\"key\":\"%s\",\"operator\":\"Exists\"}", key));
 }
 
-/* Pods that ask for GPUs tolerate the taint that keeps others off GPU nodes, as ExtendedResourceToleration does; those that
- * go to a spot pool tolerate its cloud's taint. */
+/* Pods that ask for GPUs tolerate the taint that keeps others off GPU nodes, as ExtendedResourceToleration does; those
+ * that go to a spot pool tolerate its cloud's taint. */
 static void tolerate_pool(const struct sw_kind *kind, json_t *copy, const struct sw_pool *pool)
 {
 	struct sw_podset sets[SW_PODSETS_MAX];
@@ -62,14 +65,17 @@ static void tolerate_pool(const struct sw_kind *kind, json_t *copy, const struct
 			continue;
 		if (req.gpus > 0 && sw_is_label_key(req.gpu_resource))
 			tolerate(spec, req.gpu_resource);
-#define X(taint) if (pool->spot) tolerate(spec, taint);
+#define X(taint)                                                                                                       \
+	if (pool->spot)                                                                                                \
+		tolerate(spec, taint);
 		SPOT_TAINT_MAP(X)
 #undef X
 	}
 }
 
 /* Only a label can keep pods on the pool's nodes. Where other nodes would do as well, none is needed. */
-static struct sw_err selector_of(struct sw_worker *w, const struct sw_offer *o, const struct sw_pool *pool, json_t **out)
+static struct sw_err selector_of(struct sw_worker *w, const struct sw_offer *o, const struct sw_pool *pool,
+				 json_t **out)
 {
 	const struct sw_node *nodes;
 	size_t n = sw_worker_nodes(w, &nodes);
@@ -82,8 +88,11 @@ static struct sw_err selector_of(struct sw_worker *w, const struct sw_offer *o, 
 	}
 	for (size_t i = 0; *pool->model && i < n; i++)
 		if (*nodes[i].model && strcmp(nodes[i].model, pool->model) != 0)
-			return sw_err(SW_E_INVALID, "cluster %s: no node label tells pool %s from the nodes with %s, so %s could start on the wrong "
-			              "GPU; label its nodes spillway.dev/gpu=%s", w->cfg->name, pool->name, nodes[i].model, o->name, pool->model);
+			return sw_err(SW_E_INVALID,
+				      "cluster %s: no node label tells pool %s from the nodes with %s, so %s could "
+				      "start on the wrong "
+				      "GPU; label its nodes spillway.dev/gpu=%s",
+				      w->cfg->name, pool->name, nodes[i].model, o->name, pool->model);
 	return SW_OK;
 }
 
@@ -91,7 +100,8 @@ static void on_namespace(struct act *a, struct sw_err err, const struct sw_kube_
 {
 	(void)reply;
 	if (err.code == SW_E_EXISTS)
-		err = sw_err(SW_E_CONFLICT, "cluster %s: namespace %s is there, yet %s could not be found", a->w->cfg->name, a->ns, a->kind->resource);
+		err = sw_err(SW_E_CONFLICT, "cluster %s: namespace %s is there, yet %s could not be found",
+			     a->w->cfg->name, a->ns, a->kind->resource);
 	else
 		err = sw_err_wrap(err, "namespace %s does not exist there and could not be made", a->ns);
 	act_end(a, err);
@@ -120,7 +130,8 @@ static void on_found(struct act *a, struct sw_err err, const struct sw_kube_repl
 	const char *origin = reply->object ? sw_json_label(reply->object, SW_LABEL_ORIGIN) : NULL;
 
 	if (err.code == SW_E_MISSING) {
-		act_end(a, sw_err(SW_E_CONFLICT, "cluster %s: %s %s/%s was there and is gone", w->cfg->name, a->kind->resource, a->ns, a->name));
+		act_end(a, sw_err(SW_E_CONFLICT, "cluster %s: %s %s/%s was there and is gone", w->cfg->name,
+				  a->kind->resource, a->ns, a->name));
 		return;
 	}
 	if (sw_failed(err)) {
@@ -129,8 +140,9 @@ static void on_found(struct act *a, struct sw_err err, const struct sw_kube_repl
 	}
 	if (!origin || strcmp(origin, w->ws->origin) != 0) {
 		foreign_mark(w, a->kind, a->ns, a->name);
-		act_end(a, sw_err(SW_E_EXISTS, "cluster %s has a %s %s/%s that is not ours (origin \"%s\"): it is left alone", w->cfg->name,
-		                  a->kind->kind, a->ns, a->name, origin ? origin : ""));
+		act_end(a, sw_err(SW_E_EXISTS,
+				  "cluster %s has a %s %s/%s that is not ours (origin \"%s\"): it is left alone",
+				  w->cfg->name, a->kind->kind, a->ns, a->name, origin ? origin : ""));
 		return;
 	}
 	copies_early(w, a->kind, reply->object); /* what it is, and what to do with it, the next look decides */
@@ -156,7 +168,11 @@ static void on_posted(struct act *a, struct sw_err err, const struct sw_kube_rep
 static struct sw_err post(struct sw_worker *w, const struct sw_offer *o, json_t *job, sw_worker_fn *done, void *owner)
 {
 	const struct sw_pool *pool = sw_worker_pool(w, o->pool);
-	struct sw_copy_spec spec = { .origin = w->ws->origin, .workload_key = o->key, .owner_uid = o->owner_uid, .attempt = o->attempt, .pool = o->pool };
+	struct sw_copy_spec spec = {.origin = w->ws->origin,
+				    .workload_key = o->key,
+				    .owner_uid = o->owner_uid,
+				    .attempt = o->attempt,
+				    .pool = o->pool};
 	struct sw_buf body;
 
 	if (!pool)
@@ -200,7 +216,8 @@ static struct sw_err suspend(struct sw_worker *w, const struct copy_row *row, bo
 	json_object_put(patch);
 	struct act *a = job_act(w, row->kind, row->ns, row->name, done, owner);
 	a->on_reply = on_patched;
-	struct sw_err e = act_begun(a, job_send(a, on ? SW_KUBE_FENCE : SW_KUBE_CREATE, "PATCH", SW_MERGE_PATCH, &body));
+	struct sw_err e =
+		act_begun(a, job_send(a, on ? SW_KUBE_FENCE : SW_KUBE_CREATE, "PATCH", SW_MERGE_PATCH, &body));
 	sw_buf_fini(&body);
 	return e;
 }
@@ -213,7 +230,8 @@ static struct sw_err nothing_to_do(struct sw_worker *w, sw_worker_fn *done, void
 
 /* ---- the vtable --------------------------------------------------------------------------- */
 
-static struct sw_err plain_start(struct sw_worker *w, const struct sw_offer *o, json_t *job, sw_worker_fn *done, void *owner)
+static struct sw_err plain_start(struct sw_worker *w, const struct sw_offer *o, json_t *job, sw_worker_fn *done,
+				 void *owner)
 {
 	const struct sw_copy c = sw_worker_copy(w, o->kind, o->ns, o->name, o->owner_uid);
 	const char *cluster = w->cfg->name;
@@ -222,16 +240,19 @@ static struct sw_err plain_start(struct sw_worker *w, const struct sw_offer *o, 
 	case SW_COPY_UNKNOWN:
 		return sw_err(SW_E_BUSY, "cluster %s: jobs there cannot be seen now", cluster);
 	case SW_COPY_FOREIGN:
-		return sw_err(SW_E_EXISTS, "cluster %s has a %s %s/%s that is not ours: it is left alone", cluster, o->kind->kind, o->ns, o->name);
+		return sw_err(SW_E_EXISTS, "cluster %s has a %s %s/%s that is not ours: it is left alone", cluster,
+			      o->kind->kind, o->ns, o->name);
 	case SW_COPY_STALE:
-		return sw_err(SW_E_CONFLICT, "cluster %s still has the copy of an earlier %s %s/%s: it must go first", cluster, o->kind->kind, o->ns, o->name);
+		return sw_err(SW_E_CONFLICT, "cluster %s still has the copy of an earlier %s %s/%s: it must go first",
+			      cluster, o->kind->kind, o->ns, o->name);
 	case SW_COPY_ABSENT:
 		return post(w, o, job, done, owner);
 	case SW_COPY_OURS:
 		break;
 	}
 	if (c.attempt != o->attempt || c.deleting)
-		return sw_err(SW_E_CONFLICT, "cluster %s still has the copy of attempt %u of %s/%s: it must go first", cluster, c.attempt, o->ns, o->name);
+		return sw_err(SW_E_CONFLICT, "cluster %s still has the copy of attempt %u of %s/%s: it must go first",
+			      cluster, c.attempt, o->ns, o->name);
 	if (!c.suspended)
 		return nothing_to_do(w, done, owner);
 	return suspend(w, copy_find(w, o->kind, o->ns, o->name), false, done, owner);
@@ -269,5 +290,10 @@ static struct sw_err plain_sweep(struct sw_worker *w, const struct copy_row *row
 }
 
 const struct worker_ops worker_plain = {
-	.name = "plain", .offer = plain_offer, .withdraw = plain_withdraw, .start = plain_start, .stop = plain_stop, .sweep = plain_sweep,
+	.name = "plain",
+	.offer = plain_offer,
+	.withdraw = plain_withdraw,
+	.start = plain_start,
+	.stop = plain_stop,
+	.sweep = plain_sweep,
 };

@@ -2,8 +2,8 @@
 /*
  * pods.c - one small row per pod of the cluster, and more for ours
  *
- * Everybody's pods count on their nodes; that is how foreign work is seen. Ours are also listed under their workload: they
- * say how much of a gang is scheduled, and whether anything of a copy still runs.
+ * Everybody's pods count on their nodes; that is how foreign work is seen. Ours are also listed under their workload:
+ * they say how much of a gang is scheduled, and whether anything of a copy still runs.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -136,7 +136,7 @@ static void row_fill(struct sw_worker *w, struct pod_row *row, json_t *pod)
 	struct sw_requests req;
 
 	if (sw_failed(sw_pod_requests(sw_json_key(pod, "spec"), "spec", &req)))
-		req = (struct sw_requests){ 0 }; /* the API server took it, so it is no number we could use */
+		req = (struct sw_requests){0}; /* the API server took it, so it is no number we could use */
 	row->cpu = req.cpu_milli;
 	row->memory = req.memory_bytes;
 	row->gpus = (int32_t)(req.gpus > INT32_MAX ? INT32_MAX : req.gpus);
@@ -205,8 +205,8 @@ static void pod_put(struct sw_worker *w, const char *key, json_t *pod)
 	row_fill(w, row, pod);
 	node_row_put(w, before.node);
 	account(w, row, 1);
-	if (row->node != before.node || row->live != before.live || row->cpu != before.cpu || row->memory != before.memory ||
-	    row->gpus != before.gpus)
+	if (row->node != before.node || row->live != before.live || row->cpu != before.cpu ||
+	    row->memory != before.memory || row->gpus != before.gpus)
 		worker_capacity_changed(w); /* most changes of pods are none of the node's business */
 	if (!is_ours(w, pod)) {
 		ours_free(w, row);
@@ -231,5 +231,5 @@ void pod_rows_free(struct sw_worker *w)
 {
 	struct pod_row *row, *tmp;
 	HASH_ITER(hh, w->pods, row, tmp)
-		row_free(w, row);
+	row_free(w, row);
 }

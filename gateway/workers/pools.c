@@ -13,7 +13,10 @@
 enum { POLL_MS = 10 * 1000, POLL_SOON_MS = 10, POLL_NODE_MS = 200, POLL_UNFINISHED_MS = 1000 };
 
 /* All strings of a state go behind each other into one arena. */
-static size_t text_size(const char *s) { return s ? strlen(s) + 1 : 0; }
+static size_t text_size(const char *s)
+{
+	return s ? strlen(s) + 1 : 0;
+}
 
 static const char *text_put(char **at, const char *s)
 {
@@ -30,8 +33,8 @@ static size_t state_size(const struct sw_provider_state *s)
 	size_t n = 1;
 	for (size_t i = 0; i < s->n_pools; i++) {
 		const struct sw_pool *p = &s->pools[i];
-		n += text_size(p->name) + text_size(p->model) + text_size(p->machine) + text_size(p->region) + text_size(p->zone) +
-		     text_size(p->taint) + text_size(p->label_key) + text_size(p->label_value) + 5;
+		n += text_size(p->name) + text_size(p->model) + text_size(p->machine) + text_size(p->region) +
+		     text_size(p->zone) + text_size(p->taint) + text_size(p->label_key) + text_size(p->label_value) + 5;
 	}
 	for (size_t i = 0; i < s->n_instances; i++)
 		n += text_size(s->instances[i].id) + text_size(s->instances[i].node) + text_size(s->instances[i].pool);
@@ -46,11 +49,14 @@ static void state_free(struct provider_poll *p)
 	free((void *)p->state.instances);
 	free((void *)p->state.errors);
 	free(p->arena);
-	p->state = (struct sw_provider_state){ 0 };
+	p->state = (struct sw_provider_state){0};
 	p->arena = NULL;
 }
 
-static const char *put_or_empty(char **at, const char *s) { return text_put(at, s ? s : ""); }
+static const char *put_or_empty(char **at, const char *s)
+{
+	return text_put(at, s ? s : "");
+}
 
 static void pool_copy(struct sw_pool *to, const struct sw_pool *from, char **at)
 {
@@ -77,15 +83,20 @@ static void state_copy(struct provider_poll *p, const struct sw_provider_state *
 	for (size_t i = 0; i < s->n_pools; i++)
 		pool_copy(&pools[i], &s->pools[i], &at);
 	for (size_t i = 0; i < s->n_instances; i++)
-		instances[i] = (struct sw_instance){ text_put(&at, s->instances[i].id), text_put(&at, s->instances[i].node),
-			text_put(&at, s->instances[i].pool) };
+		instances[i] =
+			(struct sw_instance){text_put(&at, s->instances[i].id), text_put(&at, s->instances[i].node),
+					     text_put(&at, s->instances[i].pool)};
 	for (size_t i = 0; i < s->n_errors; i++) {
 		errors[i] = s->errors[i];
 		errors[i].pool = text_put(&at, s->errors[i].pool);
 		errors[i].message = text_put(&at, s->errors[i].message);
 	}
-	p->state = (struct sw_provider_state){ .pools = pools, .n_pools = s->n_pools, .instances = instances, .n_instances = s->n_instances,
-		.errors = errors, .n_errors = s->n_errors };
+	p->state = (struct sw_provider_state){.pools = pools,
+					      .n_pools = s->n_pools,
+					      .instances = instances,
+					      .n_instances = s->n_instances,
+					      .errors = errors,
+					      .n_errors = s->n_errors};
 	p->known = true;
 }
 
@@ -106,8 +117,8 @@ static void on_listed(void *owner, struct sw_err err, const struct sw_provider_s
 	p->asking = false;
 	if (sw_failed(err)) {
 		if (!sw_failed(p->last))
-			sw_log(WARN, "workers", "provider does not answer", "cluster=%s provider=%s error=\"%s\"", w->cfg->name,
-			       w->cfg->provider, err.text);
+			sw_log(WARN, "workers", "provider does not answer", "cluster=%s provider=%s error=\"%s\"",
+			       w->cfg->name, w->cfg->provider, err.text);
 	} else {
 		state_copy(p, state);
 		p->answered_ms = worker_now(w);
@@ -119,7 +130,9 @@ static void on_listed(void *owner, struct sw_err err, const struct sw_provider_s
 		p->answered = true;
 		worker_changed(w);
 	}
-	sw_timer_in(p->timer, p->again ? POLL_SOON_MS : is_unfinished(p) && p->every_ms > POLL_UNFINISHED_MS ? POLL_UNFINISHED_MS : p->every_ms);
+	sw_timer_in(p->timer, p->again                                               ? POLL_SOON_MS
+			      : is_unfinished(p) && p->every_ms > POLL_UNFINISHED_MS ? POLL_UNFINISHED_MS
+										     : p->every_ms);
 	p->again = p->node_due = false;
 }
 

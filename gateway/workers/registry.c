@@ -12,15 +12,21 @@
 #include "spillway/text.h"
 #include "workers_priv.h"
 
-static const struct { const char *name; const struct worker_ops *ops; } worker_kinds[] = {
-#define X(id) { #id, &worker_##id },
+static const struct {
+	const char *name;
+	const struct worker_ops *ops;
+} worker_kinds[] = {
+#define X(id) {#id, &worker_##id},
 	WORKER_KIND_MAP(X)
 #undef X
 };
 
 /* ---- telling what changed ---------------------------------------------------------- */
 
-uint64_t worker_now(const struct sw_worker *w) { return sw_loop_now(w->ws->opt.loop); }
+uint64_t worker_now(const struct sw_worker *w)
+{
+	return sw_loop_now(w->ws->opt.loop);
+}
 
 enum { TELL_MS = 10 }; /* capacity changes with every pod: told together */
 
@@ -28,15 +34,20 @@ static void on_tell(void *owner)
 {
 	struct sw_worker *w = owner;
 
-	sw_metric_set(sw_metric(w->ws->opt.metrics, SW_GAUGE, "spillway_cluster_ready", "1 while copies may be created on the cluster.", "cluster"),
-	              sw_worker_state(w).ready, w->cfg->name);
-	sw_metric_set(sw_metric(w->ws->opt.metrics, SW_GAUGE, "spillway_cluster_copies", "Copies of jobs that the cluster holds.", "cluster"),
-	              HASH_COUNT(w->copies), w->cfg->name);
+	sw_metric_set(sw_metric(w->ws->opt.metrics, SW_GAUGE, "spillway_cluster_ready",
+				"1 while copies may be created on the cluster.", "cluster"),
+		      sw_worker_state(w).ready, w->cfg->name);
+	sw_metric_set(sw_metric(w->ws->opt.metrics, SW_GAUGE, "spillway_cluster_copies",
+				"Copies of jobs that the cluster holds.", "cluster"),
+		      HASH_COUNT(w->copies), w->cfg->name);
 	if (w->ws->opt.on_change)
 		w->ws->opt.on_change(w->ws->opt.owner, NULL, w);
 }
 
-void worker_changed(struct sw_worker *w) { sw_timer_in(w->tell_timer, 0); }
+void worker_changed(struct sw_worker *w)
+{
+	sw_timer_in(w->tell_timer, 0);
+}
 
 void worker_work_changed(struct sw_worker *w, const char *key)
 {
@@ -72,8 +83,8 @@ static void kind_choose(struct sw_worker *w)
 			return;
 		}
 	}
-	w->broken = sw_err(SW_E_INVALID, "%s: cluster %s: found worker \"%s\", expected plain", w->cfg->where ? w->cfg->where : "config",
-	                   w->cfg->name, wanted);
+	w->broken = sw_err(SW_E_INVALID, "%s: cluster %s: found worker \"%s\", expected plain",
+			   w->cfg->where ? w->cfg->where : "config", w->cfg->name, wanted);
 }
 
 static struct sw_err worker_open(struct sw_workers *ws, struct sw_worker *w, const struct sw_cluster_cfg *cfg)
@@ -145,8 +156,14 @@ void sw_workers_free(struct sw_workers *ws)
 	free(ws);
 }
 
-size_t sw_workers_count(const struct sw_workers *ws) { return ws->n; }
-struct sw_worker *sw_workers_at(struct sw_workers *ws, size_t i) { return i < ws->n ? &ws->at[i] : NULL; }
+size_t sw_workers_count(const struct sw_workers *ws)
+{
+	return ws->n;
+}
+struct sw_worker *sw_workers_at(struct sw_workers *ws, size_t i)
+{
+	return i < ws->n ? &ws->at[i] : NULL;
+}
 
 struct sw_worker *sw_workers_find(struct sw_workers *ws, const char *name)
 {
@@ -167,10 +184,22 @@ void sw_workers_set_epoch(struct sw_workers *ws, uint64_t epoch)
 	}
 }
 
-const char *sw_worker_name(const struct sw_worker *w) { return w->cfg->name; }
-const struct sw_cluster_cfg *sw_worker_cfg(const struct sw_worker *w) { return w->cfg; }
-struct sw_kube *sw_worker_kube(struct sw_worker *w) { return w->kube; }
-struct sw_provider *sw_worker_provider(struct sw_worker *w) { return w->provider; }
+const char *sw_worker_name(const struct sw_worker *w)
+{
+	return w->cfg->name;
+}
+const struct sw_cluster_cfg *sw_worker_cfg(const struct sw_worker *w)
+{
+	return w->cfg;
+}
+struct sw_kube *sw_worker_kube(struct sw_worker *w)
+{
+	return w->kube;
+}
+struct sw_provider *sw_worker_provider(struct sw_worker *w)
+{
+	return w->provider;
+}
 
 /* ---- state in words --------------------------------------------------------------------- */
 
@@ -212,15 +241,27 @@ struct sw_worker_state sw_worker_state(const struct sw_worker *lent)
 	why_write(w, synced);
 	return (struct sw_worker_state){
 		.ready = synced && w->claim.state == SW_CLAIM_OURS && w->poll.answered && !sw_failed(w->broken),
-		.reachable = synced, .claim = w->claim.state, .lost_since_ms = w->link.lost_since_ms, .lost = lost_is(w), .why = w->why,
-		.claim_epoch = w->claim.epoch, .gc_paused = w->gc.paused, .gc_why = w->gc.why,
+		.reachable = synced,
+		.claim = w->claim.state,
+		.lost_since_ms = w->link.lost_since_ms,
+		.lost = lost_is(w),
+		.why = w->why,
+		.claim_epoch = w->claim.epoch,
+		.gc_paused = w->gc.paused,
+		.gc_why = w->gc.why,
 	};
 }
 
 /* ---- the door to copies: nothing is written to a cluster that is not ours ------------------ */
 
-struct sw_err sw_worker_reserve(struct sw_worker *w, const struct sw_offer *offer, int *missing) { return w->ops->offer(w, offer, missing); }
-void sw_worker_unreserve(struct sw_worker *w, const char *key) { w->ops->withdraw(w, key); }
+struct sw_err sw_worker_reserve(struct sw_worker *w, const struct sw_offer *offer, int *missing)
+{
+	return w->ops->offer(w, offer, missing);
+}
+void sw_worker_unreserve(struct sw_worker *w, const char *key)
+{
+	w->ops->withdraw(w, key);
+}
 
 static struct sw_err writable(struct sw_worker *w)
 {
@@ -228,33 +269,37 @@ static struct sw_err writable(struct sw_worker *w)
 	return s.ready ? SW_OK : sw_err(SW_E_BUSY, "cluster %s is not ready: %s", w->cfg->name, s.why);
 }
 
-struct sw_err sw_worker_start(struct sw_worker *w, const struct sw_offer *offer, json_t *job, sw_worker_fn *done, void *owner)
+struct sw_err sw_worker_start(struct sw_worker *w, const struct sw_offer *offer, json_t *job, sw_worker_fn *done,
+			      void *owner)
 {
 	struct sw_err e = writable(w);
 	if (!sw_failed(e) && !sw_worker_serves(w, offer->kind))
-		e = sw_err(SW_E_UNSUPPORTED, "cluster %s does not serve %s: its CRD is not installed there", w->cfg->name, offer->kind->resource);
+		e = sw_err(SW_E_UNSUPPORTED, "cluster %s does not serve %s: its CRD is not installed there",
+			   w->cfg->name, offer->kind->resource);
 	return sw_failed(e) ? e : w->ops->start(w, offer, job, done, owner);
 }
 
 static struct sw_err missing(struct sw_worker *w, sw_worker_fn *done, void *owner)
 {
 	struct act *a = act_new(w, done, owner);
-	return act_begun(a, act_later(a, sw_err(SW_E_MISSING, "cluster %s: the copy is not there any more", w->cfg->name)));
+	return act_begun(
+		a, act_later(a, sw_err(SW_E_MISSING, "cluster %s: the copy is not there any more", w->cfg->name)));
 }
 
-struct sw_err sw_worker_stop(struct sw_worker *w, const struct sw_kind *kind, const char *ns, const char *name, const char *uid,
-                             sw_worker_fn *done, void *owner)
+struct sw_err sw_worker_stop(struct sw_worker *w, const struct sw_kind *kind, const char *ns, const char *name,
+			     const char *uid, sw_worker_fn *done, void *owner)
 {
 	struct sw_err e = writable(w);
 	struct copy_row *row = copy_find(w, kind, ns, name);
 
 	if (sw_failed(e))
 		return e;
-	return row && !row->gone && strcmp(row->uid, uid) == 0 ? w->ops->stop(w, row, done, owner) : missing(w, done, owner);
+	return row && !row->gone && strcmp(row->uid, uid) == 0 ? w->ops->stop(w, row, done, owner)
+							       : missing(w, done, owner);
 }
 
-struct sw_err sw_worker_sweep(struct sw_worker *w, const struct sw_kind *kind, const char *ns, const char *name, const char *uid,
-                              sw_worker_fn *done, void *owner)
+struct sw_err sw_worker_sweep(struct sw_worker *w, const struct sw_kind *kind, const char *ns, const char *name,
+			      const char *uid, sw_worker_fn *done, void *owner)
 {
 	struct sw_err e = writable(w);
 	struct copy_row *row = copy_find(w, kind, ns, name);

@@ -4,9 +4,9 @@
  *
  * A reservation is the gang's shape and, so far, where its pods would go (slots). Each account starts from what the
  * pods on the nodes leave free: pods of the gang that are scheduled count off its shape, slots that still fit
- * stay where they were, and the rest is packed on what is left; older reservations first. So a pod that appears replaces its
- * slot, a node that comes is used, one that goes is forgotten, and nothing has to be undone step by step. Once all
- * pods were scheduled the reservation is inert: from then on the pods speak for themselves.
+ * stay where they were, and the rest is packed on what is left; older reservations first. So a pod that appears
+ * replaces its slot, a node that comes is used, one that goes is forgotten, and nothing has to be undone step by step.
+ * Once all pods were scheduled the reservation is inert: from then on the pods speak for themselves.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -68,7 +68,8 @@ static bool is_same_shape(const struct reservation *r, const struct sw_demand *d
 		return false;
 	for (size_t s = 0; s < r->n_sets; s++) {
 		const struct sw_podset *a = &r->sets[s], *b = &d->sets[s];
-		if (a->count != b->count || a->cpu_milli != b->cpu_milli || a->memory_bytes != b->memory_bytes || a->gpus != b->gpus)
+		if (a->count != b->count || a->cpu_milli != b->cpu_milli || a->memory_bytes != b->memory_bytes ||
+		    a->gpus != b->gpus)
 			return false;
 	}
 	return true;
@@ -76,8 +77,8 @@ static bool is_same_shape(const struct reservation *r, const struct sw_demand *d
 
 static bool is_same(const struct reservation *r, const struct sw_offer *o)
 {
-	return strcmp(r->pool, o->pool) == 0 && r->attempt == o->attempt && strcmp(r->owner_uid, o->owner_uid ? o->owner_uid : "") == 0 &&
-	       is_same_shape(r, o->demand);
+	return strcmp(r->pool, o->pool) == 0 && r->attempt == o->attempt &&
+	       strcmp(r->owner_uid, o->owner_uid ? o->owner_uid : "") == 0 && is_same_shape(r, o->demand);
 }
 
 /* ---- the account ------------------------------------------------------------------ */
@@ -88,7 +89,8 @@ static int set_of_pod(const struct reservation *r, const struct pod_row *p, cons
 	for (size_t s = 0; s < r->n_sets; s++) {
 		if (left[s] <= 0)
 			continue;
-		if (r->sets[s].cpu_milli == p->cpu && r->sets[s].memory_bytes == p->memory && r->sets[s].gpus == p->gpus)
+		if (r->sets[s].cpu_milli == p->cpu && r->sets[s].memory_bytes == p->memory &&
+		    r->sets[s].gpus == p->gpus)
 			return (int)s;
 		any = any < 0 ? (int)s : any; /* an admission plugin changed the pod: some set it is */
 	}
@@ -105,7 +107,8 @@ static int64_t pods_left(struct sw_worker *w, const struct reservation *r, int32
 	for (size_t s = 0; s < r->n_sets; s++)
 		left[s] = r->sets[s].count;
 	if (work) {
-		DL_FOREACH(work->pods, o) {
+		DL_FOREACH(work->pods, o)
+		{
 			int s = -1;
 			if (o->row->node && o->attempt == r->attempt && strcmp(o->owner_uid, r->owner_uid) == 0)
 				s = set_of_pod(r, o->row, left);
@@ -149,15 +152,19 @@ static void slot_add(struct reservation *r, struct node_row *node, size_t set)
 	}
 	r->slots = realloc(r->slots, (r->n_slots + 1) * sizeof *r->slots);
 	SW_REQUIRE(r->slots);
-	r->slots[r->n_slots++] = (struct slot){ .node = node, .set = (uint16_t)set, .count = 1 };
+	r->slots[r->n_slots++] = (struct slot){.node = node, .set = (uint16_t)set, .count = 1};
 }
 
 /* The nodes of one pool, apart, with where each stands in cap.nodes. */
-struct part { struct sw_node *nodes; size_t *at; size_t n; };
+struct part {
+	struct sw_node *nodes;
+	size_t *at;
+	size_t n;
+};
 
 static struct part part_new(const struct capacity *c, const char *pool)
 {
-	struct part p = { .nodes = sw_calloc(c->n + 1, sizeof *p.nodes), .at = sw_calloc(c->n + 1, sizeof *p.at) };
+	struct part p = {.nodes = sw_calloc(c->n + 1, sizeof *p.nodes), .at = sw_calloc(c->n + 1, sizeof *p.at)};
 	for (size_t i = 0; i < c->n; i++) {
 		if (strcmp(c->nodes[i].pool, pool) != 0)
 			continue;
@@ -232,13 +239,14 @@ void reserve_apply(struct sw_worker *w)
 {
 	struct reservation *r, *tmp;
 	HASH_ITER(hh, w->reservations, r, tmp)
-		res_apply(w, r);
+	res_apply(w, r);
 }
 
 void reserve_node_gone(struct sw_worker *w, struct node_row *row)
 {
 	struct reservation *r, *tmp;
-	HASH_ITER(hh, w->reservations, r, tmp) {
+	HASH_ITER(hh, w->reservations, r, tmp)
+	{
 		size_t kept = 0;
 		for (size_t i = 0; i < r->n_slots; i++)
 			if (r->slots[i].node != row)
@@ -251,13 +259,15 @@ void reserve_free(struct sw_worker *w)
 {
 	struct reservation *r, *tmp;
 	HASH_ITER(hh, w->reservations, r, tmp)
-		res_free(w, r);
+	res_free(w, r);
 }
 
 /* ---- how many nodes more ------------------------------------------------------------ */
 
-/* Could the gang ever fit: on the pool's nodes with nothing but daemons on them, and as many fresh ones as its maximum allows? */
-static bool fits_ever(struct sw_worker *w, int pool, const struct sw_podset *sets, size_t n_sets, const struct sw_node *fresh, bool have_fresh)
+/* Could the gang ever fit: on the pool's nodes with nothing but daemons on them, and as many fresh ones as its maximum
+ * allows? */
+static bool fits_ever(struct sw_worker *w, int pool, const struct sw_podset *sets, size_t n_sets,
+		      const struct sw_node *fresh, bool have_fresh)
 {
 	const struct capacity *c = &w->cap;
 	const struct sw_pool *p = &c->pools[pool];
@@ -279,7 +289,8 @@ static bool fits_ever(struct sw_worker *w, int pool, const struct sw_podset *set
 }
 
 /* sets: what has no place yet. */
-static int missing_of(struct sw_worker *w, int pool, const struct sw_podset *all, size_t n_sets, const int32_t *unplaced)
+static int missing_of(struct sw_worker *w, int pool, const struct sw_podset *all, size_t n_sets,
+		      const int32_t *unplaced)
 {
 	struct sw_podset rest[SW_PODSETS_MAX];
 	struct sw_node fresh;
@@ -306,7 +317,8 @@ int reserve_missing(struct sw_worker *w, int pool)
 	struct sw_node fresh;
 	size_t n = 0;
 
-	HASH_ITER(hh, w->reservations, r, tmp) {
+	HASH_ITER(hh, w->reservations, r, tmp)
+	{
 		for (size_t s = 0; s < r->n_sets && strcmp(r->pool, w->cap.pools[pool].name) == 0; s++) {
 			if (r->unplaced[s] <= 0)
 				continue;

@@ -22,41 +22,42 @@
 
 #define CLAIM_NS   "spillway-system"
 #define CLAIM_NAME "spillway-claim"
-/* Taints by which clouds keep pods off spot nodes that do not ask for them. Sources: the GKE and AKS documentation of spot pools. */
+/* Taints by which clouds keep pods off spot nodes that do not ask for them. Sources: the GKE and AKS documentation of
+ * spot pools. */
 #define SPOT_TAINT_MAP(X) X("cloud.google.com/gke-spot") X("kubernetes.azure.com/scalesetpriority")
-#define ANN_CORDON "spillway.dev/cordoned-by" /* on nodes: the origin that made them unschedulable */
+#define ANN_CORDON        "spillway.dev/cordoned-by" /* on nodes: the origin that made them unschedulable */
 
 /* ---- rows -------------------------------------------------------------------- */
 
 /* A node. A row also stands for a node that only pods have named so far (seen false). */
 struct node_row {
-	UT_hash_handle hh;          /* by name */
-	json_t *labels;             /* a reference, or NULL */
-	const struct sw_gpu *gpu;   /* NULL: none, or not in the catalog */
-	char *gpu_resource;         /* NULL: no GPU */
-	char *taint;                /* value of SW_TAINT_BURST, or NULL */
-	int64_t cpu, memory, gpus, pods;                 /* allocatable */
+	UT_hash_handle hh;                                   /* by name */
+	json_t *labels;                                      /* a reference, or NULL */
+	const struct sw_gpu *gpu;                            /* NULL: none, or not in the catalog */
+	char *gpu_resource;                                  /* NULL: no GPU */
+	char *taint;                                         /* value of SW_TAINT_BURST, or NULL */
+	int64_t cpu, memory, gpus, pods;                     /* allocatable */
 	int64_t cpu_used, memory_used, gpus_used, pods_used; /* by live pods */
-	int64_t cpu_daemon, memory_daemon, pods_daemon;  /* the part of it that every node of its like will carry */
-	unsigned refs;              /* pod rows that point here */
-	unsigned busy;              /* live pods that are no daemons' */
-	uint64_t empty_since_ms;    /* loop time; 0: busy or reserved */
+	int64_t cpu_daemon, memory_daemon, pods_daemon;      /* the part of it that every node of its like will carry */
+	unsigned refs;                                       /* pod rows that point here */
+	unsigned busy;                                       /* live pods that are no daemons' */
+	uint64_t empty_since_ms;                             /* loop time; 0: busy or reserved */
 	bool seen, usable, cordoned, reserved;
-	bool spot;                  /* tainted as a spot node by its cloud */
-	int pool;                   /* index into cap.pools, as of pools_version */
-	size_t at;                  /* index into cap.nodes; valid while seen and not shape_stale */
+	bool spot; /* tainted as a spot node by its cloud */
+	int pool;  /* index into cap.pools, as of pools_version */
+	size_t at; /* index into cap.nodes; valid while seen and not shape_stale */
 	unsigned pools_version;
 	char name[];
 };
 
 /* A pod, anybody's. */
 struct pod_row {
-	UT_hash_handle hh;          /* by "ns/name" */
-	struct node_row *node;      /* NULL: not scheduled */
+	UT_hash_handle hh;     /* by "ns/name" */
+	struct node_row *node; /* NULL: not scheduled */
 	int64_t cpu, memory;
 	int32_t gpus;
-	bool daemon, live;          /* live: neither Succeeded nor Failed */
-	struct pod_ours *ours;      /* NULL: not our copy's */
+	bool daemon, live;     /* live: neither Succeeded nor Failed */
+	struct pod_ours *ours; /* NULL: not our copy's */
 	char key[];
 };
 
@@ -71,68 +72,82 @@ struct pod_ours {
 
 /* Everything of one workload on this cluster. */
 struct work {
-	UT_hash_handle hh;          /* by key */
+	UT_hash_handle hh; /* by key */
 	struct pod_ours *pods;
 	struct copy_row *copy;
-	unsigned left;              /* collections that found its pods running without a job */
-	bool stray;                 /* pods, but no copy: its job went while we did not look */
+	unsigned left; /* collections that found its pods running without a job */
+	bool stray;    /* pods, but no copy: its job went while we did not look */
 	char key[];
 };
 
 /* A copy of ours: a job with our origin label. */
 struct copy_row {
-	UT_hash_handle hh;          /* by id */
+	UT_hash_handle hh; /* by id */
 	const struct sw_kind *kind;
 	struct work *work;
 	char *ns, *name, *owner_uid, *uid, *pool, *rv;
-	char *status;               /* compact JSON, or NULL */
+	char *status; /* compact JSON, or NULL */
 	size_t status_len;
 	uint64_t status_hash;
 	unsigned attempt;
 	bool suspended, deleting;
-	bool gone;                  /* the job is deleted; the row waits for its pods to go */
-	bool early;                 /* known from a reply only: the watch has not shown it yet */
-	uint64_t orphan_ms, swept_ms; /* loop time: since when nobody wants it; when its deletion was asked for. 0: not */
+	bool gone;  /* the job is deleted; the row waits for its pods to go */
+	bool early; /* known from a reply only: the watch has not shown it yet */
+	uint64_t orphan_ms,
+		swept_ms; /* loop time: since when nobody wants it; when its deletion was asked for. 0: not */
 	enum sw_outcome outcome;
 	int64_t active, created_ms;
-	char id[];                  /* "jobs.batch/ns/name" */
+	char id[]; /* "jobs.batch/ns/name" */
 };
 
 /* An object that is not ours has the name: seen at a POST, believed for a while. */
-struct foreign { UT_hash_handle hh; uint64_t until_ms; char id[]; };
+struct foreign {
+	UT_hash_handle hh;
+	uint64_t until_ms;
+	char id[];
+};
 
 /* ---- reservations -------------------------------------------------------------- */
 
-struct slot { struct node_row *node; uint16_t set; int32_t count; };
+struct slot {
+	struct node_row *node;
+	uint16_t set;
+	int32_t count;
+};
 
 struct reservation {
-	UT_hash_handle hh;          /* by key, in the order they were made */
+	UT_hash_handle hh; /* by key, in the order they were made */
 	char *pool, *owner_uid;
 	unsigned attempt;
 	struct sw_podset sets[SW_PODSETS_MAX]; /* template NULL; gpu_resource own */
 	int32_t unplaced[SW_PODSETS_MAX];      /* pods without a node yet, by the last account */
 	size_t n_sets;
-	struct slot *slots; size_t n_slots;
-	bool placed;                /* every pod was scheduled once: the pods speak for themselves now */
+	struct slot *slots;
+	size_t n_slots;
+	bool placed; /* every pod was scheduled once: the pods speak for themselves now */
 	char key[];
 };
 
 /* ---- capacity, computed from the rows when asked and something changed ---------- */
 
 struct capacity {
-	struct sw_node *nodes; struct node_row **rows; size_t n;
-	struct sw_pool *pools; size_t n_pools;
-	size_t n_listed;            /* the first ones are the provider's, the others made up here */
-	char **made; size_t n_made; /* names of pools made up here */
-	bool stale, shape_stale;    /* shape: which nodes and pools there are */
-	unsigned pools_version;     /* grows with the provider's answers; from 1 */
+	struct sw_node *nodes;
+	struct node_row **rows;
+	size_t n;
+	struct sw_pool *pools;
+	size_t n_pools;
+	size_t n_listed; /* the first ones are the provider's, the others made up here */
+	char **made;
+	size_t n_made;           /* names of pools made up here */
+	bool stale, shape_stale; /* shape: which nodes and pools there are */
+	unsigned pools_version;  /* grows with the provider's answers; from 1 */
 };
 
 /* ---- connection ------------------------------------------------------------------ */
 
 enum served { SERVED_UNKNOWN, SERVED_YES, SERVED_NO };
 
-struct feed {                       /* one watch: nodes, pods, or a job kind */
+struct feed { /* one watch: nodes, pods, or a job kind */
 	struct sw_worker *w;
 	const struct sw_kind *kind; /* NULL for nodes and pods */
 	struct sw_reflector *reflector;
@@ -146,22 +161,22 @@ enum { FEED_NODES, FEED_PODS, FEED_KINDS, FEEDS_MAX = FEED_KINDS + 16 };
 
 struct link {
 	struct sw_timer *timer;
-	struct sw_kube_call *call;      /* the probe or claim request under way */
+	struct sw_kube_call *call; /* the probe or claim request under way */
 	struct feed *probing;
 	unsigned failures;
-	bool synced;                    /* as of the last look */
+	bool synced; /* as of the last look */
 	bool claim_due;
-	uint64_t looked_ms;             /* when the slow checks were last due */
-	struct sw_err last;             /* what went wrong last, or OK */
+	uint64_t looked_ms; /* when the slow checks were last due */
+	struct sw_err last; /* what went wrong last, or OK */
 	uint64_t lost_since_ms;
 	struct sw_timer *lost_timer;
-	struct sw_timer *file_timer;    /* looks at the kubeconfig file */
-	uint64_t file_stamp;            /* hash of its stat; 0: never read */
+	struct sw_timer *file_timer; /* looks at the kubeconfig file */
+	uint64_t file_stamp;         /* hash of its stat; 0: never read */
 };
 
 struct claim {
 	enum sw_claim state;
-	uint64_t epoch;                 /* as written on the worker */
+	uint64_t epoch; /* as written on the worker */
 	unsigned steps;
 	char why[300];
 };
@@ -169,7 +184,7 @@ struct claim {
 struct gc {
 	struct sw_timer *timer;
 	bool paused, confirmed;
-	bool adopting;                  /* the cluster has seen a newer store: nothing goes without a person's word */
+	bool adopting; /* the cluster has seen a newer store: nothing goes without a person's word */
 	char why[300];
 };
 
@@ -191,33 +206,35 @@ struct sw_worker {
 	struct sw_workers *ws;
 	const struct sw_cluster_cfg *cfg;
 	const struct worker_ops *ops;
-	struct sw_kube *kube;           /* NULL until the kubeconfig was good once */
-	struct sw_provider *provider;   /* NULL likewise */
-	struct sw_err broken;           /* what no waiting can cure: bad provider options, unknown worker kind */
+	struct sw_kube *kube;         /* NULL until the kubeconfig was good once */
+	struct sw_provider *provider; /* NULL likewise */
+	struct sw_err broken;         /* what no waiting can cure: bad provider options, unknown worker kind */
 	struct link link;
 	struct claim claim;
 	struct gc gc;
 	struct provider_poll poll;
-	struct feed feeds[FEEDS_MAX]; size_t n_feeds;
+	struct feed feeds[FEEDS_MAX];
+	size_t n_feeds;
 	struct node_row *nodes;
 	struct pod_row *pods;
 	struct work *works;
 	struct copy_row *copies;
-	size_t strays;                  /* works with pods but no copy */
+	size_t strays; /* works with pods but no copy */
 	struct foreign *foreign;
 	struct reservation *reservations;
 	struct capacity cap;
 	uint64_t generation;
 	struct act *acts;
-	struct tail *tails;             /* logs being read */
-	struct sw_timer *tell_timer;    /* one on_change(NULL) a turn */
+	struct tail *tails;          /* logs being read */
+	struct sw_timer *tell_timer; /* one on_change(NULL) a turn */
 	char why[420];
 };
 
 struct sw_workers {
 	struct sw_workers_options opt;
-	char *origin, *selector;        /* "spillway.dev/origin=ID" */
-	struct sw_worker *at; size_t n;
+	char *origin, *selector; /* "spillway.dev/origin=ID" */
+	struct sw_worker *at;
+	size_t n;
 	bool manager_synced;
 };
 
@@ -229,56 +246,60 @@ struct worker_ops {
 	struct sw_err (*offer)(struct sw_worker *w, const struct sw_offer *o, int *missing);
 	void (*withdraw)(struct sw_worker *w, const char *key);
 	/* One next step; done later, exactly once. */
-	struct sw_err (*start)(struct sw_worker *w, const struct sw_offer *o, json_t *job, sw_worker_fn *done, void *owner);
+	struct sw_err (*start)(struct sw_worker *w, const struct sw_offer *o, json_t *job, sw_worker_fn *done,
+			       void *owner);
 	struct sw_err (*stop)(struct sw_worker *w, const struct copy_row *row, sw_worker_fn *done, void *owner);
 	struct sw_err (*sweep)(struct sw_worker *w, const struct copy_row *row, sw_worker_fn *done, void *owner);
 };
 #define WORKER_KIND_MAP(X) X(plain)
-#define X(id) extern const struct worker_ops worker_##id;
+#define X(id)              extern const struct worker_ops worker_##id;
 WORKER_KIND_MAP(X)
 #undef X
 
 /* ---- registry.c -------------------------------------------------------------------- */
-void worker_changed(struct sw_worker *w);                  /* the cluster: told once a turn */
+void worker_changed(struct sw_worker *w); /* the cluster: told once a turn */
 void worker_work_changed(struct sw_worker *w, const char *key);
-void worker_capacity_changed(struct sw_worker *w);         /* pods or reservations */
-void worker_shape_changed(struct sw_worker *w);            /* nodes or pools */
+void worker_capacity_changed(struct sw_worker *w); /* pods or reservations */
+void worker_shape_changed(struct sw_worker *w);    /* nodes or pools */
 uint64_t worker_now(const struct sw_worker *w);
 
 /* ---- link.c, lost.c ------------------------------------------------------------------- */
 struct sw_err link_open(struct sw_worker *w);
 void link_close(struct sw_worker *w);
 void link_kick(struct sw_worker *w, uint64_t in_ms);
-bool link_synced(const struct sw_worker *w);               /* every watch that must run does */
+bool link_synced(const struct sw_worker *w); /* every watch that must run does */
 bool feed_synced(const struct sw_worker *w, const struct sw_kind *kind);
 struct sw_err lost_open(struct sw_worker *w);
 void lost_update(struct sw_worker *w);
 bool lost_is(const struct sw_worker *w);
 
 /* ---- claim.c ---------------------------------------------------------------------------- */
-void claim_step(struct sw_worker *w);                      /* sends the next request; link.c hears claim_done() */
-void link_claimed(struct sw_worker *w, struct sw_err e);   /* the claim is settled (claim.state) or could not be read */
+void claim_step(struct sw_worker *w);                    /* sends the next request; link.c hears claim_done() */
+void link_claimed(struct sw_worker *w, struct sw_err e); /* the claim is settled (claim.state) or could not be read */
 /* Pure: what a claim object means for us. raise: our newer epoch must be written. */
-enum sw_claim claim_judge(json_t *object, const char *origin, uint64_t epoch, uint64_t *theirs, bool *raise, char why[300]);
+enum sw_claim claim_judge(json_t *object, const char *origin, uint64_t epoch, uint64_t *theirs, bool *raise,
+			  char why[300]);
 
 /* ---- rows ---------------------------------------------------------------------------------- */
 void nodes_on_object(struct sw_worker *w, enum sw_obj_event ev, const char *name, json_t *node);
-struct node_row *node_row_get(struct sw_worker *w, const char *name);   /* makes it; counts a reference */
+struct node_row *node_row_get(struct sw_worker *w, const char *name); /* makes it; counts a reference */
 void node_row_put(struct sw_worker *w, struct node_row *row);
 void nodes_free(struct sw_worker *w);
 void pods_on_object(struct sw_worker *w, enum sw_obj_event ev, const char *key, json_t *pod);
 void pod_rows_free(struct sw_worker *w);
-bool pod_is_daemon(json_t *pod);                           /* a DaemonSet's or the kubelet's own */
+bool pod_is_daemon(json_t *pod); /* a DaemonSet's or the kubelet's own */
 bool pod_is_live(json_t *pod);
-struct work *pod_work_get(struct sw_worker *w, const char *key);            /* makes it */
+struct work *pod_work_get(struct sw_worker *w, const char *key); /* makes it */
 struct work *pod_work_find(struct sw_worker *w, const char *key);
 void work_settle(struct sw_worker *w, struct work *work); /* after its pods or copy changed: may free it */
-void copies_on_object(struct sw_worker *w, const struct sw_kind *kind, enum sw_obj_event ev, const char *key, json_t *job);
+void copies_on_object(struct sw_worker *w, const struct sw_kind *kind, enum sw_obj_event ev, const char *key,
+		      json_t *job);
 /* A reply showed the object before the watch did. */
 void copies_early(struct sw_worker *w, const struct sw_kind *kind, json_t *job);
-void copies_synced(struct sw_worker *w, const struct sw_kind *kind);    /* rows that the watch did not confirm go */
-void copies_unserved(struct sw_worker *w, const struct sw_kind *kind);  /* the kind is gone from the API, its objects with it */
-void copies_pods_changed(struct sw_worker *w, const char *work_key);       /* a row that waited for its pods may go */
+void copies_synced(struct sw_worker *w, const struct sw_kind *kind); /* rows that the watch did not confirm go */
+void copies_unserved(struct sw_worker *w,
+		     const struct sw_kind *kind); /* the kind is gone from the API, its objects with it */
+void copies_pods_changed(struct sw_worker *w, const char *work_key); /* a row that waited for its pods may go */
 struct copy_row *copy_find(struct sw_worker *w, const struct sw_kind *kind, const char *ns, const char *name);
 void copy_fill(const struct copy_row *row, struct sw_copy *out);
 void foreign_mark(struct sw_worker *w, const struct sw_kind *kind, const char *ns, const char *name);
@@ -291,7 +312,7 @@ void capacity_free(struct sw_worker *w);
 const struct sw_pool *capacity_pool(struct sw_worker *w, const char *name, int *index);
 /* What a new node of this pool has for us: what one has now, if there is one; false if nobody knows. */
 bool capacity_fresh(struct sw_worker *w, int pool, struct sw_node *out);
-void reserve_apply(struct sw_worker *w);                   /* takes what is promised from cap.nodes */
+void reserve_apply(struct sw_worker *w); /* takes what is promised from cap.nodes */
 void reserve_pods_changed(struct sw_worker *w, const char *key);
 void reserve_node_gone(struct sw_worker *w, struct node_row *row);
 void reserve_free(struct sw_worker *w);
@@ -301,13 +322,13 @@ struct sw_err plain_offer(struct sw_worker *w, const struct sw_offer *o, int *mi
 void plain_withdraw(struct sw_worker *w, const char *key);
 struct sw_err pools_open(struct sw_worker *w);
 void pools_close(struct sw_worker *w);
-void pools_nodes_changed(struct sw_worker *w);             /* a node came or went: the provider is asked soon */
+void pools_nodes_changed(struct sw_worker *w); /* a node came or went: the provider is asked soon */
 
 /* ---- gc.c ---------------------------------------------------------------------------------------- */
 struct sw_err gc_open(struct sw_worker *w);
 void gc_close(struct sw_worker *w);
 void gc_kick(struct sw_worker *w);
-void gc_adopt(struct sw_worker *w);                        /* our store was found to be older than what the cluster has seen */
+void gc_adopt(struct sw_worker *w); /* our store was found to be older than what the cluster has seen */
 /* Pure: may `orphans` of `copies` be deleted without asking a person? */
 bool gc_within_brake(size_t orphans, size_t copies);
 
@@ -317,7 +338,8 @@ struct act {
 	struct sw_worker *w;
 	struct sw_kube_call *call;
 	struct sw_timer *later;
-	sw_worker_fn *done; void *owner;
+	sw_worker_fn *done;
+	void *owner;
 	void (*on_reply)(struct act *a, struct sw_err err, const struct sw_kube_reply *reply);
 	const struct sw_kind *kind;
 	char *ns, *name, *uid, *origin_uid; /* what it is about; origin_uid: the owner's, for adoption */
@@ -325,15 +347,16 @@ struct act {
 	struct sw_err err;
 };
 struct act *act_new(struct sw_worker *w, sw_worker_fn *done, void *owner);
-void act_free(struct act *a);                              /* silently */
+void act_free(struct act *a); /* silently */
 /* Sends the next request; a->on_reply gets the answer. */
-struct sw_err act_send(struct act *a, enum sw_kube_class cls, const char *method, struct sw_buf *path, const char *type, struct sw_buf *body);
+struct sw_err act_send(struct act *a, enum sw_kube_class cls, const char *method, struct sw_buf *path, const char *type,
+		       struct sw_buf *body);
 void act_end(struct act *a, struct sw_err err);            /* frees it, then calls done */
 struct sw_err act_later(struct act *a, struct sw_err err); /* ends it in a coming turn */
 /* What becomes of an act whose first (begun: nobody waits yet) or later (went_on) request could not even be sent. */
 struct sw_err act_begun(struct act *a, struct sw_err e);
 void act_went_on(struct act *a, struct sw_err e);
 void acts_free(struct sw_worker *w);
-void tails_free(struct sw_worker *w);                      /* logs.c */
+void tails_free(struct sw_worker *w); /* logs.c */
 
 #endif

@@ -34,7 +34,8 @@ Test(grow, a_pool_grows_by_what_waits_and_only_once)
 	world_node(w, 8);
 	world_node(w, 0);
 	world_turn(w, 3000);
-	cr_expect_eq(sw_burst_look(w->burst, "gke", "h100", 0).growing, 1, "a node without its GPUs is still on its way");
+	cr_expect_eq(sw_burst_look(w->burst, "gke", "h100", 0).growing, 1,
+		     "a node without its GPUs is still on its way");
 	cr_expect_eq(w->grow_calls, 1);
 	w->nodes[1].gpu_total = 8;
 	w->demand = 0;
@@ -121,7 +122,7 @@ Test(grow, nothing_is_bought_that_could_not_be_written_down)
 
 Test(grow, a_lost_reply_is_asked_again_with_the_same_token)
 {
-	static const enum answer lost[] = { LOST_REPLY, LOST_CALL };
+	static const enum answer lost[] = {LOST_REPLY, LOST_CALL};
 	for (size_t i = 0; i < 2; i++) {
 		struct world *w = begun();
 		w->grow_answer = lost[i];
@@ -163,9 +164,13 @@ Test(grow, a_crash_at_any_moment_buys_once)
 
 Test(grow, an_intent_of_an_unknown_cluster_or_without_sense_is_left_alone)
 {
-	static const char *const bad[] = { "{\"token\":\"x\",\"delta\":1,\"target\":1}", "{\"delta\":1,\"target\":1}", "[]", "{}",
+	static const char *const bad[] = {
+		"{\"token\":\"x\",\"delta\":1,\"target\":1}",
+		"{\"delta\":1,\"target\":1}",
+		"[]",
+		"{}",
 		"{\"token\":\"123456789012345678901234567890123456\",\"delta\":-1,\"target\":1}",
-		"{\"token\":\"123456789012345678901234567890123456\",\"delta\":99999999999,\"target\":99999999999}" };
+		"{\"token\":\"123456789012345678901234567890123456\",\"delta\":99999999999,\"target\":99999999999}"};
 	struct world *w = world_new();
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		char name[64];
@@ -185,7 +190,10 @@ Test(grow, a_stockout_is_remembered_told_and_forgotten)
 	want(w, "ns/a", 2);
 	world_turn(w, 2000);
 	cr_assert_eq(w->pool.target, 2);
-	w->error = (struct sw_pool_error){ .pool = "h100", .fault = SW_FAULT_STOCKOUT, .at_ms = sw_loop_wall(w->loop), .message = "ZONE_RESOURCE_POOL_EXHAUSTED" };
+	w->error = (struct sw_pool_error){.pool = "h100",
+					  .fault = SW_FAULT_STOCKOUT,
+					  .at_ms = sw_loop_wall(w->loop),
+					  .message = "ZONE_RESOURCE_POOL_EXHAUSTED"};
 	w->has_error = true;
 	w->pool.target = 0;
 	int before = w->changes;

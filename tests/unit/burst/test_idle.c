@@ -84,7 +84,7 @@ Test(idle, a_node_on_its_way_out_comes_back_when_it_is_wanted_and_nothing_is_bou
 
 Test(idle, a_lost_reply_to_release_is_asked_again_by_name)
 {
-	static const enum answer lost[] = { LOST_REPLY, LOST_CALL };
+	static const enum answer lost[] = {LOST_REPLY, LOST_CALL};
 	for (size_t i = 0; i < 2; i++) {
 		struct world *w = with_nodes(1);
 		w->release_answer = lost[i];

@@ -8,23 +8,32 @@
 #include "spillway/text.h"
 #include "world.h"
 
-struct sw_workers { struct world *w; };
-struct sw_worker { struct world *w; };
+struct sw_workers {
+	struct world *w;
+};
+struct sw_worker {
+	struct world *w;
+};
 
 static struct sw_workers the_workers;
 static struct sw_worker the_worker;
-static const struct sw_cluster_cfg the_cfg = { .name = "gke", .provider = "fake", .worker = "plain", .region = "", .burst = true };
+static const struct sw_cluster_cfg the_cfg = {
+	.name = "gke", .provider = "fake", .worker = "plain", .region = "", .burst = true};
 
 /* ---- answers that are still to come ------------------------------------------------ */
 
-static struct pending { sw_worker_fn *done; void *owner; struct sw_err err; } pending[64];
+static struct pending {
+	sw_worker_fn *done;
+	void *owner;
+	struct sw_err err;
+} pending[64];
 static size_t n_pending;
 
 static struct sw_err later(sw_worker_fn *done, void *owner, struct sw_err err)
 {
 	cr_assert(n_pending < 64);
 	if (done)
-		pending[n_pending++] = (struct pending){ done, owner, err };
+		pending[n_pending++] = (struct pending){done, owner, err};
 	return SW_OK;
 }
 
@@ -37,7 +46,8 @@ static void answer_all(void)
 
 /* ---- the provider ---------------------------------------------------------------------- */
 
-static struct sw_err fake_grow(struct sw_provider *p, const char *pool, int delta, const char *token, sw_provider_fn *done, void *owner)
+static struct sw_err fake_grow(struct sw_provider *p, const char *pool, int delta, const char *token,
+			       sw_provider_fn *done, void *owner)
 {
 	struct world *w = the_worker.w;
 	bool known = false;
@@ -57,7 +67,8 @@ static struct sw_err fake_grow(struct sw_provider *p, const char *pool, int delt
 	return later(done, owner, w->grow_answer == YES ? SW_OK : sw_err(SW_E_NET, "connection reset"));
 }
 
-static struct sw_err fake_release(struct sw_provider *p, const char *pool, const char *const *ids, size_t n, sw_provider_fn *done, void *owner)
+static struct sw_err fake_release(struct sw_provider *p, const char *pool, const char *const *ids, size_t n,
+				  sw_provider_fn *done, void *owner)
 {
 	struct world *w = the_worker.w;
 
@@ -83,8 +94,8 @@ static struct sw_err fake_release(struct sw_provider *p, const char *pool, const
 	return later(done, owner, w->release_answer == YES ? SW_OK : sw_err(SW_E_TIMEOUT, "no answer"));
 }
 
-static const struct sw_provider_ops fake_ops = { .name = "fake", .grow = fake_grow, .release = fake_release };
-static struct sw_provider fake_provider = { &fake_ops };
+static const struct sw_provider_ops fake_ops = {.name = "fake", .grow = fake_grow, .release = fake_release};
+static struct sw_provider fake_provider = {&fake_ops};
 
 static void say(struct world *w)
 {
@@ -95,14 +106,19 @@ static void say(struct world *w)
 	for (size_t i = 0; i < w->n; i++) {
 		snprintf(ids[i], sizeof ids[i], "i-%s", w->names[i]);
 		memcpy(nodes[i], w->names[i], sizeof nodes[i]);
-		w->instances[i] = (struct sw_instance){ .id = ids[i], .node = nodes[i], .pool = "h100" };
+		w->instances[i] = (struct sw_instance){.id = ids[i], .node = nodes[i], .pool = "h100"};
 	}
 	for (int i = 0; i < w->unjoined; i++) {
 		snprintf(ids[w->n + (size_t)i], sizeof ids[0], "u-%d", i);
-		w->instances[w->n + (size_t)i] = (struct sw_instance){ .id = ids[w->n + (size_t)i], .node = "", .pool = "h100" };
+		w->instances[w->n + (size_t)i] =
+			(struct sw_instance){.id = ids[w->n + (size_t)i], .node = "", .pool = "h100"};
 	}
-	w->state = (struct sw_provider_state){ .pools = &w->said, .n_pools = 1, .instances = w->instances, .n_instances = w->n + (size_t)w->unjoined,
-		.errors = &w->error, .n_errors = w->has_error };
+	w->state = (struct sw_provider_state){.pools = &w->said,
+					      .n_pools = 1,
+					      .instances = w->instances,
+					      .n_instances = w->n + (size_t)w->unjoined,
+					      .errors = &w->error,
+					      .n_errors = w->has_error};
 	w->said_ms = (int64_t)sw_loop_now(w->loop);
 	w->listed = true;
 	w->poll = false;
@@ -110,13 +126,34 @@ static void say(struct world *w)
 
 /* ---- the workers room, as burst sees it --------------------------------------------------- */
 
-size_t sw_workers_count(const struct sw_workers *ws) { return ws ? 1 : 0; }
-struct sw_worker *sw_workers_at(struct sw_workers *ws, size_t i) { return ws && i == 0 ? &the_worker : NULL; }
-struct sw_worker *sw_workers_find(struct sw_workers *ws, const char *name) { return ws && strcmp(name, "gke") == 0 ? &the_worker : NULL; }
-const char *sw_worker_name(const struct sw_worker *w) { return w ? "gke" : ""; }
-const struct sw_cluster_cfg *sw_worker_cfg(const struct sw_worker *w) { return w ? &the_cfg : NULL; }
-struct sw_provider *sw_worker_provider(struct sw_worker *w) { return w ? &fake_provider : NULL; }
-struct sw_worker_state sw_worker_state(const struct sw_worker *w) { return (struct sw_worker_state){ .ready = w->w->ready, .why = "" }; }
+size_t sw_workers_count(const struct sw_workers *ws)
+{
+	return ws ? 1 : 0;
+}
+struct sw_worker *sw_workers_at(struct sw_workers *ws, size_t i)
+{
+	return ws && i == 0 ? &the_worker : NULL;
+}
+struct sw_worker *sw_workers_find(struct sw_workers *ws, const char *name)
+{
+	return ws && strcmp(name, "gke") == 0 ? &the_worker : NULL;
+}
+const char *sw_worker_name(const struct sw_worker *w)
+{
+	return w ? "gke" : "";
+}
+const struct sw_cluster_cfg *sw_worker_cfg(const struct sw_worker *w)
+{
+	return w ? &the_cfg : NULL;
+}
+struct sw_provider *sw_worker_provider(struct sw_worker *w)
+{
+	return w ? &fake_provider : NULL;
+}
+struct sw_worker_state sw_worker_state(const struct sw_worker *w)
+{
+	return (struct sw_worker_state){.ready = w->w->ready, .why = ""};
+}
 size_t sw_worker_nodes(struct sw_worker *w, const struct sw_node **out)
 {
 	*out = w->w->nodes;
@@ -145,8 +182,14 @@ const struct sw_provider_state *sw_worker_provider_state(const struct sw_worker 
 		*asked_at_ms = w->w->said_ms;
 	return w->w->listed ? &w->w->state : NULL;
 }
-void sw_worker_provider_every(struct sw_worker *w, uint64_t ms) { cr_assert(w && ms >= 1000); }
-void sw_worker_provider_poll(struct sw_worker *w) { w->w->poll = true; }
+void sw_worker_provider_every(struct sw_worker *w, uint64_t ms)
+{
+	cr_assert(w && ms >= 1000);
+}
+void sw_worker_provider_poll(struct sw_worker *w)
+{
+	w->w->poll = true;
+}
 
 static struct sw_node *node_of(struct world *w, const char *name)
 {
@@ -193,17 +236,19 @@ static struct sw_err note_put(struct sw_manager *m, const char *name, json_t *va
 	return later(done, owner, SW_OK);
 }
 
-static void notes(struct sw_manager *m, const char *prefix, void (*fn)(void *owner, const char *name, json_t *value), void *owner)
+static void notes(struct sw_manager *m, const char *prefix, void (*fn)(void *owner, const char *name, json_t *value),
+		  void *owner)
 {
 	struct world *w = the_worker.w;
 	(void)m;
-	json_object_object_foreach(w->notes, name, value) {
+	json_object_object_foreach(w->notes, name, value)
+	{
 		if (strncmp(name, prefix, strlen(prefix)) == 0)
 			fn(owner, name, value);
 	}
 }
 
-static const struct sw_manager_ops manager_ops = { .name = "fake", .note_put = note_put, .notes = notes };
+static const struct sw_manager_ops manager_ops = {.name = "fake", .note_put = note_put, .notes = notes};
 
 /* ---- the world ---------------------------------------------------------------------------------- */
 
@@ -230,10 +275,23 @@ struct world *world_new(void)
 	sw_loop_fake(w->loop, 1000000, 1700000000000);
 	w->notes = json_object_new_object();
 	w->manager.ops = &manager_ops;
-	w->config = (struct sw_config){ .idle_release_ms = 60000, .stockout_ms = 300000, .max_price_hour = 100, .price_max_age_ms = 86400000 };
-	w->pool = (struct sw_pool){ .name = "h100", .model = "H100", .machine = "a3", .region = "", .zone = "", .gpus = 8, .cpu_milli = 1000,
-		.memory_bytes = 1, .max = 4, .quota_left = -1, .growable = true, .price_hour = 10, .priced_at_ms = 1700000000000,
-		.label_key = "pool", .label_value = "h100" };
+	w->config = (struct sw_config){
+		.idle_release_ms = 60000, .stockout_ms = 300000, .max_price_hour = 100, .price_max_age_ms = 86400000};
+	w->pool = (struct sw_pool){.name = "h100",
+				   .model = "H100",
+				   .machine = "a3",
+				   .region = "",
+				   .zone = "",
+				   .gpus = 8,
+				   .cpu_milli = 1000,
+				   .memory_bytes = 1,
+				   .max = 4,
+				   .quota_left = -1,
+				   .growable = true,
+				   .price_hour = 10,
+				   .priced_at_ms = 1700000000000,
+				   .label_key = "pool",
+				   .label_value = "h100"};
 	w->ready = true;
 	w->pod_on = -1;
 	the_workers.w = the_worker.w = w;
@@ -244,8 +302,13 @@ struct world *world_new(void)
 
 void world_start(struct world *w)
 {
-	struct sw_burst_options opt = { .loop = w->loop, .config = &w->config, .manager = &w->manager, .workers = &the_workers,
-		.on_change = on_change, .on_event = on_event, .owner = w };
+	struct sw_burst_options opt = {.loop = w->loop,
+				       .config = &w->config,
+				       .manager = &w->manager,
+				       .workers = &the_workers,
+				       .on_change = on_change,
+				       .on_event = on_event,
+				       .owner = w};
 	cr_assert(!sw_failed(sw_burst_new(&opt, &w->burst)));
 }
 
@@ -291,12 +354,23 @@ void world_node(struct world *w, int64_t gpus)
 	static int number;
 	cr_assert(w->n < NODES_MAX);
 	snprintf(w->names[w->n], sizeof w->names[0], "node%d", number++);
-	w->nodes[w->n] = (struct sw_node){ .name = w->names[w->n], .pool = "h100", .model = "H100", .gpu_total = gpus, .usable = true, .empty = true,
-		.empty_since_ms = sw_loop_now(w->loop) };
+	w->nodes[w->n] = (struct sw_node){.name = w->names[w->n],
+					  .pool = "h100",
+					  .model = "H100",
+					  .gpu_total = gpus,
+					  .usable = true,
+					  .empty = true,
+					  .empty_since_ms = sw_loop_now(w->loop)};
 	w->n++;
 	if (w->pool.target < (int)w->n)
 		w->pool.target = (int)w->n;
 }
 
-bool world_said(const struct world *w, const char *text) { return strstr(w->events, text) != NULL; }
-size_t world_notes(const struct world *w) { return (size_t)json_object_object_length(w->notes); }
+bool world_said(const struct world *w, const char *text)
+{
+	return strstr(w->events, text) != NULL;
+}
+size_t world_notes(const struct world *w)
+{
+	return (size_t)json_object_object_length(w->notes);
+}

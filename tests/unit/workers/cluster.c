@@ -8,10 +8,29 @@
 #include "cluster.h"
 #include "spillway/text.h"
 
-struct sw_kube { int unused; };
-struct sw_kubeconfig { int unused; };
-struct sw_kube_call { struct sw_kube_call *next; sw_kube_fn *done; void *owner; struct sw_err err; struct sw_kube_reply reply; sw_chunk_fn *chunk; };
-struct sw_reflector { struct sw_reflector *next; struct sw_reflector_cfg cfg; char *path; char *selector; bool synced; json_t *seen; uint64_t since; };
+struct sw_kube {
+	int unused;
+};
+struct sw_kubeconfig {
+	int unused;
+};
+struct sw_kube_call {
+	struct sw_kube_call *next;
+	sw_kube_fn *done;
+	void *owner;
+	struct sw_err err;
+	struct sw_kube_reply reply;
+	sw_chunk_fn *chunk;
+};
+struct sw_reflector {
+	struct sw_reflector *next;
+	struct sw_reflector_cfg cfg;
+	char *path;
+	char *selector;
+	bool synced;
+	json_t *seen;
+	uint64_t since;
+};
 
 static struct cluster *the; /* one per test: Criterion runs each test in its own process */
 static struct sw_kube the_kube;
@@ -21,7 +40,10 @@ static struct sw_reflector *reflectors;
 
 /* ---- objects ------------------------------------------------------------------------ */
 
-json_t *cluster_get(struct cluster *c, const char *path) { return sw_json_key(c->objects, path); }
+json_t *cluster_get(struct cluster *c, const char *path)
+{
+	return sw_json_key(c->objects, path);
+}
 
 /* "/apis/batch/v1/namespaces/ns/jobs/x" -> "/apis/batch/v1/jobs", "ns/x"; "/api/v1/nodes/n" -> "/api/v1/nodes", "n" */
 static void split(const char *path, char collection[256], char key[256])
@@ -58,7 +80,8 @@ static void reflect(struct sw_reflector *r, const char *path, json_t *object)
 	if (!r->synced || strcmp(collection, r->path) != 0)
 		return;
 	if (object && selects(r, object)) {
-		json_object_object_add(r->seen, key, json_object_new_string(sw_json_str(object, "metadata.resourceVersion")));
+		json_object_object_add(r->seen, key,
+				       json_object_new_string(sw_json_str(object, "metadata.resourceVersion")));
 		r->cfg.on_object(r->cfg.owner, SW_OBJ_PUT, key, object);
 	} else if (sw_json_key(r->seen, key)) {
 		json_object_object_del(r->seen, key);
@@ -126,30 +149,39 @@ void cluster_delete(struct cluster *c, const char *path)
 size_t cluster_count(struct cluster *c, const char *part)
 {
 	size_t n = 0;
-	json_object_object_foreach(c->objects, path, object) {
+	json_object_object_foreach(c->objects, path, object)
+	{
 		(void)object;
 		n += strstr(path, part) != NULL;
 	}
 	return n;
 }
 
-bool cluster_logged(const struct cluster *c, const char *text) { return strstr(c->log, text) != NULL; }
+bool cluster_logged(const struct cluster *c, const char *text)
+{
+	return strstr(c->log, text) != NULL;
+}
 
 /* ---- requests ------------------------------------------------------------------------------ */
 
 static void merge(json_t *to, json_t *patch)
 {
-	json_object_object_foreach(patch, key, value) {
+	json_object_object_foreach(patch, key, value)
+	{
 		if (!value)
 			json_object_object_del(to, key);
-		else if (json_object_is_type(value, json_type_object) && json_object_is_type(sw_json_key(to, key), json_type_object))
+		else if (json_object_is_type(value, json_type_object) &&
+			 json_object_is_type(sw_json_key(to, key), json_type_object))
 			merge(sw_json_key(to, key), value);
 		else
 			json_object_object_add(to, key, sw_json_copy(value));
 	}
 }
 
-static struct sw_err no(long status, const char *reason, const char *message) { return sw_err_http(status, reason, message); }
+static struct sw_err no(long status, const char *reason, const char *message)
+{
+	return sw_err_http(status, reason, message);
+}
 
 static struct sw_err do_post(struct cluster *c, const char *collection, const char *body, json_t **out)
 {
@@ -179,7 +211,8 @@ static struct sw_err do_change(struct cluster *c, const char *method, const char
 	json_t *old = cluster_get(c, path), *new = json_tokener_parse(body);
 	const char *rv = sw_json_str(new, "metadata.resourceVersion"), *uid = sw_json_str(new, "metadata.uid");
 
-	if (!old || (rv && strcmp(rv, sw_json_str(old, "metadata.resourceVersion")) != 0) || (uid && strcmp(uid, sw_json_str(old, "metadata.uid")) != 0)) {
+	if (!old || (rv && strcmp(rv, sw_json_str(old, "metadata.resourceVersion")) != 0) ||
+	    (uid && strcmp(uid, sw_json_str(old, "metadata.uid")) != 0)) {
 		json_object_put(new);
 		return old ? no(409, "Conflict", "the object has been modified") : no(404, "NotFound", "not found");
 	}
@@ -224,7 +257,8 @@ static json_t *served(struct cluster *c, const char *path)
 static json_t *pods_on(struct cluster *c, const char *node)
 {
 	json_t *list = json_object_new_array(), *o = json_object_new_object();
-	json_object_object_foreach(c->objects, path, pod) {
+	json_object_object_foreach(c->objects, path, pod)
+	{
 		const char *on = sw_json_str(pod, "spec.nodeName");
 		if (strstr(path, "/pods/") && on && strcmp(on, node) == 0)
 			json_object_array_add(list, json_object_get(pod));
@@ -280,7 +314,8 @@ static struct sw_err faulted(struct cluster *c, enum fault f, const struct sw_ku
 	}
 }
 
-struct sw_err sw_kube_start(struct sw_kube *k, const struct sw_kube_req *req, sw_kube_fn *done, void *owner, struct sw_kube_call **out)
+struct sw_err sw_kube_start(struct sw_kube *k, const struct sw_kube_req *req, sw_kube_fn *done, void *owner,
+			    struct sw_kube_call **out)
 {
 	struct cluster *c = the;
 	struct sw_kube_call *call = sw_calloc(1, sizeof *call), **last = &calls;
@@ -327,9 +362,10 @@ void sw_kube_cancel(struct sw_kube_call *call)
 	cr_assert_fail("a call that is over was canceled");
 }
 
-struct sw_err sw_kube_stream(struct sw_kube *k, const char *path, sw_chunk_fn *on_chunk, sw_kube_fn *done, void *owner, struct sw_kube_call **out)
+struct sw_err sw_kube_stream(struct sw_kube *k, const char *path, sw_chunk_fn *on_chunk, sw_kube_fn *done, void *owner,
+			     struct sw_kube_call **out)
 {
-	struct sw_kube_req req = { .method = "GET", .path = path };
+	struct sw_kube_req req = {.method = "GET", .path = path};
 	struct sw_err e = sw_kube_start(k, &req, done, owner, out);
 	(*out)->chunk = on_chunk;
 	return e;
@@ -349,15 +385,22 @@ static void answer(struct sw_kube_call *call)
 	free(call);
 }
 
-struct sw_err sw_kube_new(struct sw_loop *loop, struct sw_http *http, struct sw_kubeconfig *kc, const struct sw_kube_options *opt, struct sw_kube **out)
+struct sw_err sw_kube_new(struct sw_loop *loop, struct sw_http *http, struct sw_kubeconfig *kc,
+			  const struct sw_kube_options *opt, struct sw_kube **out)
 {
 	(void)http;
 	cr_assert(loop && kc && opt->name);
 	*out = &the_kube;
 	return SW_OK;
 }
-void sw_kube_free(struct sw_kube *k) { (void)k; }
-const char *sw_kube_name(const struct sw_kube *k) { return k ? "east" : ""; }
+void sw_kube_free(struct sw_kube *k)
+{
+	(void)k;
+}
+const char *sw_kube_name(const struct sw_kube *k)
+{
+	return k ? "east" : "";
+}
 void sw_kube_rekey(struct sw_kube *k, struct sw_kubeconfig *kc)
 {
 	cr_assert(k && kc);
@@ -410,8 +453,14 @@ void sw_reflector_free(struct sw_reflector *r)
 	free(r->selector);
 	free(r);
 }
-bool sw_reflector_synced(const struct sw_reflector *r) { return r && r->synced; }
-size_t sw_reflector_len(const struct sw_reflector *r) { return r ? (size_t)json_object_object_length(r->seen) : 0; }
+bool sw_reflector_synced(const struct sw_reflector *r)
+{
+	return r && r->synced;
+}
+size_t sw_reflector_len(const struct sw_reflector *r)
+{
+	return r ? (size_t)json_object_object_length(r->seen) : 0;
+}
 
 /* A complete list: what is there, and what has gone since the last one. */
 static void relist(struct sw_reflector *r)
@@ -420,7 +469,8 @@ static void relist(struct sw_reflector *r)
 
 	r->seen = json_object_new_object();
 	r->synced = true;
-	json_object_object_foreach(the->objects, path, object) {
+	json_object_object_foreach(the->objects, path, object)
+	{
 		char collection[256], key[256];
 		split(path, collection, key);
 		if (strcmp(collection, r->path) != 0 || !selects(r, object))
@@ -432,7 +482,8 @@ static void relist(struct sw_reflector *r)
 		if (strcmp(old, rv) != 0)
 			r->cfg.on_object(r->cfg.owner, SW_OBJ_PUT, key, object);
 	}
-	json_object_object_foreach(before, gone, rv) {
+	json_object_object_foreach(before, gone, rv)
+	{
 		(void)rv;
 		if (!sw_json_key(r->seen, gone))
 			r->cfg.on_object(r->cfg.owner, SW_OBJ_GONE, gone, NULL);
@@ -471,10 +522,12 @@ static struct sw_err note_put(struct sw_manager *m, const char *name, json_t *va
 	return SW_OK;
 }
 
-static void notes(struct sw_manager *m, const char *prefix, void (*fn)(void *owner, const char *name, json_t *value), void *owner)
+static void notes(struct sw_manager *m, const char *prefix, void (*fn)(void *owner, const char *name, json_t *value),
+		  void *owner)
 {
 	(void)m;
-	json_object_object_foreach(the->notes, name, value) {
+	json_object_object_foreach(the->notes, name, value)
+	{
 		if (strncmp(name, prefix, strlen(prefix)) == 0)
 			fn(owner, name, value);
 	}
@@ -487,7 +540,7 @@ static const struct sw_workload *get(struct sw_manager *m, const char *key)
 	return sw_json_key(the->workloads, key) ? &known : NULL;
 }
 
-static const struct sw_manager_ops manager_ops = { .name = "fake", .get = get, .note_put = note_put, .notes = notes };
+static const struct sw_manager_ops manager_ops = {.name = "fake", .get = get, .note_put = note_put, .notes = notes};
 
 /* ---- the world -------------------------------------------------------------------------------------- */
 
@@ -527,8 +580,13 @@ struct cluster *cluster_new(void)
 	cr_assert(!sw_failed(sw_catalog_load(&c->catalog)));
 	sw_loop_fake(c->loop, 1000000, 1700000000000);
 	cr_assert(!sw_failed(sw_file_write(path, "good", 4, 0600)));
-	c->cfg = (struct sw_cluster_cfg){ .name = "east", .provider = "static", .worker = "plain", .kubeconfig = path, .region = "", .where = "f.yaml:3:5" };
-	c->config = (struct sw_config){ .lost_after_ms = 60000, .clusters = &c->cfg, .n_clusters = 1 };
+	c->cfg = (struct sw_cluster_cfg){.name = "east",
+					 .provider = "static",
+					 .worker = "plain",
+					 .kubeconfig = path,
+					 .region = "",
+					 .where = "f.yaml:3:5"};
+	c->config = (struct sw_config){.lost_after_ms = 60000, .clusters = &c->cfg, .n_clusters = 1};
 	c->objects = json_object_new_object();
 	c->notes = json_object_new_object();
 	c->workloads = json_object_new_object();
@@ -540,8 +598,15 @@ struct cluster *cluster_new(void)
 
 void cluster_open(struct cluster *c)
 {
-	struct sw_workers_options opt = { .loop = c->loop, .config = &c->config, .catalog = c->catalog, .manager = &c->manager,
-		.origin = "us", .epoch = 7, .on_change = on_change, .on_pod = on_pod, .owner = c };
+	struct sw_workers_options opt = {.loop = c->loop,
+					 .config = &c->config,
+					 .catalog = c->catalog,
+					 .manager = &c->manager,
+					 .origin = "us",
+					 .epoch = 7,
+					 .on_change = on_change,
+					 .on_pod = on_pod,
+					 .owner = c};
 	cr_assert(!sw_failed(sw_workers_new(&opt, &c->ws)));
 	c->w = sw_workers_at(c->ws, 0);
 	cluster_turn(c, 1000);
@@ -606,9 +671,12 @@ void cluster_down(struct cluster *c, bool down)
 void cluster_node(struct cluster *c, const char *name, const char *gpu, int gpus, int cpus)
 {
 	char path[128];
-	json_t *node = sw_json_fmt("{\"metadata\":{\"labels\":{\"spillway.dev/gpu\":\"%s\",\"kubernetes.io/hostname\":\"%s\"}},\"spec\":{},\"status\":{"
-	                           "\"allocatable\":{\"cpu\":\"%d\",\"memory\":\"64Gi\",\"pods\":\"110\",\"nvidia.com/gpu\":\"%d\"},"
-	                           "\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\"}]}}", gpu, name, cpus, gpus);
+	json_t *node = sw_json_fmt(
+		"{\"metadata\":{\"labels\":{\"spillway.dev/gpu\":\"%s\",\"kubernetes.io/"
+		"hostname\":\"%s\"}},\"spec\":{},\"status\":{"
+		"\"allocatable\":{\"cpu\":\"%d\",\"memory\":\"64Gi\",\"pods\":\"110\",\"nvidia.com/gpu\":\"%d\"},"
+		"\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\"}]}}",
+		gpu, name, cpus, gpus);
 	if (!*gpu) {
 		json_object_object_del(sw_json_at(node, "metadata.labels"), "spillway.dev/gpu");
 		json_object_object_del(sw_json_at(node, "status.allocatable"), "nvidia.com/gpu");
@@ -617,11 +685,14 @@ void cluster_node(struct cluster *c, const char *name, const char *gpu, int gpus
 	cluster_put(c, path, node);
 }
 
-void cluster_pod(struct cluster *c, const char *name, const char *node, int cpus, int gpus, const char *work, const char *owner_uid, unsigned attempt)
+void cluster_pod(struct cluster *c, const char *name, const char *node, int cpus, int gpus, const char *work,
+		 const char *owner_uid, unsigned attempt)
 {
 	char path[256], text[16];
-	json_t *pod = sw_json_fmt("{\"metadata\":{},\"spec\":{\"containers\":[{\"resources\":{\"requests\":{\"cpu\":\"%d\"},\"limits\":{\"nvidia.com/gpu\":\"%d\"}}}]},"
-	                          "\"status\":{\"phase\":\"%s\"}}", cpus, gpus, node ? "Running" : "Pending");
+	json_t *pod = sw_json_fmt("{\"metadata\":{},\"spec\":{\"containers\":[{\"resources\":{\"requests\":{\"cpu\":\"%"
+				  "d\"},\"limits\":{\"nvidia.com/gpu\":\"%d\"}}}]},"
+				  "\"status\":{\"phase\":\"%s\"}}",
+				  cpus, gpus, node ? "Running" : "Pending");
 
 	if (node)
 		sw_json_set_str(pod, "spec.nodeName", node);
@@ -638,7 +709,12 @@ void cluster_pod(struct cluster *c, const char *name, const char *node, int cpus
 
 json_t *cluster_job(const char *ns, const char *name, int pods, int gpus)
 {
-	return sw_json_fmt("{\"apiVersion\":\"batch/v1\",\"kind\":\"Job\",\"metadata\":{\"name\":\"%s\",\"namespace\":\"%s\",\"uid\":\"owner-1\"},"
-	                   "\"spec\":{\"parallelism\":%d,\"completions\":%d,\"suspend\":true,\"template\":{\"spec\":{\"restartPolicy\":\"Never\",\"containers\":[{\"name\":\"c\","
-	                   "\"image\":\"i\",\"resources\":{\"requests\":{\"cpu\":\"1\"},\"limits\":{\"nvidia.com/gpu\":\"%d\"}}}]}}}}", name, ns, pods, pods, gpus);
+	return sw_json_fmt(
+		"{\"apiVersion\":\"batch/"
+		"v1\",\"kind\":\"Job\",\"metadata\":{\"name\":\"%s\",\"namespace\":\"%s\",\"uid\":\"owner-1\"},"
+		"\"spec\":{\"parallelism\":%d,\"completions\":%d,\"suspend\":true,\"template\":{\"spec\":{"
+		"\"restartPolicy\":\"Never\",\"containers\":[{\"name\":\"c\","
+		"\"image\":\"i\",\"resources\":{\"requests\":{\"cpu\":\"1\"},\"limits\":{\"nvidia.com/"
+		"gpu\":\"%d\"}}}]}}}}",
+		name, ns, pods, pods, gpus);
 }

@@ -7,20 +7,26 @@
 
 #define CLAIM "/api/v1/namespaces/spillway-system/configmaps/spillway-claim"
 
-static const struct { const char *object; enum sw_claim want; bool raise; const char *says; } rows[] = {
-	{ "{\"data\":{\"origin\":\"us\",\"epoch\":\"7\"}}", SW_CLAIM_OURS, false, "" },
-	{ "{\"data\":{\"origin\":\"us\",\"epoch\":\"6\"}}", SW_CLAIM_OURS, true, "" },
-	{ "{\"data\":{\"origin\":\"us\",\"epoch\":\"8\"}}", SW_CLAIM_NEWER, false, "older than what the cluster has seen" },
-	{ "{\"data\":{\"origin\":\"them\",\"epoch\":\"7\"}}", SW_CLAIM_FOREIGN, false, "claimed by installation them" },
-	{ "{\"data\":{\"origin\":\"\",\"epoch\":\"7\"}}", SW_CLAIM_FOREIGN, false, "expected an installation id" },
-	{ "{\"data\":{\"origin\":\"us\"}}", SW_CLAIM_FOREIGN, false, "expected" },
-	{ "{\"data\":{\"origin\":\"us\",\"epoch\":\"-1\"}}", SW_CLAIM_FOREIGN, false, "expected" },
-	{ "{\"data\":{\"origin\":\"us\",\"epoch\":\"7x\"}}", SW_CLAIM_FOREIGN, false, "expected" },
-	{ "{\"data\":{\"origin\":\"us\",\"epoch\":\"99999999999999999999999\"}}", SW_CLAIM_FOREIGN, false, "expected" },
-	{ "{\"data\":{\"origin\":\"us\",\"epoch\":\"\"}}", SW_CLAIM_FOREIGN, false, "expected" },
-	{ "{\"data\":null}", SW_CLAIM_FOREIGN, false, "expected" },
-	{ "{\"data\":{\"origin\":5,\"epoch\":7}}", SW_CLAIM_FOREIGN, false, "expected" },
-	{ "{}", SW_CLAIM_FOREIGN, false, "expected" },
+static const struct {
+	const char *object;
+	enum sw_claim want;
+	bool raise;
+	const char *says;
+} rows[] = {
+	{"{\"data\":{\"origin\":\"us\",\"epoch\":\"7\"}}", SW_CLAIM_OURS, false, ""},
+	{"{\"data\":{\"origin\":\"us\",\"epoch\":\"6\"}}", SW_CLAIM_OURS, true, ""},
+	{"{\"data\":{\"origin\":\"us\",\"epoch\":\"8\"}}", SW_CLAIM_NEWER, false,
+	 "older than what the cluster has seen"},
+	{"{\"data\":{\"origin\":\"them\",\"epoch\":\"7\"}}", SW_CLAIM_FOREIGN, false, "claimed by installation them"},
+	{"{\"data\":{\"origin\":\"\",\"epoch\":\"7\"}}", SW_CLAIM_FOREIGN, false, "expected an installation id"},
+	{"{\"data\":{\"origin\":\"us\"}}", SW_CLAIM_FOREIGN, false, "expected"},
+	{"{\"data\":{\"origin\":\"us\",\"epoch\":\"-1\"}}", SW_CLAIM_FOREIGN, false, "expected"},
+	{"{\"data\":{\"origin\":\"us\",\"epoch\":\"7x\"}}", SW_CLAIM_FOREIGN, false, "expected"},
+	{"{\"data\":{\"origin\":\"us\",\"epoch\":\"99999999999999999999999\"}}", SW_CLAIM_FOREIGN, false, "expected"},
+	{"{\"data\":{\"origin\":\"us\",\"epoch\":\"\"}}", SW_CLAIM_FOREIGN, false, "expected"},
+	{"{\"data\":null}", SW_CLAIM_FOREIGN, false, "expected"},
+	{"{\"data\":{\"origin\":5,\"epoch\":7}}", SW_CLAIM_FOREIGN, false, "expected"},
+	{"{}", SW_CLAIM_FOREIGN, false, "expected"},
 };
 
 Test(claim, every_content_is_judged)
@@ -88,10 +94,17 @@ Test(claim, an_older_epoch_is_raised_and_a_newer_one_waits_for_adoption)
 	cluster_free(c);
 }
 
-static const struct { enum fault fault; const char *at; } faults[] = {
-	{ LOSE_REPLY, "GET " CLAIM }, { LOSE_REPLY, "POST /api/v1/namespaces/spillway-system/configmaps" },
-	{ LOSE_CALL, "POST /api/v1/namespaces/spillway-system/configmaps" }, { LOSE_REPLY, "POST /api/v1/namespaces" },
-	{ LOSE_CALL, "POST /api/v1/namespaces" }, { ANSWER_500, "POST /api/v1/namespaces" }, { ANSWER_403, "GET " CLAIM },
+static const struct {
+	enum fault fault;
+	const char *at;
+} faults[] = {
+	{LOSE_REPLY, "GET " CLAIM},
+	{LOSE_REPLY, "POST /api/v1/namespaces/spillway-system/configmaps"},
+	{LOSE_CALL, "POST /api/v1/namespaces/spillway-system/configmaps"},
+	{LOSE_REPLY, "POST /api/v1/namespaces"},
+	{LOSE_CALL, "POST /api/v1/namespaces"},
+	{ANSWER_500, "POST /api/v1/namespaces"},
+	{ANSWER_403, "GET " CLAIM},
 };
 
 Test(claim, any_answer_may_get_lost)

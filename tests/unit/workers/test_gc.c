@@ -38,8 +38,12 @@ static struct cluster *with_copies(int n, int known)
 	return c;
 }
 
-static const struct { size_t orphans, copies; bool may; } brake[] = {
-	{ 0, 0, true }, { 1, 10, true }, { 1, 9, false }, { 20, 200, true }, { 21, 1000, false }, { 5, 49, false }, { 5, 50, true }, { 1, 1, false },
+static const struct {
+	size_t orphans, copies;
+	bool may;
+} brake[] = {
+	{0, 0, true},      {1, 10, true},  {1, 9, false}, {20, 200, true},
+	{21, 1000, false}, {5, 49, false}, {5, 50, true}, {1, 1, false},
 };
 
 Test(gc, the_brake)
@@ -81,13 +85,15 @@ Test(gc, a_store_that_knows_nothing_deletes_nothing)
 
 Test(gc, nothing_is_deleted_on_a_cluster_that_is_not_ours_or_has_seen_a_newer_store)
 {
-	static const char *const claims[] = { "{\"data\":{\"origin\":\"them\",\"epoch\":\"7\"}}", "{\"data\":{\"origin\":\"us\",\"epoch\":\"8\"}}" };
+	static const char *const claims[] = {"{\"data\":{\"origin\":\"them\",\"epoch\":\"7\"}}",
+					     "{\"data\":{\"origin\":\"us\",\"epoch\":\"8\"}}"};
 	for (size_t i = 0; i < 2; i++) {
 		struct cluster *c = cluster_new();
 		for (int k = 0; k < 20; k++)
 			put_copy(c, k);
 		json_object_object_add(c->workloads, "ns/x", json_object_new_boolean(true));
-		cluster_put(c, "/api/v1/namespaces/spillway-system/configmaps/spillway-claim", json_tokener_parse(claims[i]));
+		cluster_put(c, "/api/v1/namespaces/spillway-system/configmaps/spillway-claim",
+			    json_tokener_parse(claims[i]));
 		cluster_open(c);
 		sw_workers_manager_synced(c->ws, true);
 		sw_worker_gc_confirm(c->w);
@@ -101,7 +107,8 @@ Test(gc, after_a_restore_not_even_one_orphan_goes_without_a_person)
 {
 	struct cluster *c = with_copies(30, 29);
 	cluster_close(c);
-	cluster_put(c, "/api/v1/namespaces/spillway-system/configmaps/spillway-claim", json_tokener_parse("{\"data\":{\"origin\":\"us\",\"epoch\":\"8\"}}"));
+	cluster_put(c, "/api/v1/namespaces/spillway-system/configmaps/spillway-claim",
+		    json_tokener_parse("{\"data\":{\"origin\":\"us\",\"epoch\":\"8\"}}"));
 	cluster_open(c);
 	cr_assert_eq(sw_worker_state(c->w).claim, SW_CLAIM_NEWER);
 	cluster_close(c); /* and a restart forgets nothing of it */
@@ -150,7 +157,8 @@ Test(gc, a_tombstone_spares_the_job_that_was_made_again_under_the_name)
 {
 	struct cluster *c = with_copies(2, 2);
 	sw_workers_manager_synced(c->ws, true);
-	cr_assert(!sw_failed(sw_worker_tombstone(c->w, sw_kind_named("job"), "ns", "j1", "an-earlier-owner", cluster_done, c)));
+	cr_assert(!sw_failed(
+		sw_worker_tombstone(c->w, sw_kind_named("job"), "ns", "j1", "an-earlier-owner", cluster_done, c)));
 	cluster_turn(c, 60000);
 	cr_expect_eq(cluster_count(c, "/jobs/"), 2);
 	cluster_free(c);
@@ -158,7 +166,8 @@ Test(gc, a_tombstone_spares_the_job_that_was_made_again_under_the_name)
 
 Test(gc, hostile_notes_are_survived)
 {
-	static const char *const bad[] = { "{}", "[]", "7", "{\"kind\":\"nothing\",\"ns\":7}", "{\"kind\":\"jobs.batch\",\"ns\":\"ns\",\"name\":\"j0\"}" };
+	static const char *const bad[] = {"{}", "[]", "7", "{\"kind\":\"nothing\",\"ns\":7}",
+					  "{\"kind\":\"jobs.batch\",\"ns\":\"ns\",\"name\":\"j0\"}"};
 	struct cluster *c = with_copies(1, 1);
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		char name[64];

@@ -9,14 +9,16 @@
 Test(link, a_dead_kubeconfig_says_why_and_the_others_go_on)
 {
 	struct cluster *c = cluster_new();
-	struct sw_cluster_cfg two[2] = { c->cfg, c->cfg };
+	struct sw_cluster_cfg two[2] = {c->cfg, c->cfg};
 	two[0].name = "dead";
 	two[0].kubeconfig = "/nonexistent/kubeconfig";
 	c->config.clusters = two;
 	c->config.n_clusters = 2;
 	cluster_open(c);
-	struct sw_worker_state dead = sw_worker_state(sw_workers_find(c->ws, "dead")), good = sw_worker_state(sw_workers_find(c->ws, "east"));
-	cr_expect(!dead.ready && !dead.reachable && dead.lost_since_ms && strstr(dead.why, "not a kubeconfig"), "%s", dead.why);
+	struct sw_worker_state dead = sw_worker_state(sw_workers_find(c->ws, "dead")),
+			       good = sw_worker_state(sw_workers_find(c->ws, "east"));
+	cr_expect(!dead.ready && !dead.reachable && dead.lost_since_ms && strstr(dead.why, "not a kubeconfig"), "%s",
+		  dead.why);
 	cr_expect(good.ready, "%s", good.why);
 	cr_expect_null(sw_workers_find(c->ws, "west"));
 	cluster_free(c);
@@ -43,8 +45,11 @@ Test(link, a_kubeconfig_that_is_mended_is_taken_up)
 
 Test(link, an_unknown_provider_or_worker_kind_is_named)
 {
-	static const struct { const char *provider, *worker, *says; } rows[] = {
-		{ "statik", "plain", "did you mean \"static\"" }, { "static", "kueu", "found worker \"kueu\"" },
+	static const struct {
+		const char *provider, *worker, *says;
+	} rows[] = {
+		{"statik", "plain", "did you mean \"static\""},
+		{"static", "kueu", "found worker \"kueu\""},
 	};
 	for (size_t i = 0; i < 2; i++) {
 		struct cluster *c = cluster_new();
@@ -84,7 +89,8 @@ Test(link, unreachable_is_never_absent_and_lost_counts_from_the_first_loss)
 	cr_expect_eq(sw_worker_copy(c->w, job, "ns", "x", "u").seen, SW_COPY_UNKNOWN);
 	cluster_turn(c, 30000);
 	struct sw_worker_state s = sw_worker_state(c->w);
-	cr_expect(!s.ready && !s.reachable && !s.lost && s.lost_since_ms == first && strstr(s.why, "connect"), "%s", s.why);
+	cr_expect(!s.ready && !s.reachable && !s.lost && s.lost_since_ms == first && strstr(s.why, "connect"), "%s",
+		  s.why);
 	int told = c->changes;
 	cluster_turn(c, 40000);
 	cr_expect(sw_worker_state(c->w).lost);

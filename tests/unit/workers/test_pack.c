@@ -10,14 +10,27 @@
 
 static struct sw_node node(int64_t cpu, int64_t gi, int64_t gpus)
 {
-	return (struct sw_node){ .name = "n", .pool = "p", .model = gpus ? "T4" : "", .gpu_resource = gpus ? "nvidia.com/gpu" : NULL,
-		.cpu_free = cpu * 1000, .memory_free = gi * GI, .gpu_free = gpus, .pods_free = 110, .cpu_total = cpu * 1000,
-		.memory_total = gi * GI, .gpu_total = gpus, .pods_total = 110, .usable = true };
+	return (struct sw_node){.name = "n",
+				.pool = "p",
+				.model = gpus ? "T4" : "",
+				.gpu_resource = gpus ? "nvidia.com/gpu" : NULL,
+				.cpu_free = cpu * 1000,
+				.memory_free = gi * GI,
+				.gpu_free = gpus,
+				.pods_free = 110,
+				.cpu_total = cpu * 1000,
+				.memory_total = gi * GI,
+				.gpu_total = gpus,
+				.pods_total = 110,
+				.usable = true};
 }
 static struct sw_podset set(int32_t count, int64_t cpu, int64_t gi, int64_t gpus)
 {
-	return (struct sw_podset){ .count = count, .cpu_milli = cpu * 1000, .memory_bytes = gi * GI, .gpus = gpus,
-		.gpu_resource = gpus ? "nvidia.com/gpu" : NULL };
+	return (struct sw_podset){.count = count,
+				  .cpu_milli = cpu * 1000,
+				  .memory_bytes = gi * GI,
+				  .gpus = gpus,
+				  .gpu_resource = gpus ? "nvidia.com/gpu" : NULL};
 }
 
 /* nodes and sets as {cpu, gi, gpus} and {count, cpu, gi, gpus}; a zero row ends a list */
@@ -25,20 +38,24 @@ static const struct row {
 	const char *what;
 	int nodes[5][3], sets[4][4], fresh[3], want;
 } rows[] = {
-	{ "an empty gang fits nowhere and everywhere", { { 0 } }, { { 0 } }, { 0 }, 0 },
-	{ "one pod on one node", { { 4, 16, 1 } }, { { 1, 1, 1, 1 } }, { 0 }, 0 },
-	{ "a gang over two nodes", { { 8, 64, 4 }, { 8, 64, 4 } }, { { 8, 1, 1, 1 } }, { 0 }, 0 },
-	{ "one pod too many, nothing to add", { { 8, 64, 4 }, { 8, 64, 4 } }, { { 9, 1, 1, 1 } }, { 0 }, -1 },
-	{ "one pod too many is one node more", { { 8, 64, 4 }, { 8, 64, 4 } }, { { 9, 1, 1, 1 } }, { 8, 64, 4 }, 1 },
-	{ "from zero: master and workers share nodes", { { 0 } }, { { 1, 1, 1, 1 }, { 7, 1, 1, 1 } }, { 16, 64, 8 }, 1 },
-	{ "from zero: a CPU master rides on a GPU node", { { 0 } }, { { 1, 2, 1, 0 }, { 16, 1, 1, 1 } }, { 16, 64, 8 }, 2 },
-	{ "a pod larger than any node", { { 4, 16, 1 } }, { { 1, 1, 1, 16 } }, { 16, 64, 8 }, -1 },
-	{ "memory is the limit", { { 64, 16, 8 } }, { { 3, 1, 8, 1 } }, { 64, 16, 8 }, 1 },
-	{ "cpu is the limit", { { 2, 640, 8 } }, { { 3, 1, 1, 1 } }, { 2, 640, 8 }, 1 },
-	{ "big pods first: 4+4 and 2+2+4 fit two 8-GPU nodes", { { 99, 99, 8 }, { 99, 99, 8 } }, { { 2, 1, 1, 2 }, { 3, 1, 1, 4 } }, { 0 }, 0 },
-	{ "a small leftover is not wasted", { { 8, 8, 1 }, { 8, 8, 8 } }, { { 1, 1, 1, 8 }, { 1, 1, 1, 1 } }, { 0 }, 0 },
-	{ "the kubelet's pod limit counts", { { 999, 999, 0 } }, { { 111, 0, 0, 0 } }, { 999, 999, 0 }, 1 },
-	{ "ten thousand pods", { { 0 } }, { { 10000, 1, 1, 1 } }, { 8, 64, 8 }, 1250 },
+	{"an empty gang fits nowhere and everywhere", {{0}}, {{0}}, {0}, 0},
+	{"one pod on one node", {{4, 16, 1}}, {{1, 1, 1, 1}}, {0}, 0},
+	{"a gang over two nodes", {{8, 64, 4}, {8, 64, 4}}, {{8, 1, 1, 1}}, {0}, 0},
+	{"one pod too many, nothing to add", {{8, 64, 4}, {8, 64, 4}}, {{9, 1, 1, 1}}, {0}, -1},
+	{"one pod too many is one node more", {{8, 64, 4}, {8, 64, 4}}, {{9, 1, 1, 1}}, {8, 64, 4}, 1},
+	{"from zero: master and workers share nodes", {{0}}, {{1, 1, 1, 1}, {7, 1, 1, 1}}, {16, 64, 8}, 1},
+	{"from zero: a CPU master rides on a GPU node", {{0}}, {{1, 2, 1, 0}, {16, 1, 1, 1}}, {16, 64, 8}, 2},
+	{"a pod larger than any node", {{4, 16, 1}}, {{1, 1, 1, 16}}, {16, 64, 8}, -1},
+	{"memory is the limit", {{64, 16, 8}}, {{3, 1, 8, 1}}, {64, 16, 8}, 1},
+	{"cpu is the limit", {{2, 640, 8}}, {{3, 1, 1, 1}}, {2, 640, 8}, 1},
+	{"big pods first: 4+4 and 2+2+4 fit two 8-GPU nodes",
+	 {{99, 99, 8}, {99, 99, 8}},
+	 {{2, 1, 1, 2}, {3, 1, 1, 4}},
+	 {0},
+	 0},
+	{"a small leftover is not wasted", {{8, 8, 1}, {8, 8, 8}}, {{1, 1, 1, 8}, {1, 1, 1, 1}}, {0}, 0},
+	{"the kubelet's pod limit counts", {{999, 999, 0}}, {{111, 0, 0, 0}}, {999, 999, 0}, 1},
+	{"ten thousand pods", {{0}}, {{10000, 1, 1, 1}}, {8, 64, 8}, 1250},
 };
 
 Test(pack, small_worlds)
@@ -58,7 +75,7 @@ Test(pack, small_worlds)
 
 Test(pack, an_unusable_node_or_another_vendors_gpu_takes_nothing)
 {
-	struct sw_node nodes[2] = { node(8, 8, 8), node(8, 8, 8) };
+	struct sw_node nodes[2] = {node(8, 8, 8), node(8, 8, 8)};
 	struct sw_podset one = set(1, 1, 1, 1);
 	nodes[0].usable = false;
 	nodes[1].gpu_resource = "amd.com/gpu";
@@ -76,8 +93,8 @@ Test(pack, an_overcommitted_node_takes_nothing)
 
 Test(pack, the_fullest_node_is_chosen_and_gpu_nodes_are_spared)
 {
-	struct sw_node nodes[3] = { node(64, 64, 8), node(8, 8, 2), node(4, 64, 0) };
-	struct sw_podset sets[2] = { set(1, 1, 1, 0), set(1, 1, 1, 1) };
+	struct sw_node nodes[3] = {node(64, 64, 8), node(8, 8, 2), node(4, 64, 0)};
+	struct sw_podset sets[2] = {set(1, 1, 1, 0), set(1, 1, 1, 1)};
 	int at[2];
 	cr_assert_eq(sw_pack(nodes, 3, sets, 2, NULL, at), 0);
 	cr_expect_eq(at[0], 2);
@@ -86,8 +103,8 @@ Test(pack, the_fullest_node_is_chosen_and_gpu_nodes_are_spared)
 
 Test(pack, what_fits_is_taken_and_the_rest_says_minus_one)
 {
-	struct sw_node nodes[1] = { node(8, 8, 2) }, fresh = node(8, 8, 4);
-	struct sw_podset sets[1] = { set(5, 1, 1, 1) };
+	struct sw_node nodes[1] = {node(8, 8, 2)}, fresh = node(8, 8, 4);
+	struct sw_podset sets[1] = {set(5, 1, 1, 1)};
 	int at[5];
 	cr_assert_eq(sw_pack(nodes, 1, sets, 1, &fresh, at), 1);
 	for (int i = 0; i < 5; i++)
@@ -97,11 +114,16 @@ Test(pack, what_fits_is_taken_and_the_rest_says_minus_one)
 
 /* ---- properties -------------------------------------------------------------- */
 
-struct world { struct sw_node nodes[12]; struct sw_podset sets[6]; size_t n, s; struct sw_node fresh; };
+struct world {
+	struct sw_node nodes[12];
+	struct sw_podset sets[6];
+	size_t n, s;
+	struct sw_node fresh;
+};
 
 static struct world world_new(unsigned *seed)
 {
-	struct world w = { .n = (size_t)rand_r(seed) % 12, .s = 1 + (size_t)rand_r(seed) % 6, .fresh = node(32, 128, 8) };
+	struct world w = {.n = (size_t)rand_r(seed) % 12, .s = 1 + (size_t)rand_r(seed) % 6, .fresh = node(32, 128, 8)};
 	for (size_t i = 0; i < w.n; i++)
 		w.nodes[i] = node(1 + rand_r(seed) % 32, 1 + rand_r(seed) % 128, rand_r(seed) % 9);
 	for (size_t i = 0; i < w.s; i++)
@@ -119,7 +141,9 @@ static void check_sums(const struct world *w, const struct sw_node *after, const
 			if (at[pod] >= 0)
 				pack_take(&own[at[pod]], &w->sets[s], 1);
 	for (size_t i = 0; i < w->n; i++) {
-		cr_assert(own[i].cpu_free >= 0 && own[i].memory_free >= 0 && own[i].gpu_free >= 0 && own[i].pods_free >= 0, "seed %u", seed);
+		cr_assert(own[i].cpu_free >= 0 && own[i].memory_free >= 0 && own[i].gpu_free >= 0 &&
+				  own[i].pods_free >= 0,
+			  "seed %u", seed);
 		cr_assert_eq(own[i].cpu_free, after[i].cpu_free, "seed %u: assigned says what was taken", seed);
 		cr_assert_eq(own[i].gpu_free, after[i].gpu_free, "seed %u", seed);
 	}
@@ -147,7 +171,8 @@ Test(pack, random_worlds_are_never_overcommitted_and_the_fresh_nodes_asked_for_s
 		struct sw_node more[60];
 		for (int i = 0; i < need; i++)
 			more[i] = w.fresh;
-		cr_assert_eq(sw_pack(more, (size_t)need, rest, w.s, NULL, NULL), 0, "seed %u: %d fresh nodes", seed, need);
+		cr_assert_eq(sw_pack(more, (size_t)need, rest, w.s, NULL, NULL), 0, "seed %u: %d fresh nodes", seed,
+			     need);
 	}
 }
 

@@ -12,13 +12,22 @@ static struct sw_demand demand;
 
 static struct sw_offer offer(unsigned attempt)
 {
-	demand = (struct sw_demand){ .n_sets = 1 };
-	demand.sets[0] = (struct sw_podset){ .count = 2, .cpu_milli = 1000, .gpus = 1, .gpu_resource = "nvidia.com/gpu" };
-	return (struct sw_offer){ .key = "ns/job-a", .kind = sw_kind_named("job"), .ns = "ns", .name = "a", .owner_uid = "owner-1",
-		.attempt = attempt, .pool = "v100", .demand = &demand };
+	demand = (struct sw_demand){.n_sets = 1};
+	demand.sets[0] = (struct sw_podset){.count = 2, .cpu_milli = 1000, .gpus = 1, .gpu_resource = "nvidia.com/gpu"};
+	return (struct sw_offer){.key = "ns/job-a",
+				 .kind = sw_kind_named("job"),
+				 .ns = "ns",
+				 .name = "a",
+				 .owner_uid = "owner-1",
+				 .attempt = attempt,
+				 .pool = "v100",
+				 .demand = &demand};
 }
 
-static struct sw_copy look(struct cluster *c) { return sw_worker_copy(c->w, sw_kind_named("job"), "ns", "a", "owner-1"); }
+static struct sw_copy look(struct cluster *c)
+{
+	return sw_worker_copy(c->w, sw_kind_named("job"), "ns", "a", "owner-1");
+}
 
 static struct sw_err start_once(struct cluster *c, unsigned attempt)
 {
@@ -67,7 +76,9 @@ Test(plain, a_copy_is_posted_suspended_and_then_unsuspended)
 	cr_assert(job && sw_json_bool(job, "spec.suspend"));
 	cr_expect_str_eq(sw_json_label(job, SW_LABEL_ORIGIN), "us");
 	cr_expect_str_eq(sw_json_annotation(job, SW_ANN_WORKLOAD), "ns/job-a");
-	cr_expect_str_eq(json_object_get_string(sw_json_key(sw_json_at(job, "spec.template.spec.nodeSelector"), "spillway.dev/gpu")), "V100");
+	cr_expect_str_eq(json_object_get_string(
+				 sw_json_key(sw_json_at(job, "spec.template.spec.nodeSelector"), "spillway.dev/gpu")),
+			 "V100");
 	json_t *tolerations = sw_json_at(job, "spec.template.spec.tolerations");
 	cr_expect_str_eq(sw_json_str(sw_json_idx(tolerations, 0), "key"), "nvidia.com/gpu");
 	struct sw_copy copy = look(c);
@@ -80,9 +91,12 @@ Test(plain, a_copy_is_posted_suspended_and_then_unsuspended)
 	cluster_free(c);
 }
 
-static const struct { enum fault fault; const char *at; } faults[] = {
-	{ LOSE_REPLY, "POST /apis/batch" }, { LOSE_CALL, "POST /apis/batch" }, { ANSWER_500, "POST /apis/batch" },
-	{ LOSE_REPLY, "PATCH /apis/batch" }, { LOSE_CALL, "PATCH /apis/batch" },
+static const struct {
+	enum fault fault;
+	const char *at;
+} faults[] = {
+	{LOSE_REPLY, "POST /apis/batch"},  {LOSE_CALL, "POST /apis/batch"},  {ANSWER_500, "POST /apis/batch"},
+	{LOSE_REPLY, "PATCH /apis/batch"}, {LOSE_CALL, "PATCH /apis/batch"},
 };
 
 Test(plain, any_reply_may_get_lost_and_one_copy_runs)
@@ -290,7 +304,9 @@ Test(plain, status_is_kept_and_its_hash_changes_with_it)
 	struct cluster *c = begun();
 	start_through(c);
 	uint64_t before = look(c).status_hash;
-	set_job(c, "status", json_tokener_parse("{\"active\":0,\"succeeded\":2,\"conditions\":[{\"type\":\"Complete\",\"status\":\"True\"}]}"));
+	set_job(c, "status",
+		json_tokener_parse(
+			"{\"active\":0,\"succeeded\":2,\"conditions\":[{\"type\":\"Complete\",\"status\":\"True\"}]}"));
 	cr_expect_neq(look(c).status_hash, before);
 	cr_expect_eq(look(c).outcome, SW_SUCCEEDED);
 	json_t *status = sw_worker_copy_status(c->w, sw_kind_named("job"), "ns", "a");
@@ -311,7 +327,8 @@ Test(plain, a_pool_that_no_label_tells_apart_is_refused_with_the_cure)
 		snprintf(path, sizeof path, "/api/v1/nodes/n%d", i);
 		json_t *n = sw_json_copy(cluster_get(c, path));
 		if (i == 1)
-			sw_json_set(n, "metadata.labels", json_tokener_parse("{\"accelerator\":\"T4\",\"spillway.dev/gpu\":\"V100\"}"));
+			sw_json_set(n, "metadata.labels",
+				    json_tokener_parse("{\"accelerator\":\"T4\",\"spillway.dev/gpu\":\"V100\"}"));
 		cluster_put(c, path, n);
 	}
 	cluster_open(c);
@@ -355,7 +372,12 @@ Test(cordon, a_fresh_list_decides_whether_a_node_is_empty)
 	cluster_free(c);
 }
 
-struct log { char text[200]; bool cut; struct sw_err err; int n; };
+struct log {
+	char text[200];
+	bool cut;
+	struct sw_err err;
+	int n;
+};
 static void on_tail(void *owner, struct sw_err err, const char *bytes, size_t n, bool cut)
 {
 	struct log *l = owner;
@@ -365,18 +387,25 @@ static void on_tail(void *owner, struct sw_err err, const char *bytes, size_t n,
 	l->n++;
 }
 
-static const struct { size_t max; const char *want; bool cut; } tails[] = {
-	{ 100, "one\ntwo\nthree\n", false }, { 14, "one\ntwo\nthree\n", true /* as many lines as were asked for: there may be more */ },
-	{ 6, "three\n", true }, { 1, "\n", true },
+static const struct {
+	size_t max;
+	const char *want;
+	bool cut;
+} tails[] = {
+	{100, "one\ntwo\nthree\n", false},
+	{14, "one\ntwo\nthree\n", true /* as many lines as were asked for: there may be more */},
+	{6, "three\n", true},
+	{1, "\n", true},
 };
 
 Test(logs, the_tail_is_bounded_and_says_whether_it_was_cut)
 {
 	struct cluster *c = begun();
 	for (size_t i = 0; i < sizeof tails / sizeof *tails; i++) {
-		struct log l = { .n = 0 };
+		struct log l = {.n = 0};
 		char path[200];
-		snprintf(path, sizeof path, "/api/v1/namespaces/ns/pods/p/log?container=c&tailLines=%zu", tails[i].max / 16 + 1);
+		snprintf(path, sizeof path, "/api/v1/namespaces/ns/pods/p/log?container=c&tailLines=%zu",
+			 tails[i].max / 16 + 1);
 		json_object_object_add(c->objects, path, json_tokener_parse("{\"log\":\"one\\ntwo\\nthree\\n\"}"));
 		cr_assert(!sw_failed(sw_worker_log_tail(c->w, "ns", "p", "c", tails[i].max, on_tail, &l)));
 		cluster_turn(c, 0);
@@ -386,7 +415,7 @@ Test(logs, the_tail_is_bounded_and_says_whether_it_was_cut)
 		cr_expect_str_eq(l.text, tails[i].want, "row %zu: %s", i, l.text);
 		cr_expect_eq(l.cut, tails[i].cut, "row %zu", i);
 	}
-	struct log l = { .n = 0 };
+	struct log l = {.n = 0};
 	cr_assert(!sw_failed(sw_worker_log_tail(c->w, "ns", "none", NULL, 10, on_tail, &l)));
 	cluster_turn(c, 0);
 	cr_expect_eq(l.err.code, SW_E_MISSING);

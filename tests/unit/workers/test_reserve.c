@@ -8,14 +8,22 @@
 
 static struct sw_demand demand_of(int count, int gpus)
 {
-	struct sw_demand d = { .n_sets = 1 };
-	d.sets[0] = (struct sw_podset){ .count = count, .cpu_milli = 1000, .gpus = gpus, .gpu_resource = gpus ? "nvidia.com/gpu" : NULL };
+	struct sw_demand d = {.n_sets = 1};
+	d.sets[0] = (struct sw_podset){
+		.count = count, .cpu_milli = 1000, .gpus = gpus, .gpu_resource = gpus ? "nvidia.com/gpu" : NULL};
 	return d;
 }
 
 static int reserve(struct cluster *c, const char *key, const char *pool, const struct sw_demand *d)
 {
-	struct sw_offer o = { .key = key, .kind = sw_kind_named("job"), .ns = "ns", .name = key + 3, .owner_uid = "owner-1", .attempt = 1, .pool = pool, .demand = d };
+	struct sw_offer o = {.key = key,
+			     .kind = sw_kind_named("job"),
+			     .ns = "ns",
+			     .name = key + 3,
+			     .owner_uid = "owner-1",
+			     .attempt = 1,
+			     .pool = pool,
+			     .demand = d};
 	int missing = -99;
 	cr_assert(!sw_failed(sw_worker_reserve(c->w, &o, &missing)));
 	return missing;
@@ -53,7 +61,8 @@ Test(capacity, nodes_make_pools_by_model_with_the_prices_somebody_said)
 	cluster_node(c, "c", "", 0, 32);
 	cluster_node(c, "d", "V100", 8, 16);
 	cluster_open(c);
-	const struct sw_pool *v = sw_worker_pool(c->w, "v100"), *t = sw_worker_pool(c->w, "t4"), *cpu = sw_worker_pool(c->w, "cpu");
+	const struct sw_pool *v = sw_worker_pool(c->w, "v100"), *t = sw_worker_pool(c->w, "t4"),
+			     *cpu = sw_worker_pool(c->w, "cpu");
 	const struct sw_pool *pools;
 	cr_assert_eq(sw_worker_pools(c->w, &pools), 3);
 	cr_assert(v && t && cpu);
@@ -105,16 +114,20 @@ Test(capacity, daemons_take_room_but_leave_a_node_empty)
 	cluster_free(c);
 }
 
-static const struct { const char *spec; bool usable, cordoned; } states[] = {
-	{ "{}", true, false },
-	{ "{\"unschedulable\":true}", false, false },
-	{ "{\"taints\":[{\"key\":\"nvidia.com/gpu\",\"value\":\"present\",\"effect\":\"NoSchedule\"}]}", true, false },
-	{ "{\"taints\":[{\"key\":\"spillway.dev/burst\",\"value\":\"x\",\"effect\":\"NoSchedule\"}]}", true, false },
-	{ "{\"taints\":[{\"key\":\"maintenance\",\"effect\":\"NoExecute\"}]}", false, false },
-	{ "{\"taints\":[{\"key\":\"tired\",\"effect\":\"PreferNoSchedule\"}]}", true, false },
-	{ "{\"taints\":[{\"key\":\"cloud.google.com/gke-spot\",\"value\":\"true\",\"effect\":\"NoSchedule\"}]}", true, false },
-	{ "{\"taints\":[{}]}", true, false },
-	{ "{\"taints\":7}", true, false },
+static const struct {
+	const char *spec;
+	bool usable, cordoned;
+} states[] = {
+	{"{}", true, false},
+	{"{\"unschedulable\":true}", false, false},
+	{"{\"taints\":[{\"key\":\"nvidia.com/gpu\",\"value\":\"present\",\"effect\":\"NoSchedule\"}]}", true, false},
+	{"{\"taints\":[{\"key\":\"spillway.dev/burst\",\"value\":\"x\",\"effect\":\"NoSchedule\"}]}", true, false},
+	{"{\"taints\":[{\"key\":\"maintenance\",\"effect\":\"NoExecute\"}]}", false, false},
+	{"{\"taints\":[{\"key\":\"tired\",\"effect\":\"PreferNoSchedule\"}]}", true, false},
+	{"{\"taints\":[{\"key\":\"cloud.google.com/gke-spot\",\"value\":\"true\",\"effect\":\"NoSchedule\"}]}", true,
+	 false},
+	{"{\"taints\":[{}]}", true, false},
+	{"{\"taints\":7}", true, false},
 };
 
 Test(capacity, taints_and_cordons_decide_whether_a_node_is_usable)
@@ -132,12 +145,16 @@ Test(capacity, taints_and_cordons_decide_whether_a_node_is_usable)
 
 Test(capacity, hostile_nodes_and_pods_break_nothing)
 {
-	static const char *const odd[] = { "{}", "{\"metadata\":{\"labels\":7},\"spec\":[],\"status\":\"x\"}",
+	static const char *const odd[] = {
+		"{}", "{\"metadata\":{\"labels\":7},\"spec\":[],\"status\":\"x\"}",
 		"{\"status\":{\"allocatable\":{\"cpu\":null,\"memory\":\"-5\",\"nvidia.com/gpu\":\"1e99\"}}}",
-		"{\"metadata\":{\"labels\":{\"spillway.dev/gpu\":null}},\"spec\":{\"taints\":[null,7,{\"key\":5}]}}" };
-	static const char *const pods[] = { "{}", "{\"spec\":{\"nodeName\":7,\"containers\":[null,{\"resources\":{\"requests\":{\"cpu\":\"-1\"}}}]}}",
-		"{\"metadata\":{\"labels\":{\"spillway.dev/origin\":\"us\"},\"annotations\":{\"spillway.dev/workload-key\":\"\"}},\"spec\":{\"nodeName\":\"ghost\"}}",
-		"{\"metadata\":{\"ownerReferences\":[null,{\"kind\":null}]},\"spec\":{\"nodeName\":\"\"}}" };
+		"{\"metadata\":{\"labels\":{\"spillway.dev/gpu\":null}},\"spec\":{\"taints\":[null,7,{\"key\":5}]}}"};
+	static const char *const pods[] = {
+		"{}",
+		"{\"spec\":{\"nodeName\":7,\"containers\":[null,{\"resources\":{\"requests\":{\"cpu\":\"-1\"}}}]}}",
+		"{\"metadata\":{\"labels\":{\"spillway.dev/origin\":\"us\"},\"annotations\":{\"spillway.dev/"
+		"workload-key\":\"\"}},\"spec\":{\"nodeName\":\"ghost\"}}",
+		"{\"metadata\":{\"ownerReferences\":[null,{\"kind\":null}]},\"spec\":{\"nodeName\":\"\"}}"};
 	struct cluster *c = cluster_with_v100s(1);
 	char path[64];
 	for (size_t i = 0; i < 4; i++) {
@@ -178,7 +195,7 @@ Test(reserve, what_can_never_fit_is_said)
 	cr_expect_eq(sw_worker_fits(c->w, NULL, "v100", &absurd), -1);
 	cr_expect_eq(sw_worker_fits(c->w, NULL, "nowhere", &wide), -1);
 	cr_expect_eq(node(c, "n0")->gpu_free, 4, "nothing is held for it");
-	struct sw_offer o = { .key = "ns/x", .pool = "nowhere", .demand = &wide };
+	struct sw_offer o = {.key = "ns/x", .pool = "nowhere", .demand = &wide};
 	int missing;
 	cr_expect_eq(sw_worker_reserve(c->w, &o, &missing).code, SW_E_MISSING);
 	cluster_free(c);
@@ -192,7 +209,8 @@ Test(reserve, pods_that_appear_replace_their_slots)
 	cluster_pod(c, "a-0", "n0", 1, 2, "ns/a", "owner-1", 1);
 	cr_expect_eq(node(c, "n0")->gpu_free + node(c, "n1")->gpu_free, 0, "counted once");
 	cluster_pod(c, "old", "n1", 1, 0, "ns/a", "owner-1", 0);
-	cr_expect_eq(node(c, "n0")->gpu_free + node(c, "n1")->gpu_free, 0, "a pod of an earlier attempt replaces nothing");
+	cr_expect_eq(node(c, "n0")->gpu_free + node(c, "n1")->gpu_free, 0,
+		     "a pod of an earlier attempt replaces nothing");
 	cluster_pod(c, "a-1", "n0", 1, 2, "ns/a", "owner-1", 1);
 	cluster_pod(c, "a-2", "n1", 1, 2, "ns/a", "owner-1", 1);
 	cluster_pod(c, "a-3", NULL, 1, 2, "ns/a", "owner-1", 1);

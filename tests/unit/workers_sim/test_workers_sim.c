@@ -23,18 +23,30 @@ static const char specs[] =
 	"    nodes:\n"
 	"      - { name: v100, machine: dgx-1, gpu: V100, gpus: 4, cpu: 32, memory: 128Gi, count: 2, priceHour: 0 }\n"
 	"    pools:\n"
-	"      - { name: h100, machine: a3-highgpu-8g, gpu: H100, gpus: 8, cpu: 200, memory: 1800Gi, min: 0, max: 2, growSeconds: 60, priceHour: 30, exclusive: true }\n";
+	"      - { name: h100, machine: a3-highgpu-8g, gpu: H100, gpus: 8, cpu: 200, memory: 1800Gi, min: 0, max: 2, "
+	"growSeconds: 60, priceHour: 30, exclusive: true }\n";
 
 struct stage {
-	struct sw_loop *loop; struct sw_http *http; struct sw_catalog *catalog;
-	struct sw_sim_specs *specs; struct sw_sim *sim;
-	struct sw_config config; struct sw_cluster_cfg cfg;
-	struct sw_manager manager; json_t *notes;
-	struct sw_workers *ws; struct sw_worker *w; struct sw_burst *burst;
-	struct sw_demand demand; json_t *job;
+	struct sw_loop *loop;
+	struct sw_http *http;
+	struct sw_catalog *catalog;
+	struct sw_sim_specs *specs;
+	struct sw_sim *sim;
+	struct sw_config config;
+	struct sw_cluster_cfg cfg;
+	struct sw_manager manager;
+	json_t *notes;
+	struct sw_workers *ws;
+	struct sw_worker *w;
+	struct sw_burst *burst;
+	struct sw_demand demand;
+	json_t *job;
 	char dir[64], kubeconfig[96];
-	int pods, done; struct sw_err last;
-	bool (*cond)(struct stage *s); bool met; struct sw_timer *timer;
+	int pods, done;
+	struct sw_err last;
+	bool (*cond)(struct stage *s);
+	bool met;
+	struct sw_timer *timer;
 };
 static struct stage *the;
 
@@ -50,10 +62,12 @@ static struct sw_err note_put(struct sw_manager *m, const char *name, json_t *va
 		done(owner, SW_OK); /* a store that is faster than any disk */
 	return SW_OK;
 }
-static void notes(struct sw_manager *m, const char *prefix, void (*fn)(void *owner, const char *name, json_t *value), void *owner)
+static void notes(struct sw_manager *m, const char *prefix, void (*fn)(void *owner, const char *name, json_t *value),
+		  void *owner)
 {
 	(void)m;
-	json_object_object_foreach(the->notes, name, value) {
+	json_object_object_foreach(the->notes, name, value)
+	{
 		if (strncmp(name, prefix, strlen(prefix)) == 0)
 			fn(owner, name, value);
 	}
@@ -64,7 +78,7 @@ static const struct sw_workload *get(struct sw_manager *m, const char *key)
 	(void)m;
 	return key ? &known : NULL;
 }
-static const struct sw_manager_ops manager_ops = { .name = "fake", .note_put = note_put, .notes = notes, .get = get };
+static const struct sw_manager_ops manager_ops = {.name = "fake", .note_put = note_put, .notes = notes, .get = get};
 
 /* ---- the stage ---------------------------------------------------------------------- */
 
@@ -100,15 +114,31 @@ static bool until(struct stage *s, bool (*cond)(struct stage *s))
 	return met;
 }
 
-static bool is_ready(struct stage *s) { return sw_worker_state(s->w).ready; }
-static bool is_done(struct stage *s) { return s->done > 0; }
+static bool is_ready(struct stage *s)
+{
+	return sw_worker_state(s->w).ready;
+}
+static bool is_done(struct stage *s)
+{
+	return s->done > 0;
+}
 
-static void must(struct sw_err e) { cr_assert(!sw_failed(e), "%s", e.text); }
+static void must(struct sw_err e)
+{
+	cr_assert(!sw_failed(e), "%s", e.text);
+}
 
 static void workers_open(struct stage *s)
 {
-	struct sw_workers_options opt = { .loop = s->loop, .http = s->http, .config = &s->config, .catalog = s->catalog, .manager = &s->manager,
-		.origin = "test-origin", .epoch = 1, .on_pod = on_pod, .owner = s };
+	struct sw_workers_options opt = {.loop = s->loop,
+					 .http = s->http,
+					 .config = &s->config,
+					 .catalog = s->catalog,
+					 .manager = &s->manager,
+					 .origin = "test-origin",
+					 .epoch = 1,
+					 .on_pod = on_pod,
+					 .owner = s};
 	must(sw_workers_new(&opt, &s->ws));
 	s->w = sw_workers_at(s->ws, 0);
 	cr_assert(until(s, is_ready), "%s", sw_worker_state(s->w).why);
@@ -130,17 +160,33 @@ static struct stage *stage_new(int pods, const char *run)
 	must(sw_sim_specs_parse("specs.yaml", specs, strlen(specs), s->catalog, &s->specs));
 	snprintf(s->dir, sizeof s->dir, "/tmp/spillway-test-XXXXXX");
 	cr_assert_not_null(mkdtemp(s->dir));
-	struct sw_sim_options so = { .dir = s->dir, .relay = true };
+	struct sw_sim_options so = {.dir = s->dir, .relay = true};
 	must(sw_sim_new(s->loop, &s->specs->at[0], &so, &s->sim));
 	snprintf(s->kubeconfig, sizeof s->kubeconfig, "%s/kubeconfig", s->dir);
 	must(sw_sim_kubeconfig_write(s->sim, s->kubeconfig));
-	s->cfg = (struct sw_cluster_cfg){ .name = "east", .provider = "sim", .worker = "plain", .kubeconfig = s->kubeconfig, .region = "", .burst = true };
-	s->config = (struct sw_config){ .lost_after_ms = 60000, .idle_release_ms = 500, .stockout_ms = 60000, .max_price_hour = 100,
-		.price_max_age_ms = INT64_MAX / 2, .clusters = &s->cfg, .n_clusters = 1 };
-	s->job = sw_json_fmt("{\"apiVersion\":\"batch/v1\",\"kind\":\"Job\",\"metadata\":{\"name\":\"train\",\"namespace\":\"team\",\"uid\":\"owner-1\"},"
-	                     "\"spec\":{\"parallelism\":%d,\"completions\":%d,\"completionMode\":\"Indexed\",\"suspend\":true,\"template\":{\"metadata\":{\"annotations\":{"
-	                     "\"sim.spillway.dev/run\":\"%s\",\"sim.spillway.dev/log\":\"epoch 1\\nepoch 2\"}},\"spec\":{\"restartPolicy\":\"Never\",\"containers\":[{\"name\":\"c\","
-	                     "\"image\":\"i\",\"resources\":{\"requests\":{\"cpu\":\"1\"},\"limits\":{\"nvidia.com/gpu\":\"4\"}}}]}}}}", pods, pods, run);
+	s->cfg = (struct sw_cluster_cfg){.name = "east",
+					 .provider = "sim",
+					 .worker = "plain",
+					 .kubeconfig = s->kubeconfig,
+					 .region = "",
+					 .burst = true};
+	s->config = (struct sw_config){.lost_after_ms = 60000,
+				       .idle_release_ms = 500,
+				       .stockout_ms = 60000,
+				       .max_price_hour = 100,
+				       .price_max_age_ms = INT64_MAX / 2,
+				       .clusters = &s->cfg,
+				       .n_clusters = 1};
+	s->job = sw_json_fmt(
+		"{\"apiVersion\":\"batch/"
+		"v1\",\"kind\":\"Job\",\"metadata\":{\"name\":\"train\",\"namespace\":\"team\",\"uid\":\"owner-1\"},"
+		"\"spec\":{\"parallelism\":%d,\"completions\":%d,\"completionMode\":\"Indexed\",\"suspend\":true,"
+		"\"template\":{\"metadata\":{\"annotations\":{"
+		"\"sim.spillway.dev/run\":\"%s\",\"sim.spillway.dev/log\":\"epoch 1\\nepoch "
+		"2\"}},\"spec\":{\"restartPolicy\":\"Never\",\"containers\":[{\"name\":\"c\","
+		"\"image\":\"i\",\"resources\":{\"requests\":{\"cpu\":\"1\"},\"limits\":{\"nvidia.com/"
+		"gpu\":\"4\"}}}]}}}}",
+		pods, pods, run);
 	must(sw_demand_read(sw_kind_named("job"), s->job, s->catalog, &s->demand));
 	workers_open(s);
 	return s;
@@ -167,11 +213,20 @@ static void stage_free(struct stage *s)
 
 static struct sw_offer offer(struct stage *s, const char *pool)
 {
-	return (struct sw_offer){ .key = "team/job-train", .kind = sw_kind_named("job"), .ns = "team", .name = "train", .owner_uid = "owner-1",
-		.attempt = 1, .pool = pool, .demand = &s->demand };
+	return (struct sw_offer){.key = "team/job-train",
+				 .kind = sw_kind_named("job"),
+				 .ns = "team",
+				 .name = "train",
+				 .owner_uid = "owner-1",
+				 .attempt = 1,
+				 .pool = pool,
+				 .demand = &s->demand};
 }
 
-static struct sw_copy look(struct stage *s) { return sw_worker_copy(s->w, sw_kind_named("job"), "team", "train", "owner-1"); }
+static struct sw_copy look(struct stage *s)
+{
+	return sw_worker_copy(s->w, sw_kind_named("job"), "team", "train", "owner-1");
+}
 
 /* Steps as dispatch takes them, until the copy is unsuspended. */
 static void start_through(struct stage *s, const char *pool)
@@ -192,13 +247,32 @@ static bool has_fixed_nodes(struct stage *s)
 	const struct sw_pool *p = sw_worker_pool(s->w, "v100");
 	return p && p->size == 2 && p->gpus == 4;
 }
-static bool is_finished(struct stage *s) { return look(s).outcome == SW_SUCCEEDED; }
-static bool is_absent(struct stage *s) { return look(s).seen == SW_COPY_ABSENT; }
-static bool is_unknown(struct stage *s) { return look(s).seen == SW_COPY_UNKNOWN; }
-static bool is_scheduled(struct stage *s) { return look(s).scheduled == 2; }
-static bool is_running(struct stage *s) { return look(s).active == 2 && look(s).scheduled == 2; }
+static bool is_finished(struct stage *s)
+{
+	return look(s).outcome == SW_SUCCEEDED;
+}
+static bool is_absent(struct stage *s)
+{
+	return look(s).seen == SW_COPY_ABSENT;
+}
+static bool is_unknown(struct stage *s)
+{
+	return look(s).seen == SW_COPY_UNKNOWN;
+}
+static bool is_scheduled(struct stage *s)
+{
+	return look(s).scheduled == 2;
+}
+static bool is_running(struct stage *s)
+{
+	return look(s).active == 2 && look(s).scheduled == 2;
+}
 
-struct tail { char text[200]; int n; struct sw_err err; };
+struct tail {
+	char text[200];
+	int n;
+	struct sw_err err;
+};
 static struct tail tail;
 static void on_tail(void *owner, struct sw_err err, const char *bytes, size_t n, bool cut)
 {
@@ -237,7 +311,7 @@ static char pod_name[256];
 static bool first_pod(struct stage *s)
 {
 	json_t *pod = NULL;
-	struct sw_obj_key key = { "pods", "team", pod_name };
+	struct sw_obj_key key = {"pods", "team", pod_name};
 	if (!*pod_name)
 		return false;
 	bool found = !sw_failed(sw_api_object_get(sw_sim_api(s->sim), &key, &pod));
@@ -258,8 +332,15 @@ Test(workers_sim, the_log_of_a_finished_pod_is_read_before_the_sweep, .timeout =
 {
 	struct stage *s = stage_new(1, "2s");
 	sw_workers_free(s->ws);
-	struct sw_workers_options opt = { .loop = s->loop, .http = s->http, .config = &s->config, .catalog = s->catalog, .manager = &s->manager,
-		.origin = "test-origin", .epoch = 1, .on_pod = remember_pod, .owner = s };
+	struct sw_workers_options opt = {.loop = s->loop,
+					 .http = s->http,
+					 .config = &s->config,
+					 .catalog = s->catalog,
+					 .manager = &s->manager,
+					 .origin = "test-origin",
+					 .epoch = 1,
+					 .on_pod = remember_pod,
+					 .owner = s};
 	must(sw_workers_new(&opt, &s->ws));
 	s->w = sw_workers_at(s->ws, 0);
 	cr_assert(until(s, is_ready));
@@ -313,7 +394,8 @@ static bool is_shrunk(struct stage *s)
 Test(workers_sim, a_pool_grows_from_nothing_for_a_gang_and_is_given_back, .timeout = 60)
 {
 	struct stage *s = stage_new(2, "20s");
-	struct sw_burst_options opt = { .loop = s->loop, .config = &s->config, .manager = &s->manager, .workers = s->ws, .owner = s };
+	struct sw_burst_options opt = {
+		.loop = s->loop, .config = &s->config, .manager = &s->manager, .workers = s->ws, .owner = s};
 	must(sw_burst_new(&opt, &s->burst));
 	cr_assert(until(s, is_shrunk));
 	cr_expect(until(s, is_reserved), "one node of eight GPUs for two pods of four");
