@@ -64,7 +64,7 @@ struct sw_sim_options {
 	struct sw_metrics *metrics; /* or NULL */
 	bool relay;                 /* serve through a relay, so that sw_sim_fault() works */
 };
-/* spec is lent for the call. When it returns, the API answers; fixed nodes appear at once. */
+/* spec is lent for the call. When it returns, the API answers; pools and fixed nodes follow within a moment. */
 __attribute__((warn_unused_result)) struct sw_err sw_sim_new(struct sw_loop *loop, const struct sw_sim_spec *spec,
 							     const struct sw_sim_options *opt, struct sw_sim **out);
 void sw_sim_free(struct sw_sim *s); /* NULL is fine */
