@@ -15,7 +15,11 @@ local PER_POOL = 900          -- patience with one growing pool: nodes with GPUs
 local LAST = 3600             -- patience of the last step; then everything is looked at again
 local POOLS = 6               -- cloud pools tried one after the other
 
-local function by_start(a, b)
+-- A job without GPUs leaves nodes with GPUs to others where it can.
+local function wasteful(w, c) return w.gpus == 0 and c.model ~= "" end
+
+local function by_start(w, a, b)
+  if wasteful(w, a) ~= wasteful(w, b) then return wasteful(w, b) end
   if a.rank ~= b.rank then return a.rank < b.rank end
   if a.fits ~= b.fits then return a.fits end
   if a.queue_depth ~= b.queue_depth then return a.queue_depth < b.queue_depth end
@@ -64,8 +68,9 @@ local function sort_out(w, candidates)
       list[#list + 1] = c
     end
   end
-  table.sort(soon, by_start)
-  table.sort(owned, by_start)
+  local better = function(a, b) return by_start(w, a, b) end
+  table.sort(soon, better)
+  table.sort(owned, better)
   table.sort(cloud, by_price)
   table.sort(sold_out, function(a, b) return a.stockout < b.stockout end)
   return soon, owned, cloud, sold_out
@@ -80,10 +85,9 @@ local function on_prem_patience(soon)
   return math.min(wait, WAIT_FOR_ON_PREM)
 end
 
--- Dollars and cents; whole dollars without the cents.
-local function money(x)
+local function dollars(x)
   local cents = math.floor(x * 100 + 0.5)
-  return tostring(cents % 100 == 0 and cents // 100 or cents / 100)
+  return "$" .. cents // 100 .. "." .. (cents % 100 < 10 and "0" or "") .. cents % 100
 end
 
 local function place_name(c) return c.cluster .. "/" .. c.pool end
@@ -100,7 +104,7 @@ function place(w, candidates, ctx)
     plan[#plan + 1] = { candidates = { cloud[i] }, patience = PER_POOL }
   end
   if #soon == 0 and #cloud > 0 then
-    plan.reason = "cheapest pool with the GPU asked for: " .. place_name(cloud[1]) .. ", $" .. money(cloud[1].price) .. " per hour"
+    plan.reason = "cheapest pool with the GPU asked for: " .. place_name(cloud[1]) .. ", " .. dollars(cloud[1].price) .. " per hour"
   end
   if #cloud == 0 and #sold_out > 0 then
     local wait = math.max(PER_POOL, sold_out[1].stockout + PER_POOL)

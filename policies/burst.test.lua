@@ -96,6 +96,11 @@ function test_a_pool_without_quota_is_left_out()
   expect(job(), { pool("full", { nodes_needed = 3, quota_left = 2, price = 1 }), pool("free", { nodes_needed = 3, quota_left = 3 }) }, "free")
 end
 
+function test_a_job_without_gpus_leaves_gpu_nodes_to_others()
+  local w = job({ gpus = 0, models = {} })
+  expect(w, { owned("v100", { nodes_needed = 0 }), owned("cpu", { nodes_needed = 0, model = "", queue_depth = 9 }) }, "cpu v100")
+end
+
 function test_nothing_to_choose_from_means_not_now()
   expect(job(), {}, "")
 end
@@ -113,5 +118,5 @@ end
 
 function test_the_reason_names_pool_and_price()
   local plan = place(job(), { pool("a") }, { now = 0 })
-  assert(plan.reason == "cheapest pool with the GPU asked for: c/a, $10 per hour", plan.reason)
+  assert(plan.reason == "cheapest pool with the GPU asked for: c/a, $10.00 per hour", plan.reason)
 end

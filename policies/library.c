@@ -34,16 +34,20 @@ static bool less_by_value(lua_State *L, int cmp)
 	(void)cmp;
 	int a = lua_type(L, -2), b = lua_type(L, -1);
 	if (a != b || (a != LUA_TNUMBER && a != LUA_TSTRING))
-		luaL_error(L, "table.sort: cannot compare %s with %s; give a function(a, b) as second argument", lua_typename(L, a), lua_typename(L, b));
+		luaL_error(L, "table.sort: cannot compare %s with %s; give a function(a, b) as second argument",
+			   lua_typename(L, a), lua_typename(L, b));
 	return lua_compare(L, -2, -1, LUA_OPLT);
 }
 
 static int key_rank(lua_State *L, int i)
 {
 	switch (lua_type(L, i)) {
-	case LUA_TNUMBER: return 0;
-	case LUA_TSTRING: return 1;
-	default: return 2;
+	case LUA_TNUMBER:
+		return 0;
+	case LUA_TSTRING:
+		return 1;
+	default:
+		return 2;
 	}
 }
 
@@ -64,7 +68,8 @@ static bool less_by_key(lua_State *L, int cmp)
 }
 
 /* from[lo..mid) and from[mid..hi) -> to[lo..hi); positions count from 1. */
-static void merge(lua_State *L, int from, int to, lua_Integer lo, lua_Integer mid, lua_Integer hi, less_fn *less, int cmp)
+static void merge(lua_State *L, int from, int to, lua_Integer lo, lua_Integer mid, lua_Integer hi, less_fn *less,
+		  int cmp)
 {
 	lua_Integer a = lo, b = mid;
 	for (lua_Integer at = lo; at < hi; at++) {
@@ -80,7 +85,8 @@ static void merge(lua_State *L, int from, int to, lua_Integer lo, lua_Integer mi
 	}
 }
 
-/* Sorts the n values of the table at index a, with a spare table at index b. Returns the index that holds the result. */
+/* Sorts the n values of the table at index a, with a spare table at index b. Returns the index that holds the result.
+ */
 static int merge_sort(lua_State *L, int a, int b, lua_Integer n, less_fn *less, int cmp)
 {
 	for (lua_Integer width = 1; width < n; width *= 2) {
@@ -149,7 +155,8 @@ static int lib_pairs(lua_State *L)
 	for (lua_pushnil(L); lua_next(L, 1); lua_pop(L, 1)) {
 		int type = lua_type(L, -2);
 		if (type != LUA_TNUMBER && type != LUA_TSTRING && type != LUA_TBOOLEAN)
-			return luaL_error(L, "pairs: a key is a %s; only numbers, strings and booleans have an order", lua_typename(L, type));
+			return luaL_error(L, "pairs: a key is a %s; only numbers, strings and booleans have an order",
+					  lua_typename(L, type));
 		lua_pushvalue(L, -2);
 		lua_rawseti(L, 2, ++n);
 	}
@@ -169,7 +176,10 @@ static int lib_tostring(lua_State *L)
 {
 	luaL_checkany(L, 1);
 	switch (lua_type(L, 1)) {
-	case LUA_TNIL: case LUA_TBOOLEAN: case LUA_TNUMBER: case LUA_TSTRING:
+	case LUA_TNIL:
+	case LUA_TBOOLEAN:
+	case LUA_TNUMBER:
+	case LUA_TSTRING:
 		luaL_tolstring(L, 1, NULL);
 		break;
 	default:
@@ -219,7 +229,8 @@ static int lib_paid(lua_State *L)
 static int lib_unpack(lua_State *L)
 {
 	luaL_checktype(L, 1, LUA_TTABLE);
-	lua_Integer i = luaL_optinteger(L, 2, 1), j = lua_isnoneornil(L, 3) ? (lua_Integer)lua_rawlen(L, 1) : luaL_checkinteger(L, 3);
+	lua_Integer i = luaL_optinteger(L, 2, 1),
+		    j = lua_isnoneornil(L, 3) ? (lua_Integer)lua_rawlen(L, 1) : luaL_checkinteger(L, 3);
 	if (i > j)
 		return 0;
 	if ((lua_Unsigned)j - (lua_Unsigned)i >= 4096)
@@ -233,21 +244,52 @@ static int lib_unpack(lua_State *L)
 }
 
 enum source { OURS, LUAS, PAID };
-static const struct { const char *lib, *name; enum source source; lua_CFunction fn; } allowed[] = {
-	{ "_G", "assert", LUAS, NULL },       { "_G", "error", LUAS, NULL },        { "_G", "ipairs", LUAS, NULL },
-	{ "_G", "pcall", LUAS, NULL },        { "_G", "select", LUAS, NULL },       { "_G", "tonumber", LUAS, NULL },
-	{ "_G", "type", LUAS, NULL },         { "_G", "pairs", OURS, lib_pairs },   { "_G", "tostring", OURS, lib_tostring },
-	{ "string", "byte", LUAS, NULL },     { "string", "char", LUAS, NULL },     { "string", "len", LUAS, NULL },
-	{ "string", "lower", LUAS, NULL },    { "string", "sub", LUAS, NULL },      { "string", "upper", LUAS, NULL },
-	{ "table", "concat", PAID, NULL },    { "table", "insert", PAID, NULL },    { "table", "remove", PAID, NULL },
-	{ "table", "sort", OURS, lib_sort },  { "table", "unpack", OURS, lib_unpack },
-	{ "math", "abs", LUAS, NULL },        { "math", "ceil", LUAS, NULL },       { "math", "floor", LUAS, NULL },
-	{ "math", "fmod", LUAS, NULL },       { "math", "huge", LUAS, NULL },       { "math", "max", LUAS, NULL },
-	{ "math", "min", LUAS, NULL },        { "math", "pi", LUAS, NULL },         { "math", "random", OURS, lib_random },
-	{ "math", "sqrt", LUAS, NULL },       { "math", "tointeger", LUAS, NULL },  { "math", "type", LUAS, NULL },
+static const struct {
+	const char *lib, *name;
+	enum source source;
+	lua_CFunction fn;
+} allowed[] = {
+	{"_G", "assert", LUAS, NULL},
+	{"_G", "error", LUAS, NULL},
+	{"_G", "ipairs", LUAS, NULL},
+	{"_G", "pcall", LUAS, NULL},
+	{"_G", "select", LUAS, NULL},
+	{"_G", "tonumber", LUAS, NULL},
+	{"_G", "type", LUAS, NULL},
+	{"_G", "pairs", OURS, lib_pairs},
+	{"_G", "tostring", OURS, lib_tostring},
+	{"string", "byte", LUAS, NULL},
+	{"string", "char", LUAS, NULL},
+	{"string", "len", LUAS, NULL},
+	{"string", "lower", LUAS, NULL},
+	{"string", "sub", LUAS, NULL},
+	{"string", "upper", LUAS, NULL},
+	{"table", "concat", PAID, NULL},
+	{"table", "insert", PAID, NULL},
+	{"table", "remove", PAID, NULL},
+	{"table", "sort", OURS, lib_sort},
+	{"table", "unpack", OURS, lib_unpack},
+	{"math", "abs", LUAS, NULL},
+	{"math", "ceil", LUAS, NULL},
+	{"math", "floor", LUAS, NULL},
+	{"math", "fmod", LUAS, NULL},
+	{"math", "huge", LUAS, NULL},
+	{"math", "max", LUAS, NULL},
+	{"math", "min", LUAS, NULL},
+	{"math", "pi", LUAS, NULL},
+	{"math", "random", OURS, lib_random},
+	{"math", "sqrt", LUAS, NULL},
+	{"math", "tointeger", LUAS, NULL},
+	{"math", "type", LUAS, NULL},
 };
-static const struct { const char *lib; lua_CFunction open; } libraries[] = {
-	{ "_G", luaopen_base }, { "string", luaopen_string }, { "table", luaopen_table }, { "math", luaopen_math },
+static const struct {
+	const char *lib;
+	lua_CFunction open;
+} libraries[] = {
+	{"_G", luaopen_base},
+	{"string", luaopen_string},
+	{"table", luaopen_table},
+	{"math", luaopen_math},
 };
 enum { N_LIBRARIES = sizeof libraries / sizeof *libraries };
 static const char allowed_key = 0; /* its address names the registry's {lib = {name = value}} */
@@ -284,7 +326,8 @@ void box_library_open(lua_State *L)
 		push_library(L, libraries[i].lib, libraries[i].open);
 		lua_setfield(L, -2, libraries[i].lib);
 	}
-	/* ("x"):find must not exist either: methods of strings come from our table, which no script can reach to change. */
+	/* ("x"):find must not exist either: methods of strings come from our table, which no script can reach to
+	 * change. */
 	lua_pushliteral(L, "");
 	lua_getmetatable(L, -1);
 	lua_getfield(L, -3, "string");

@@ -50,14 +50,15 @@ static void set_bool(lua_State *L, const char *key, bool value)
 static void model_ranks(const struct sw_demand *d, int rank[SW_MODELS_MAX])
 {
 	for (size_t i = 0; i < d->n_models; i++) {
-		bool same = i && strcmp(d->models[i]->family, d->models[i - 1]->family) == 0 && d->models[i] > d->models[i - 1];
+		bool same = i && strcmp(d->models[i]->family, d->models[i - 1]->family) == 0 &&
+			    d->models[i] > d->models[i - 1];
 		rank[i] = i == 0 ? 1 : rank[i - 1] + !same;
 	}
 }
 
 static int candidate_rank(const struct sw_demand *d, const char *model)
 {
-	int rank[SW_MODELS_MAX] = { 0 };
+	int rank[SW_MODELS_MAX] = {0};
 	model_ranks(d, rank);
 	for (size_t i = 0; i < d->n_models; i++)
 		if (model && strcmp(d->models[i]->model, model) == 0)
@@ -77,7 +78,8 @@ static void push_models(lua_State *L, const struct sw_demand *d)
 
 static void push_workload(lua_State *L, const struct sw_policy_input *in)
 {
-	static const char *const spot[] = { [SW_SPOT_ALLOW] = "allow", [SW_SPOT_NEVER] = "never", [SW_SPOT_REQUIRE] = "require" };
+	static const char *const spot[] = {
+		[SW_SPOT_ALLOW] = "allow", [SW_SPOT_NEVER] = "never", [SW_SPOT_REQUIRE] = "require"};
 	static const char *const precision[] = {
 #define X(id, name) name,
 		SW_PRECISION_MAP(X)
@@ -140,9 +142,13 @@ static void push_candidate(lua_State *L, const struct sw_policy_input *in, size_
 
 enum { GLOBALS = 1, ARG, WORKLOAD, CANDIDATES, INDEX_OF, CTX, PLAN, STEP, LIST };
 
-struct place { const struct sw_policy_input *in; struct sw_policy_plan *out; };
+struct place {
+	const struct sw_policy_input *in;
+	struct sw_policy_plan *out;
+};
 
-/* The one field that does not belong there (the smallest, so that the message is always the same), or NULL. Pops nothing. */
+/* The one field that does not belong there (the smallest, so that the message is always the same), or NULL. Pops
+ * nothing. */
 static const char *stranger(lua_State *L, int table, const char *a, const char *b, char found[40])
 {
 	*found = '\0';
@@ -165,37 +171,45 @@ static uint16_t candidate_read(lua_State *L, const struct place *p, int step, in
 	if (type == LUA_TTABLE) {
 		lua_pushvalue(L, -1);
 		if (lua_rawget(L, INDEX_OF) != LUA_TNUMBER)
-			luaL_error(L, "place(): step %d, candidate %d: a table that is not one of the candidates given; return those, or their index", step, at);
+			luaL_error(L,
+				   "place(): step %d, candidate %d: a table that is not one of the candidates given; "
+				   "return those, or their index",
+				   step, at);
 		lua_Integer i = lua_tointeger(L, -1);
 		lua_pop(L, 1);
 		return (uint16_t)(i - 1);
 	}
 	if (type != LUA_TNUMBER)
-		luaL_error(L, "place(): step %d, candidate %d: found a %s, expected a candidate or its index", step, at, lua_typename(L, type));
+		luaL_error(L, "place(): step %d, candidate %d: found a %s, expected a candidate or its index", step, at,
+			   lua_typename(L, type));
 	int exact;
 	lua_Integer i = lua_tointegerx(L, -1, &exact);
 	if (!exact || i < 1 || (lua_Unsigned)i > n)
-		luaL_error(L, "place(): step %d, candidate %d: found %f, expected an index from 1 to %d", step, at, (lua_Number)lua_tonumber(L, -1), (int)n);
+		luaL_error(L, "place(): step %d, candidate %d: found %f, expected an index from 1 to %d", step, at,
+			   (lua_Number)lua_tonumber(L, -1), (int)n);
 	return (uint16_t)(i - 1);
 }
 
 static void candidates_read(lua_State *L, const struct place *p, struct sw_plan_step *out, int step)
 {
 	if (lua_getfield(L, STEP, "candidates") != LUA_TTABLE)
-		luaL_error(L, "place(): step %d: candidates is a %s, expected a list of candidates", step, luaL_typename(L, -1));
+		luaL_error(L, "place(): step %d: candidates is a %s, expected a list of candidates", step,
+			   luaL_typename(L, -1));
 	size_t n = lua_rawlen(L, LIST);
 	if (n == 0)
 		luaL_error(L, "place(): step %d: candidates is empty; leave out a step that has nowhere to go", step);
 	if (n > SW_STEP_CANDIDATES)
-		luaL_error(L, "place(): step %d: %d candidates, at most %d are allowed", step, (int)n, SW_STEP_CANDIDATES);
+		luaL_error(L, "place(): step %d: %d candidates, at most %d are allowed", step, (int)n,
+			   SW_STEP_CANDIDATES);
 	for (size_t i = 0; i < n; i++) {
 		lua_rawgeti(L, LIST, (lua_Integer)i + 1);
 		out->candidate[i] = candidate_read(L, p, step, (int)i + 1);
 		lua_pop(L, 1);
 		for (size_t k = 0; k < i; k++)
 			if (out->candidate[k] == out->candidate[i])
-				luaL_error(L, "place(): step %d: candidate %d (%s/%s) stands there twice", step, out->candidate[i] + 1,
-				           p->in->candidates[out->candidate[i]].cluster, p->in->candidates[out->candidate[i]].pool);
+				luaL_error(L, "place(): step %d: candidate %d (%s/%s) stands there twice", step,
+					   out->candidate[i] + 1, p->in->candidates[out->candidate[i]].cluster,
+					   p->in->candidates[out->candidate[i]].pool);
 	}
 	out->n = n;
 	lua_pop(L, 1);
@@ -205,16 +219,19 @@ static void step_read(lua_State *L, const struct place *p, struct sw_plan_step *
 {
 	char found[40];
 	if (lua_rawgeti(L, PLAN, step) != LUA_TTABLE)
-		luaL_error(L, "place(): step %d is a %s, expected { candidates = {...}, patience = seconds }", step, luaL_typename(L, -1));
+		luaL_error(L, "place(): step %d is a %s, expected { candidates = {...}, patience = seconds }", step,
+			   luaL_typename(L, -1));
 	if (stranger(L, STEP, "candidates", "patience", found))
-		luaL_error(L, "place(): step %d: unknown field \"%s\"; a step has candidates and patience", step, found);
+		luaL_error(L, "place(): step %d: unknown field \"%s\"; a step has candidates and patience", step,
+			   found);
 	candidates_read(L, p, out, step);
 	int type = lua_getfield(L, STEP, "patience");
 	lua_Number s = type == LUA_TNUMBER ? lua_tonumber(L, -1) : NAN;
 	if (type != LUA_TNUMBER)
 		luaL_error(L, "place(): step %d: patience is a %s, expected seconds", step, luaL_typename(L, -1));
 	if (!(s >= 1 && s <= SW_PATIENCE_MAX_S))
-		luaL_error(L, "place(): step %d: patience is %f, expected seconds from 1 to %d", step, s, SW_PATIENCE_MAX_S);
+		luaL_error(L, "place(): step %d: patience is %f, expected seconds from 1 to %d", step, s,
+			   SW_PATIENCE_MAX_S);
 	out->patience_ms = (int64_t)(s * 1000);
 	lua_pop(L, 2);
 }
@@ -223,12 +240,16 @@ static void plan_read(lua_State *L, const struct place *p)
 {
 	char found[40];
 	if (lua_type(L, PLAN) != LUA_TTABLE)
-		luaL_error(L, "place() returned %s, expected a list of steps ({} means: not now)", luaL_typename(L, PLAN));
+		luaL_error(L, "place() returned %s, expected a list of steps ({} means: not now)",
+			   luaL_typename(L, PLAN));
 	size_t n = lua_rawlen(L, PLAN);
 	if (n > SW_PLAN_STEPS)
 		luaL_error(L, "place() returned %d steps, at most %d are allowed", (int)n, SW_PLAN_STEPS);
 	if (stranger(L, PLAN, "reason", "reason", found))
-		luaL_error(L, "place() returned a plan with an unknown field \"%s\"; it is a list of steps and may have a reason", found);
+		luaL_error(L,
+			   "place() returned a plan with an unknown field \"%s\"; it is a list of steps and may have a "
+			   "reason",
+			   found);
 	for (size_t i = 0; i < n; i++)
 		step_read(L, p, &p->out->step[i], (int)i + 1);
 	p->out->n = n;
@@ -257,7 +278,8 @@ static int place_run(lua_State *L)
 	set_num(L, "now", (double)p->in->now_ms / 1000);
 	box_refuel(L); /* the script does not pay for its input */
 	if (lua_getfield(L, GLOBALS, "place") != LUA_TFUNCTION)
-		return luaL_error(L, "place is a %s after the policy's top level ran, expected a function", luaL_typename(L, -1));
+		return luaL_error(L, "place is a %s after the policy's top level ran, expected a function",
+				  luaL_typename(L, -1));
 	lua_pushvalue(L, WORKLOAD);
 	lua_pushvalue(L, CANDIDATES);
 	lua_pushvalue(L, CTX);
@@ -275,7 +297,8 @@ static int place_exists(lua_State *L)
 	return 0;
 }
 
-struct sw_err sw_policy_new(const char *name, const char *src, size_t len, struct sw_policy_limits limits, struct sw_policy **out)
+struct sw_err sw_policy_new(const char *name, const char *src, size_t len, struct sw_policy_limits limits,
+			    struct sw_policy **out)
 {
 	*out = NULL;
 	struct sw_policy *p = sw_calloc(1, sizeof *p);
@@ -306,17 +329,24 @@ void sw_policy_free(struct sw_policy *p)
 	free(p);
 }
 
-const char *sw_policy_name(const struct sw_policy *p) { return p->name; }
-const char *sw_policy_hash(const struct sw_policy *p) { return p->hash; }
+const char *sw_policy_name(const struct sw_policy *p)
+{
+	return p->name;
+}
+const char *sw_policy_hash(const struct sw_policy *p)
+{
+	return p->hash;
+}
 
 struct sw_err sw_policy_place(struct sw_policy *p, const struct sw_policy_input *in, struct sw_policy_plan *out)
 {
 	memset(out, 0, sizeof *out);
 	if (in->n_candidates > SW_POLICY_CANDIDATES)
-		return sw_err(SW_E_TOOBIG, "%zu candidates for %s, a policy is given at most %d", in->n_candidates, in->key, SW_POLICY_CANDIDATES);
+		return sw_err(SW_E_TOOBIG, "%zu candidates for %s, a policy is given at most %d", in->n_candidates,
+			      in->key, SW_POLICY_CANDIDATES);
 	/* The same decision draws the same numbers, today and in a replay. */
 	uint64_t seed = sw_hash(in->key, strlen(in->key)) ^ ((uint64_t)in->attempt << 32);
-	struct place place = { in, out };
+	struct place place = {in, out};
 	struct sw_err e = box_call(p->box, seed, place_run, &place);
 	if (!sw_failed(e))
 		return e;

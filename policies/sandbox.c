@@ -19,7 +19,10 @@ static uint64_t cpu_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-struct box *box_of(lua_State *L) { return *(struct box **)lua_getextraspace(L); }
+struct box *box_of(lua_State *L)
+{
+	return *(struct box **)lua_getextraspace(L);
+}
 
 /* ---- memory ------------------------------------------------------------------ */
 
@@ -91,7 +94,7 @@ static void box_hook(lua_State *L, lua_Debug *ar)
 	lua_sethook(L, box_hook, LUA_MASKCOUNT, 1); /* from now on every instruction fails */
 	lua_getinfo(L, "Sl", ar);
 	lua_pushfstring(L, "%s:%d: %s", ar->short_src, ar->currentline,
-	                late ? "the policy took too long" : "the policy used up its instructions");
+			late ? "the policy took too long" : "the policy used up its instructions");
 	lua_error(L);
 }
 
@@ -123,10 +126,12 @@ static struct sw_err box_error(struct box *box, int rc)
 	if (rc == LUA_ERRMEM && !box->over)
 		e = sw_err(SW_E_NOMEM, "out of memory while a policy ran");
 	else if (rc == LUA_ERRMEM)
-		e = sw_err(SW_E_POLICY, "%s:%d: needs %s (limit %s in all)", box->over_line ? box->over_src : "policy", box->over_line, box->over_what,
-		           sw_bytes_text((int64_t)box->lim.memory_bytes, limit));
+		e = sw_err(SW_E_POLICY, "%s:%d: needs %s (limit %s in all)", box->over_line ? box->over_src : "policy",
+			   box->over_line, box->over_what, sw_bytes_text((int64_t)box->lim.memory_bytes, limit));
 	else
-		e = sw_err(SW_E_POLICY, "%s", lua_type(box->L, -1) == LUA_TSTRING ? lua_tostring(box->L, -1) : "the policy raised an error that is not a string");
+		e = sw_err(SW_E_POLICY, "%s",
+			   lua_type(box->L, -1) == LUA_TSTRING ? lua_tostring(box->L, -1)
+							       : "the policy raised an error that is not a string");
 	lua_settop(box->L, 0);
 	return e;
 }
@@ -182,7 +187,10 @@ void box_free(struct box *box)
 	free(box);
 }
 
-struct source { const char *name, *src; size_t len; };
+struct source {
+	const char *name, *src;
+	size_t len;
+};
 
 static int load_protected(lua_State *L)
 {
@@ -200,11 +208,15 @@ struct sw_err box_load(struct box *box, const char *name, const char *src, size_
 {
 	SW_REQUIRE(box->n_chunks < BOX_CHUNKS);
 	if (len > BOX_SOURCE_MAX)
-		return sw_err(SW_E_POLICY, "%s: %zu bytes, but a policy may have at most %d", name, len, BOX_SOURCE_MAX);
-	return box_run(box, load_protected, &(struct source){ name, src, len }, false);
+		return sw_err(SW_E_POLICY, "%s: %zu bytes, but a policy may have at most %d", name, len,
+			      BOX_SOURCE_MAX);
+	return box_run(box, load_protected, &(struct source){name, src, len}, false);
 }
 
-struct call { lua_CFunction fn; void *arg; };
+struct call {
+	lua_CFunction fn;
+	void *arg;
+};
 
 static void chunks_forget(lua_State *L, const struct box *box)
 {
@@ -242,7 +254,7 @@ static int forget_protected(lua_State *L)
 struct sw_err box_call(struct box *box, uint64_t seed, lua_CFunction fn, void *arg)
 {
 	box->random = seed;
-	struct sw_err e = box_run(box, call_protected, &(struct call){ fn, arg }, true);
+	struct sw_err e = box_run(box, call_protected, &(struct call){fn, arg}, true);
 	/* Every call starts from the same heap. Forgetting allocates nothing, so it cannot fail. */
 	struct sw_err f = box_run(box, forget_protected, NULL, false);
 	SW_REQUIRE(!sw_failed(f));

@@ -25,8 +25,8 @@ enum {
 	BOX_BLOCK_MAX = 512 << 10,
 	BOX_SOURCE_MAX = 256 << 10,
 	BOX_CPU_MAX_MS = 2000,
-	BOX_BYTES_PER_FUEL = 64,    /* a fresh byte costs 1/64 instruction */
-	BOX_DENIAL_FUEL = 50000,    /* a refused allocation makes Lua collect everything: that is dear */
+	BOX_BYTES_PER_FUEL = 64, /* a fresh byte costs 1/64 instruction */
+	BOX_DENIAL_FUEL = 50000, /* a refused allocation makes Lua collect everything: that is dear */
 };
 
 struct box {
@@ -34,15 +34,15 @@ struct box {
 	struct sw_policy_limits lim;
 	size_t bytes;
 	int64_t fuel;
-	uint64_t random;          /* state of math.random */
+	uint64_t random; /* state of math.random */
 	uint64_t cpu_end_ns;
 	unsigned ticks;
-	bool running;             /* a script runs: limits on single values hold */
-	bool over;                /* the script met a memory limit; the host is not out of memory */
+	bool running; /* a script runs: limits on single values hold */
+	bool over;    /* the script met a memory limit; the host is not out of memory */
 	int over_line;
 	char over_src[LUA_IDSIZE];
 	const char *over_what;
-	int chunk[BOX_CHUNKS];    /* registry references */
+	int chunk[BOX_CHUNKS]; /* registry references */
 	size_t n_chunks;
 };
 
@@ -50,17 +50,18 @@ struct box {
 __attribute__((warn_unused_result)) struct sw_err box_new(struct sw_policy_limits limits, struct box **out);
 void box_free(struct box *box);
 /* Compiles one more chunk (text only). */
-__attribute__((warn_unused_result)) struct sw_err box_load(struct box *box, const char *name, const char *src, size_t len);
+__attribute__((warn_unused_result)) struct sw_err box_load(struct box *box, const char *name, const char *src,
+							   size_t len);
 
-/* Runs protected: globals are made, chunks run, then fn with the globals at index 1 and arg as light userdata at index 2.
- * What fn returns is dropped. Errors of the script are POLICY. */
+/* Runs protected: globals are made, chunks run, then fn with the globals at index 1 and arg as light userdata at
+ * index 2. What fn returns is dropped. Errors of the script are POLICY. */
 __attribute__((warn_unused_result)) struct sw_err box_call(struct box *box, uint64_t seed, lua_CFunction fn, void *arg);
 
 struct box *box_of(lua_State *L);
-void box_refuel(lua_State *L);                 /* a full budget again */
-void box_charge(lua_State *L, int64_t fuel);   /* work done in C; raises when the budget is empty */
+void box_refuel(lua_State *L);               /* a full budget again */
+void box_charge(lua_State *L, int64_t fuel); /* work done in C; raises when the budget is empty */
 
-void box_globals(lua_State *L);                /* pushes a fresh table of what scripts may use (library.c) */
-void box_library_open(lua_State *L);           /* once per state */
+void box_globals(lua_State *L);      /* pushes a fresh table of what scripts may use (library.c) */
+void box_library_open(lua_State *L); /* once per state */
 
 #endif

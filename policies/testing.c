@@ -13,7 +13,11 @@
 
 enum { GLOBALS = 1, ARG };
 
-struct one { size_t nth; char name[80]; bool found; };
+struct one {
+	size_t nth;
+	char name[80];
+	bool found;
+};
 
 /* Finds the nth global test_* in order of names: the smallest name above the one before. */
 static bool test_find(lua_State *L, struct one *t)
@@ -23,7 +27,8 @@ static bool test_find(lua_State *L, struct one *t)
 		*next = '\0';
 		for (lua_pushnil(L); lua_next(L, GLOBALS); lua_pop(L, 1)) {
 			const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "";
-			bool is_test = strncmp(key, "test_", 5) == 0 && strlen(key) < sizeof next && lua_isfunction(L, -1);
+			bool is_test =
+				strncmp(key, "test_", 5) == 0 && strlen(key) < sizeof next && lua_isfunction(L, -1);
 			if (is_test && strcmp(key, last) > 0 && (!*next || strcmp(key, next) < 0))
 				sw_cut(next, sizeof next, key);
 		}
@@ -47,11 +52,11 @@ static int test_run(lua_State *L)
 	return 0;
 }
 
-struct sw_err sw_policy_test(const struct sw_policy_source *policy, const struct sw_policy_source *tests, struct sw_policy_limits limits,
-                             sw_policy_report_fn *report, void *owner)
+struct sw_err sw_policy_test(const struct sw_policy_source *policy, const struct sw_policy_source *tests,
+			     struct sw_policy_limits limits, sw_policy_report_fn *report, void *owner)
 {
 	struct box *box;
-	struct one t = { .found = true };
+	struct one t = {.found = true};
 	struct sw_err e = box_new(limits, &box);
 	if (sw_failed(e))
 		return e;

@@ -2,7 +2,7 @@
 PKGS  := libuv libcurl yaml-0.1 json-c libssl libcrypto lua5.4 sqlite3 libmicrohttpd
 DEBS  := build-essential pkg-config libuv1-dev libcurl4-openssl-dev libyaml-dev libjson-c-dev libssl-dev \
          liblua5.4-dev libsqlite3-dev libmicrohttpd-dev uthash-dev ca-certificates
-DEBS_TEST := libcriterion-dev python3 python3-venv
+DEBS_TEST := libcriterion-dev python3 python3-venv spin
 DEBS_LINT := clang clang-tidy clang-format pmccabe
 
 # Evaluated once per make run, and only after the packages are there.

@@ -7,7 +7,10 @@
 
 #include "spillway/catalog.h"
 
-struct gpu_entry { struct sw_gpu gpu; const char *aliases; /* separated by spaces */ };
+struct gpu_entry {
+	struct sw_gpu gpu;
+	const char *aliases; /* separated by spaces */
+};
 
 struct sw_catalog {
 	struct gpu_entry *gpus;

@@ -26,7 +26,10 @@ static struct sw_err field_take(struct csv *c, char **at, char **field)
 			*to++ = *in;
 		}
 		if (*in != '"' || (in[1] && in[1] != ','))
-			return sw_err(SW_E_INVALID, "%s:%d: a quoted field is not closed before the end of the line or the next comma", c->name, c->line);
+			return sw_err(
+				SW_E_INVALID,
+				"%s:%d: a quoted field is not closed before the end of the line or the next comma",
+				c->name, c->line);
 		in++;
 		*to = '\0';
 	}
@@ -71,18 +74,20 @@ static char *line_take(struct csv *c)
 
 struct sw_err csv_open(struct csv *c, const char *name, char *text, size_t len, const char *const *columns, size_t n)
 {
-	*c = (struct csv){ .name = name, .at = text, .end = text + len };
+	*c = (struct csv){.name = name, .at = text, .end = text + len};
 	if (memchr(text, '\0', len))
 		return sw_err(SW_E_INVALID, "%s: a NUL byte in a text file", name);
 	char *line = line_take(c);
 	if (!line)
-		return sw_err(SW_E_INVALID, "%s: empty, expected a header line that starts with \"%s\"", name, columns[0]);
+		return sw_err(SW_E_INVALID, "%s: empty, expected a header line that starts with \"%s\"", name,
+			      columns[0]);
 	struct sw_err e = row_split(c, line);
 	if (sw_failed(e))
 		return e;
 	for (size_t i = 0; i < n; i++)
 		if (i >= c->n || strcmp(c->field[i], columns[i]) != 0)
-			return sw_err(SW_E_INVALID, "%s:%d: column %zu is \"%s\", expected \"%s\"", name, c->line, i + 1, i < c->n ? c->field[i] : "missing", columns[i]);
+			return sw_err(SW_E_INVALID, "%s:%d: column %zu is \"%s\", expected \"%s\"", name, c->line,
+				      i + 1, i < c->n ? c->field[i] : "missing", columns[i]);
 	if (c->n != n)
 		return sw_err(SW_E_INVALID, "%s:%d: %zu columns, expected %zu", name, c->line, c->n, n);
 	return SW_OK;
@@ -97,7 +102,8 @@ struct sw_err csv_next(struct csv *c, bool *more)
 		return SW_OK;
 	struct sw_err e = row_split(c, line);
 	if (!sw_failed(e) && c->n != columns)
-		e = sw_err(SW_E_INVALID, "%s:%d: %zu fields, but the header names %zu", c->name, c->line, c->n, columns);
+		e = sw_err(SW_E_INVALID, "%s:%d: %zu fields, but the header names %zu", c->name, c->line, c->n,
+			   columns);
 	c->n = columns;
 	return e;
 }
@@ -111,7 +117,9 @@ struct sw_err csv_number(const struct csv *c, size_t i, const char *column, doub
 		return SW_OK;
 	double v = strtod(s, &end);
 	if (*end || !isfinite(v) || v < 0 || !strchr("0123456789.", *s))
-		return sw_err(SW_E_INVALID, "%s:%d: %s: found \"%.40s\", expected a number from 0 up, or nothing if it is unknown", c->name, c->line, column, s);
+		return sw_err(SW_E_INVALID,
+			      "%s:%d: %s: found \"%.40s\", expected a number from 0 up, or nothing if it is unknown",
+			      c->name, c->line, column, s);
 	*out = v;
 	return SW_OK;
 }

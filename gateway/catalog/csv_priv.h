@@ -22,11 +22,12 @@ struct csv {
 };
 
 /* text: NUL-terminated, changed, outlives the reader. Reads the header and checks its column names. */
-__attribute__((warn_unused_result))
-struct sw_err csv_open(struct csv *c, const char *name, char *text, size_t len, const char *const *columns, size_t n);
+__attribute__((warn_unused_result)) struct sw_err csv_open(struct csv *c, const char *name, char *text, size_t len,
+							   const char *const *columns, size_t n);
 /* *more is false at the end. */
 __attribute__((warn_unused_result)) struct sw_err csv_next(struct csv *c, bool *more);
 /* An empty field is NAN. Refuses text, negative and infinite numbers. */
-__attribute__((warn_unused_result)) struct sw_err csv_number(const struct csv *c, size_t i, const char *column, double *out);
+__attribute__((warn_unused_result)) struct sw_err csv_number(const struct csv *c, size_t i, const char *column,
+							     double *out);
 
 #endif

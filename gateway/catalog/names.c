@@ -17,7 +17,7 @@ enum { NAME_MAX_BYTES = 96 };
 /* False if it is too long to be a name. */
 static bool name_fold(const char *name, char out[NAME_MAX_BYTES])
 {
-	static const char *const prefixes[] = { "nvidia-", "tesla-" };
+	static const char *const prefixes[] = {"nvidia-", "tesla-"};
 	size_t n = strlen(name);
 	if (n == 0 || n >= NAME_MAX_BYTES)
 		return false;
@@ -77,7 +77,10 @@ const struct sw_gpu *sw_catalog_gpu(const struct sw_catalog *c, const char *name
 	return sw_catalog_family(c, name, &g, 1) ? g : NULL;
 }
 
-const struct sw_gpu *sw_catalog_gpu_at(const struct sw_catalog *c, size_t i) { return i < c->n_gpus ? &c->gpus[i].gpu : NULL; }
+const struct sw_gpu *sw_catalog_gpu_at(const struct sw_catalog *c, size_t i)
+{
+	return i < c->n_gpus ? &c->gpus[i].gpu : NULL;
+}
 
 const char *sw_catalog_nearest_gpu(const struct sw_catalog *c, const char *name)
 {
@@ -109,8 +112,9 @@ static bool is_slice(const char *product)
 
 const struct sw_gpu *sw_catalog_node_gpu(const struct sw_catalog *c, json_t *node)
 {
-	static const char *const labels[] = { "spillway.dev/gpu", "nvidia.com/gpu.product", "cloud.google.com/gke-accelerator",
-		                              "amd.com/gpu.product-name", "accelerator" };
+	static const char *const labels[] = {"spillway.dev/gpu", "nvidia.com/gpu.product",
+					     "cloud.google.com/gke-accelerator", "amd.com/gpu.product-name",
+					     "accelerator"};
 	for (size_t i = 0; i < sizeof labels / sizeof *labels; i++) {
 		const char *value = sw_json_label(node, labels[i]);
 		if (value && is_slice(value))

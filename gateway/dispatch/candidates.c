@@ -19,12 +19,12 @@
 
 const char *verdict_name(enum verdict v)
 {
-	static const char *const names[] = { [VERDICT_FITS] = "fits", [VERDICT_LATER] = "later", [VERDICT_OUT] = "out", [VERDICT_NEVER] = "never" };
+	static const char *const names[] = {
+		[VERDICT_FITS] = "fits", [VERDICT_LATER] = "later", [VERDICT_OUT] = "out", [VERDICT_NEVER] = "never"};
 	return names[v];
 }
 
-__attribute__((format(printf, 3, 4)))
-static void judge(struct option *o, enum verdict v, const char *fmt, ...)
+__attribute__((format(printf, 3, 4))) static void judge(struct option *o, enum verdict v, const char *fmt, ...)
 {
 	va_list ap;
 	char text[400];
@@ -50,7 +50,8 @@ static void count_nodes(struct option *o, const struct sw_pool *p)
 	}
 }
 
-/* Does the gang fit on the pool's present nodes if they were all empty? */
+/* Could the gang fit on the pool's present nodes if they were all empty? Nodes that are not there yet may hold
+ * anything. */
 static bool fits_when_empty(struct sw_worker *w, const struct sw_pool *p, const struct sw_demand *d)
 {
 	const struct sw_node *nodes;
@@ -69,7 +70,7 @@ static bool fits_when_empty(struct sw_worker *w, const struct sw_pool *p, const 
 	}
 	bool fits = sw_pack(empty, mine, d->sets, d->n_sets, NULL, NULL) == 0;
 	free(empty);
-	return fits;
+	return fits || mine == 0 || mine < (size_t)(p->size > 0 ? p->size : 0);
 }
 
 /* How many of the pool's nodes the gang takes, as a share: a quarter of a node costs a quarter. */
@@ -88,17 +89,21 @@ static double nodes_taken(const struct sw_pool *p, const struct sw_demand *d)
 }
 
 /* Unknown and stale prices are NAN. What nobody buys may have no price and no date. */
-static void price(const struct sw_dispatch *d, struct option *o, const struct sw_pool *p, const struct sw_demand *demand)
+static void price(const struct sw_dispatch *d, struct option *o, const struct sw_pool *p,
+		  const struct sw_demand *demand)
 {
 	int64_t age = sw_loop_wall(d->opt.loop) - p->priced_at_ms;
 	bool stale = p->growable && (p->priced_at_ms <= 0 || age > d->opt.config->price_max_age_ms);
 	o->c.price_age_ms = age > 0 ? age : 0;
-	o->c.price_hour = stale ? NAN : p->price_hour * fmax(nodes_taken(p, demand), o->c.nodes_needed > 0 ? o->c.nodes_needed : 0);
+	o->c.price_hour =
+		stale ? NAN
+		      : p->price_hour * fmax(nodes_taken(p, demand), o->c.nodes_needed > 0 ? o->c.nodes_needed : 0);
 }
 
 /* ---- verdicts ---------------------------------------------------------------------- */
 
-static bool never_by_gpu(const struct sw_dispatch *d, struct option *o, const struct sw_pool *p, const struct sw_demand *demand)
+static bool never_by_gpu(const struct sw_dispatch *d, struct option *o, const struct sw_pool *p,
+			 const struct sw_demand *demand)
 {
 	char buf[160];
 	const struct sw_gpu *gpu = *o->c.model ? sw_catalog_gpu(d->opt.catalog, o->c.model) : NULL;
@@ -125,22 +130,47 @@ static bool never_by_wish(struct option *o, const struct sw_pool *p, const struc
 	else if (demand->spot == SW_SPOT_REQUIRE && !p->spot)
 		judge(o, VERDICT_NEVER, "not spot, which the job requires");
 	else if (o->c.price_hour > demand->max_price)
-		judge(o, VERDICT_NEVER, "$%.2f per hour is over the job's max-price of $%.2f", o->c.price_hour, demand->max_price);
+		judge(o, VERDICT_NEVER, "$%.2f per hour is over the job's max-price of $%.2f", o->c.price_hour,
+		      demand->max_price);
 	else
 		return false;
 	return true;
 }
 
+/* Nodes that the gang would take of an empty pool; -1: a pod fits on none. */
+static int nodes_in_all(const struct sw_pool *p, const struct sw_demand *demand)
+{
+	const char *resource = NULL;
+	for (size_t i = 0; i < demand->n_sets && !resource; i++)
+		resource = demand->sets[i].gpu_resource;
+	struct sw_node fresh = {.name = "",
+				.pool = p->name,
+				.model = p->model ? p->model : "",
+				.gpu_resource = resource,
+				.taint = p->taint,
+				.cpu_free = p->cpu_milli,
+				.memory_free = p->memory_bytes,
+				.gpu_free = p->gpus,
+				.cpu_total = p->cpu_milli,
+				.memory_total = p->memory_bytes,
+				.gpu_total = p->gpus,
+				.pods_free = INT16_MAX,
+				.pods_total = INT16_MAX,
+				.usable = true,
+				.empty = true};
+	return sw_pack(NULL, 0, demand->sets, demand->n_sets, &fresh, NULL);
+}
+
 static bool never_by_size(struct option *o, const struct sw_pool *p, const struct sw_demand *demand, int nodes)
 {
-	if (nodes < 0)
+	int all = p->growable ? nodes_in_all(p, demand) : 0;
+	if (nodes < 0 || all < 0)
 		judge(o, VERDICT_NEVER, "a pod is larger than one of its nodes");
-	else if (nodes > 0 && p->growable && nodes > p->max - p->size && nodes > p->max && !fits_when_empty(o->w, p, demand))
-		judge(o, VERDICT_NEVER, "needs %d nodes, the pool may have %d", nodes, p->max);
-	else if (nodes > 0 && p->growable && nodes > p->max - p->size && !fits_when_empty(o->w, p, demand) && p->size == 0)
-		judge(o, VERDICT_NEVER, "needs %d nodes, the pool may have %d", nodes, p->max);
+	else if (all > p->max)
+		judge(o, VERDICT_NEVER, "needs %d nodes, the pool may have %d", all, p->max);
 	else if (nodes > 0 && !p->growable && !fits_when_empty(o->w, p, demand))
-		judge(o, VERDICT_NEVER, "too large for it even when it is empty: %lld %s in all", (long long)o->c.total, *o->c.model ? o->c.model : "CPU cores");
+		judge(o, VERDICT_NEVER, "too large for it even when it is empty: %lld %s in all", (long long)o->c.total,
+		      o->unit);
 	else
 		return false;
 	return true;
@@ -151,7 +181,8 @@ static bool not_now(struct sw_dispatch *d, struct option *o, const struct sw_poo
 	int64_t wall = sw_loop_wall(d->opt.loop);
 	char age[32];
 	if (!p->growable) {
-		judge(o, VERDICT_LATER, "busy: %lld of %lld %s free", (long long)o->c.free, (long long)o->c.total, *o->c.model ? o->c.model : "CPU cores");
+		judge(o, VERDICT_LATER, "busy: %lld of %lld %s free", (long long)o->c.free, (long long)o->c.total,
+		      o->unit);
 		return true;
 	}
 	struct sw_burst_view look = sw_burst_look(d->burst, o->c.cluster, p->name, o->c.nodes_needed);
@@ -167,7 +198,8 @@ static bool not_now(struct sw_dispatch *d, struct option *o, const struct sw_poo
 	return true;
 }
 
-static bool out_by_cluster(struct sw_dispatch *d, const struct work *wk, const struct sw_workload *row, struct option *o)
+static bool out_by_cluster(struct sw_dispatch *d, const struct work *wk, const struct sw_workload *row,
+			   struct option *o)
 {
 	struct sw_worker_state st = sw_worker_state(o->w);
 	if (!st.ready)
@@ -183,12 +215,23 @@ static bool out_by_cluster(struct sw_dispatch *d, const struct work *wk, const s
 	return true;
 }
 
-static void option_fill(struct sw_dispatch *d, const struct work *wk, const struct sw_workload *row, struct option *o, const struct sw_pool *p)
+static void option_fill(struct sw_dispatch *d, const struct work *wk, const struct sw_workload *row, struct option *o,
+			const struct sw_pool *p)
 {
 	const struct sw_cluster_cfg *cfg = sw_worker_cfg(o->w);
-	o->c = (struct sw_candidate){ .cluster = cfg->name, .pool = p->name, .provider = cfg->provider, .region = p->region && *p->region ? p->region : cfg->region,
-		.zone = p->zone ? p->zone : "", .model = p->model ? p->model : "", .spot = p->spot, .growable = p->growable, .quota_left = p->quota_left,
-		.expected_start_ms = -1, .price_hour = NAN, .queue_depth = depth_of(d, cfg->name, p->name) };
+	o->c = (struct sw_candidate){.cluster = cfg->name,
+				     .pool = p->name,
+				     .provider = cfg->provider,
+				     .region = p->region && *p->region ? p->region : cfg->region,
+				     .zone = p->zone ? p->zone : "",
+				     .model = p->model ? p->model : "",
+				     .spot = p->spot,
+				     .growable = p->growable,
+				     .quota_left = p->quota_left,
+				     .expected_start_ms = -1,
+				     .price_hour = NAN,
+				     .queue_depth = depth_of(d, cfg->name, p->name)};
+	o->unit = *o->c.model ? o->c.model : "CPU cores";
 	count_nodes(o, p);
 	if (never_by_gpu(d, o, p, wk->demand))
 		return;
@@ -199,7 +242,8 @@ static void option_fill(struct sw_dispatch *d, const struct work *wk, const stru
 		return;
 	if (nodes == 0) {
 		o->c.expected_start_ms = 0;
-		judge(o, VERDICT_FITS, "fits now: %lld of %lld %s free", (long long)o->c.free, (long long)o->c.total, *o->c.model ? o->c.model : "CPU cores");
+		judge(o, VERDICT_FITS, "fits now: %lld of %lld %s free", (long long)o->c.free, (long long)o->c.total,
+		      o->unit);
 		return;
 	}
 	if (p->growable)
@@ -209,7 +253,7 @@ static void option_fill(struct sw_dispatch *d, const struct work *wk, const stru
 
 void options_read(struct sw_dispatch *d, struct work *wk, const struct sw_workload *row, struct options *out)
 {
-	*out = (struct options){ 0 };
+	*out = (struct options){0};
 	for (size_t i = 0; i < sw_workers_count(d->workers); i++) {
 		struct sw_worker *w = sw_workers_at(d->workers, i);
 		const struct sw_pool *pools;
@@ -220,7 +264,7 @@ void options_read(struct sw_dispatch *d, struct work *wk, const struct sw_worklo
 		SW_REQUIRE(out->at);
 		for (size_t k = 0; k < n; k++) {
 			struct option *o = &out->at[out->n++];
-			*o = (struct option){ .w = w };
+			*o = (struct option){.w = w};
 			option_fill(d, wk, row, o, &pools[k]);
 			out->any_possible |= o->verdict != VERDICT_NEVER;
 		}
@@ -230,7 +274,7 @@ void options_read(struct sw_dispatch *d, struct work *wk, const struct sw_worklo
 void options_free(struct options *o)
 {
 	free(o->at);
-	*o = (struct options){ 0 };
+	*o = (struct options){0};
 }
 
 void options_words(const struct options *o, char *buf, size_t size)

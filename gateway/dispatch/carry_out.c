@@ -18,21 +18,27 @@ enum { SOON_MS = 50, WAIT_MS = 1000, TELL_EVERY_MS = 5000 };
 
 struct sw_offer offer_of(const struct work *wk, const struct sw_workload *row, const char *pool)
 {
-	return (struct sw_offer){ .key = wk->key, .kind = row->kind, .ns = row->ns, .name = row->job_name, .owner_uid = row->job_uid,
-		                  .attempt = row->attempt, .pool = pool, .demand = wk->demand };
+	return (struct sw_offer){.key = wk->key,
+				 .kind = row->kind,
+				 .ns = row->ns,
+				 .name = row->job_name,
+				 .owner_uid = row->job_uid,
+				 .attempt = row->attempt,
+				 .pool = pool,
+				 .demand = wk->demand};
 }
 
 static void spot_clear(struct spot *s)
 {
 	free(s->pool);
-	*s = (struct spot){ 0 };
+	*s = (struct spot){0};
 }
 
 static void spot_set(struct spot *s, struct sw_worker *w, const char *pool)
 {
 	char *copy = sw_strdup(pool);
 	free(s->pool);
-	*s = (struct spot){ w, copy };
+	*s = (struct spot){w, copy};
 }
 
 void work_withdraw(struct work *wk)
@@ -48,7 +54,8 @@ void work_withdraw(struct work *wk)
 }
 
 /* One reservation at a time: an earlier one elsewhere goes. */
-static struct sw_err reserve(struct work *wk, const struct sw_workload *row, struct sw_worker *w, const char *pool, int *missing)
+static struct sw_err reserve(struct work *wk, const struct sw_workload *row, struct sw_worker *w, const char *pool,
+			     int *missing)
 {
 	struct sw_offer offer = offer_of(wk, row, pool);
 	if (wk->reserved.w && wk->reserved.w != w)
@@ -69,7 +76,10 @@ void work_say(struct work *wk, bool warning, const char *reason, const char *tex
 	wk->d->m->ops->event(wk->d->m, wk->key, warning, reason, text);
 }
 
-static void on_changed(void *owner, struct sw_err err) { work_step_done(owner, err, 0); }
+static void on_changed(void *owner, struct sw_err err)
+{
+	work_step_done(owner, err, 0);
+}
 
 void work_message(struct work *wk, const struct scene *s, const char *sentence)
 {
@@ -84,7 +94,7 @@ void work_message(struct work *wk, const struct scene *s, const char *sentence)
 		return;
 	}
 	wk->told_ms = ms ? ms : 1;
-	struct sw_change c = { .op = SW_CHANGE_MESSAGE, .message = message };
+	struct sw_change c = {.op = SW_CHANGE_MESSAGE, .message = message};
 	wk->busy = true;
 	struct sw_err e = d->m->ops->change(d->m, wk->key, s->row->rv, &c, on_changed, wk);
 	if (sw_failed(e))
@@ -93,21 +103,32 @@ void work_message(struct work *wk, const struct scene *s, const char *sentence)
 
 /* ---- waiting ---------------------------------------------------------------------- */
 
-static void hold(struct work *wk, const struct scene *s, const char *why)
+/* "rule (cluster: why)" */
+static void hold_words(const struct work *wk, const struct scene *s, const char *why, char *text, size_t size)
 {
 	struct sw_worker *w = s->v.extra >= 0 ? s->extra : s->winner;
-	const char *reason = s->v.lost ? "WorkerLost" : s->v.store_is_old ? "StoreRestored" : s->v.job_bad ? "InvalidJob" : "Waiting";
-	const char *detail = "";
-	char text[PLAN_SENTENCE];
+	const char *where = w ? sw_worker_name(w) : s->row->cluster ? s->row->cluster : "";
+	const char *detail = s->row->cluster ? "not in the configuration" : "";
 	if (s->v.job_bad)
 		detail = wk->job_err.text;
 	else if (w)
-		detail = sw_worker_state(w).why;
-	else if (s->row->cluster)
-		detail = "not in the configuration";
-	snprintf(text, sizeof text, "%s%s%s%s%.400s%s", why, w || s->row->cluster || *detail ? " (" : "",
-	         w ? sw_worker_name(w) : s->row->cluster ? s->row->cluster : "", (w || s->row->cluster) && detail && *detail ? ": " : "",
-	         detail ? detail : "", w || s->row->cluster || (detail && *detail) ? ")" : "");
+		detail = sw_worker_state(w).why ? sw_worker_state(w).why : "";
+	if (*where && *detail)
+		snprintf(text, size, "%s (%s: %.400s)", why, where, detail);
+	else if (*where || *detail)
+		snprintf(text, size, "%s (%s%.400s)", why, where, detail);
+	else
+		snprintf(text, size, "%s", why);
+}
+
+static void hold(struct work *wk, const struct scene *s, const char *why)
+{
+	const char *reason = s->v.lost           ? "WorkerLost"
+			     : s->v.store_is_old ? "StoreRestored"
+			     : s->v.job_bad      ? "InvalidJob"
+						 : "Waiting";
+	char text[PLAN_SENTENCE];
+	hold_words(wk, s, why, text, sizeof text);
 	work_say(wk, true, reason, text);
 	work_message(wk, s, text);
 }
@@ -127,7 +148,8 @@ static void rest(struct work *wk, const struct scene *s)
 	} else if (v->plan_known && s->plan.step[s->plan.at].n) {
 		const struct plan_place *p = &s->plan.step[s->plan.at].place[0];
 		char place[sizeof wk->waits_for];
-		snprintf(place, sizeof place, "%.78s/%.78s", plan_text(&s->plan, p->cluster), plan_text(&s->plan, p->pool));
+		snprintf(place, sizeof place, "%.78s/%.78s", plan_text(&s->plan, p->cluster),
+			 plan_text(&s->plan, p->pool));
 		depth_set(wk, place);
 	}
 	work_step_done(wk, SW_OK, again);
@@ -150,9 +172,11 @@ static struct sw_err copy_act(struct work *wk, const struct scene *s, enum step 
 {
 	const struct sw_workload *row = s->row;
 	if (step == STEP_TOMBSTONE)
-		return sw_worker_tombstone(s->winner, row->kind, row->ns, row->job_name, row->job_uid, on_worker_done, wk);
+		return sw_worker_tombstone(s->winner, row->kind, row->ns, row->job_name, row->job_uid, on_worker_done,
+					   wk);
 	if (step == STEP_STOP)
-		return sw_worker_stop(s->extra, row->kind, row->ns, row->job_name, s->extra_copy.uid, on_worker_done, wk);
+		return sw_worker_stop(s->extra, row->kind, row->ns, row->job_name, s->extra_copy.uid, on_worker_done,
+				      wk);
 	return sw_worker_sweep(s->extra, row->kind, row->ns, row->job_name, s->extra_copy.uid, on_worker_done, wk);
 }
 
@@ -160,7 +184,8 @@ static struct sw_err copy_act(struct work *wk, const struct scene *s, enum step 
 
 static bool is_refusal(enum sw_code c)
 {
-	return c == SW_E_INVALID || c == SW_E_FORBIDDEN || c == SW_E_TOOBIG || c == SW_E_UNSUPPORTED || c == SW_E_MISSING || c == SW_E_EXISTS;
+	return c == SW_E_INVALID || c == SW_E_FORBIDDEN || c == SW_E_TOOBIG || c == SW_E_UNSUPPORTED ||
+	       c == SW_E_MISSING || c == SW_E_EXISTS;
 }
 
 static void mark_out(struct work *wk, struct sw_worker *w)
@@ -182,7 +207,8 @@ static void on_started(void *owner, struct sw_err err)
 		wk->start_failures = 0;
 		if (unsuspended) {
 			work_say(wk, false, "Started", wk->text);
-			sw_metric_observe(d->m_start, (double)(sw_loop_now(d->opt.loop) - wk->begun_ms) / 1000, sw_worker_name(wk->w));
+			sw_metric_observe(d->m_start, (double)(sw_loop_now(d->opt.loop) - wk->begun_ms) / 1000,
+					  sw_worker_name(wk->w));
 		}
 	} else if (is_refusal(err.code)) {
 		char text[500];
@@ -207,7 +233,8 @@ static struct sw_err start(struct work *wk, const struct scene *s)
 		if (sw_failed(e))
 			return e;
 	} else
-		wk->text = sw_asprintf("started on %s/%s, attempt %u", sw_worker_name(s->winner), s->pool, s->row->attempt);
+		wk->text = sw_asprintf("started on %s/%s, attempt %u", sw_worker_name(s->winner), s->pool,
+				       s->row->attempt);
 	return sw_worker_start(s->winner, &offer, wk->job, on_started, wk);
 }
 
@@ -237,8 +264,11 @@ static const char *evict_reason(const struct scene *s)
 {
 	const struct view *v = &s->v;
 	if (v->may_run)
-		return v->seen == SW_COPY_FOREIGN ? "NameTaken" : v->start_refused ? "StartRefused" : v->running_long_unplaced ? "PodsNotScheduled" :
-		       v->job_bad ? "InvalidJob" : "WorkerLost";
+		return v->seen == SW_COPY_FOREIGN ? "NameTaken"
+		       : v->start_refused         ? "StartRefused"
+		       : v->running_long_unplaced ? "PodsNotScheduled"
+		       : v->job_bad               ? "InvalidJob"
+						  : "WorkerLost";
 	return s->row->suspended_by_user ? "Suspended" : !s->row->active ? "Deactivated" : "QuotaLost";
 }
 
@@ -251,26 +281,28 @@ static struct sw_err evict(struct work *wk, const struct scene *s, const char *w
 	if (s->v.may_run && s->winner)
 		mark_out(wk, s->winner); /* the next attempt tries another place first */
 	work_say(wk, s->v.may_run, reason, text);
-	struct sw_change c = { .op = SW_CHANGE_EVICT, .reason = reason, .message = message };
+	struct sw_change c = {.op = SW_CHANGE_EVICT, .reason = reason, .message = message};
 	return wk->d->m->ops->change(wk->d->m, wk->key, s->row->rv, &c, on_changed, wk);
 }
 
 static struct sw_err release(struct work *wk, const struct scene *s, const char *why)
 {
-	struct sw_change c = { .op = SW_CHANGE_RELEASED, .message = why };
+	struct sw_change c = {.op = SW_CHANGE_RELEASED, .message = why};
 	return wk->d->m->ops->change(wk->d->m, wk->key, s->row->rv, &c, on_released, wk);
 }
 
 static struct sw_err placed(struct work *wk, struct scene *s)
 {
 	char text[PLAN_SENTENCE], reason[PLAN_SENTENCE], message[PLAN_MESSAGE];
-	snprintf(text, sizeof text, "all %lld pods are scheduled on %s/%s", (long long)s->plan.gang, sw_worker_name(s->winner), s->pool);
+	snprintf(text, sizeof text, "all %lld pods are scheduled on %s/%s", (long long)s->plan.gang,
+		 sw_worker_name(s->winner), s->pool);
 	work_say(wk, false, "Running", text);
 	s->plan.gang = 0;
 	plan_reason(s->row->message, reason);
-	snprintf(text, sizeof text, "runs on %s/%s%s%.800s", sw_worker_name(s->winner), s->pool, *reason ? ": " : "", reason);
+	snprintf(text, sizeof text, "runs on %s/%s%s%.800s", sw_worker_name(s->winner), s->pool, *reason ? ": " : "",
+		 reason);
 	plan_encode(&s->plan, text, message);
-	struct sw_change c = { .op = SW_CHANGE_MESSAGE, .message = message };
+	struct sw_change c = {.op = SW_CHANGE_MESSAGE, .message = message};
 	return wk->d->m->ops->change(wk->d->m, wk->key, s->row->rv, &c, on_changed, wk);
 }
 
@@ -278,13 +310,14 @@ static struct sw_err adopt(struct work *wk, struct scene *s)
 {
 	struct sw_copy copy = sw_worker_copy(s->adopt, s->row->kind, s->row->ns, s->row->job_name, s->row->job_uid);
 	char text[PLAN_SENTENCE], message[PLAN_MESSAGE];
-	snprintf(text, sizeof text, "a copy of attempt %u is on %s already: adopted", copy.attempt, sw_worker_name(s->adopt));
+	snprintf(text, sizeof text, "a copy of attempt %u is on %s already: adopted", copy.attempt,
+		 sw_worker_name(s->adopt));
 	plan_init(&s->plan);
 	plan_set_winner(&s->plan, sw_worker_name(s->adopt), copy.pool && *copy.pool ? copy.pool : "unknown");
 	plan_encode(&s->plan, text, message);
 	work_withdraw(wk);
 	work_say(wk, true, "Adopted", text);
-	struct sw_change c = { .op = SW_CHANGE_WIN, .cluster = sw_worker_name(s->adopt), .message = message };
+	struct sw_change c = {.op = SW_CHANGE_WIN, .cluster = sw_worker_name(s->adopt), .message = message};
 	return wk->d->m->ops->change(wk->d->m, wk->key, s->row->rv, &c, on_changed, wk);
 }
 
@@ -359,21 +392,32 @@ static void grow(struct work *wk, const struct scene *s)
 static struct sw_err begin(struct sw_dispatch *d, struct work *wk, struct scene *s, enum step step, const char *why)
 {
 	switch (step) {
-	case STEP_STOP: case STEP_SWEEP: case STEP_TOMBSTONE: return copy_act(wk, s, step);
-	case STEP_EVICT:   return evict(wk, s, why);
-	case STEP_RELEASE: return release(wk, s, why);
-	case STEP_READ:    return d->m->ops->read(d->m, wk->key, on_read, wk);
-	case STEP_START:   return start(wk, s);
-	case STEP_SYNC:    return sync_status(wk, s);
-	case STEP_PLACED:  return placed(wk, s);
-	default:           return adopt(wk, s); /* STEP_ADOPT */
+	case STEP_STOP:
+	case STEP_SWEEP:
+	case STEP_TOMBSTONE:
+		return copy_act(wk, s, step);
+	case STEP_EVICT:
+		return evict(wk, s, why);
+	case STEP_RELEASE:
+		return release(wk, s, why);
+	case STEP_READ:
+		return d->m->ops->read(d->m, wk->key, on_read, wk);
+	case STEP_START:
+		return start(wk, s);
+	case STEP_SYNC:
+		return sync_status(wk, s);
+	case STEP_PLACED:
+		return placed(wk, s);
+	default:
+		return adopt(wk, s); /* STEP_ADOPT */
 	}
 }
 
 static void win(struct sw_dispatch *d, struct work *wk, struct scene *s)
 {
 	const struct plan_place *p = &s->plan.step[s->plan.at].place[s->v.ready_candidate];
-	decide_win(d, wk, s, sw_workers_find(d->workers, plan_text(&s->plan, p->cluster)), plan_text(&s->plan, p->pool), "");
+	decide_win(d, wk, s, sw_workers_find(d->workers, plan_text(&s->plan, p->cluster)), plan_text(&s->plan, p->pool),
+		   "");
 }
 
 void carry_out(struct sw_dispatch *d, struct work *wk, struct scene *s, enum step step, const char *why)
@@ -381,18 +425,36 @@ void carry_out(struct sw_dispatch *d, struct work *wk, struct scene *s, enum ste
 	wk->step = step;
 	wk->why = why;
 	switch (step) {
-	case STEP_FORGET: case STEP_WAIT:
+	case STEP_FORGET:
+	case STEP_WAIT:
 		work_step_done(wk, SW_OK, step == STEP_WAIT && !s->again_ms ? WAIT_MS : s->again_ms);
 		return;
-	case STEP_REST: rest(wk, s); return;
-	case STEP_HOLD: hold(wk, s, why); return;
-	case STEP_PLAN: decide_plan(d, wk, s); return;
-	case STEP_NEXT: decide_next(d, wk, s); return;
-	case STEP_WIN:  win(d, wk, s); return;
-	case STEP_GROW: grow(wk, s); return;
-	case STEP_FINISH: finish_go(d, wk, s, s->winner, &s->copy); return;
-	case STEP_FINISH_OLD: finish_go(d, wk, s, s->extra, &s->extra_copy); return;
-	default: break;
+	case STEP_REST:
+		rest(wk, s);
+		return;
+	case STEP_HOLD:
+		hold(wk, s, why);
+		return;
+	case STEP_PLAN:
+		decide_plan(d, wk, s);
+		return;
+	case STEP_NEXT:
+		decide_next(d, wk, s);
+		return;
+	case STEP_WIN:
+		win(d, wk, s);
+		return;
+	case STEP_GROW:
+		grow(wk, s);
+		return;
+	case STEP_FINISH:
+		finish_go(d, wk, s, s->winner, &s->copy);
+		return;
+	case STEP_FINISH_OLD:
+		finish_go(d, wk, s, s->extra, &s->extra_copy);
+		return;
+	default:
+		break;
 	}
 	wk->busy = true;
 	struct sw_err e = begin(d, wk, s, step, why);

@@ -19,7 +19,8 @@ enum { POLICY_AGAIN_MS = 30000, NOMINATED_MAX = 10 /* Kueue v1beta2, nominatedCl
 static void put_places(struct sw_buf *b, const struct plan *p, const struct plan_step *st)
 {
 	for (size_t i = 0; i < st->n; i++)
-		sw_buf_printf(b, "%s%s/%s", i ? ", " : "", plan_text(p, st->place[i].cluster), plan_text(p, st->place[i].pool));
+		sw_buf_printf(b, "%s%s/%s", i ? ", " : "", plan_text(p, st->place[i].cluster),
+			      plan_text(p, st->place[i].pool));
 }
 
 /* "reason; step 1 of 3 until 17:20:00Z: a/b, c/d; then e/f; then g/h" */
@@ -73,7 +74,7 @@ static void nominate(struct sw_dispatch *d, struct work *wk, struct scene *s, co
 	free(wk->text);
 	wk->text = sw_strdup(words);
 	wk->busy = true;
-	struct sw_change c = { .op = SW_CHANGE_NOMINATE, .clusters = clusters, .message = message };
+	struct sw_change c = {.op = SW_CHANGE_NOMINATE, .clusters = clusters, .message = message};
 	struct sw_err e = d->m->ops->change(d->m, wk->key, s->row->rv, &c, on_nominated, wk);
 	if (sw_failed(e))
 		on_nominated(wk, e);
@@ -95,7 +96,7 @@ static void on_won(void *owner, struct sw_err err)
 		if (wk->grows.w)
 			sw_burst_unwant(wk->d->burst, wk->key);
 		free(wk->grows.pool);
-		wk->grows = (struct spot){ 0 };
+		wk->grows = (struct spot){0};
 		wk->grows_nodes = 0;
 		depth_set(wk, "");
 	}
@@ -113,7 +114,8 @@ static int64_t gang_of(const struct sw_demand *d)
 }
 
 /* The whole gang is promised room first; then the one write that decides. */
-void decide_win(struct sw_dispatch *d, struct work *wk, struct scene *s, struct sw_worker *w, const char *pool, const char *reason)
+void decide_win(struct sw_dispatch *d, struct work *wk, struct scene *s, struct sw_worker *w, const char *pool,
+		const char *reason)
 {
 	char words[PLAN_SENTENCE], message[PLAN_MESSAGE];
 	struct sw_offer offer = offer_of(wk, s->row, pool);
@@ -124,25 +126,26 @@ void decide_win(struct sw_dispatch *d, struct work *wk, struct scene *s, struct 
 	if (sw_failed(e) || missing != 0) { /* somebody was quicker */
 		sw_worker_unreserve(w, wk->key);
 		free(wk->reserved.pool);
-		wk->reserved = (struct spot){ 0 };
+		wk->reserved = (struct spot){0};
 		work_step_done(wk, e, 1);
 		return;
 	}
 	char *kept = sw_strdup(pool);
 	free(wk->reserved.pool);
-	wk->reserved = (struct spot){ w, kept };
+	wk->reserved = (struct spot){w, kept};
 	char kept_reason[PLAN_SENTENCE];
 	plan_reason(s->row->message, kept_reason);
 	if (!*reason)
 		reason = kept_reason;
-	snprintf(words, sizeof words, "placed on %s/%s, attempt %u%s%.800s", sw_worker_name(w), pool, s->row->attempt, *reason ? ": " : "", reason);
+	snprintf(words, sizeof words, "placed on %s/%s, attempt %u%s%.800s", sw_worker_name(w), pool, s->row->attempt,
+		 *reason ? ": " : "", reason);
 	s->plan.gang = gang_of(wk->demand);
 	plan_set_winner(&s->plan, sw_worker_name(w), pool);
 	plan_encode(&s->plan, words, message);
 	free(wk->text);
 	wk->text = sw_strdup(words);
 	wk->busy = true;
-	struct sw_change c = { .op = SW_CHANGE_WIN, .cluster = sw_worker_name(w), .message = message };
+	struct sw_change c = {.op = SW_CHANGE_WIN, .cluster = sw_worker_name(w), .message = message};
 	e = d->m->ops->change(d->m, wk->key, s->row->rv, &c, on_won, wk);
 	if (sw_failed(e))
 		on_won(wk, e);
@@ -164,7 +167,9 @@ static void nowhere(struct sw_dispatch *d, struct work *wk, struct scene *s, con
 	char words[800], text[PLAN_SENTENCE];
 	bool never = !o->any_possible && !o->any_unknown;
 	options_words(o, words, sizeof words);
-	snprintf(text, sizeof text, "%s: %s", never ? "no cluster can run this job" : "no cluster can take this job now", o->n ? words : "no cluster has a pool");
+	snprintf(text, sizeof text, "%s: %s",
+		 never ? "no cluster can run this job" : "no cluster can take this job now",
+		 o->n ? words : "no cluster has a pool");
 	if (never)
 		work_say(wk, true, "NoClusterFits", text);
 	plan_init(&s->plan);
@@ -209,7 +214,8 @@ static void plan_take(struct plan *plan, const struct sw_policy_plan *got, const
 		st->n = 0;
 		st->patience_ms = got->step[i].patience_ms;
 		for (size_t k = 0; k < got->step[i].n; k++)
-			if (!plan_add(plan, st, c[got->step[i].candidate[k]].cluster, c[got->step[i].candidate[k]].pool))
+			if (!plan_add(plan, st, c[got->step[i].candidate[k]].cluster,
+				      c[got->step[i].candidate[k]].pool))
 				break;
 		if (!st->n)
 			break; /* no room for more names: later steps are decided when they are reached */
@@ -217,14 +223,15 @@ static void plan_take(struct plan *plan, const struct sw_policy_plan *got, const
 	}
 }
 
-static void follow(struct sw_dispatch *d, struct work *wk, struct scene *s, const struct options *o, const struct sw_policy_plan *got,
-                   const struct sw_candidate *c, const uint16_t *from)
+static void follow(struct sw_dispatch *d, struct work *wk, struct scene *s, const struct options *o,
+		   const struct sw_policy_plan *got, const struct sw_candidate *c, const uint16_t *from)
 {
 	char text[PLAN_SENTENCE];
 	sw_metric_add(d->m_policy, 1, got->n ? "plan" : "not now");
 	plan_take(&s->plan, got, c);
 	if (s->plan.n == 0) {
-		snprintf(text, sizeof text, "not now: %s", *got->reason ? got->reason : "the policy sees no good place");
+		snprintf(text, sizeof text, "not now: %s",
+			 *got->reason ? got->reason : "the policy sees no good place");
 		vain(d, wk, s, text);
 		return;
 	}
@@ -254,9 +261,18 @@ void decide_plan(struct sw_dispatch *d, struct work *wk, struct scene *s)
 	else {
 		struct sw_policy_plan *got = sw_calloc(1, sizeof *got);
 		int64_t wall = sw_loop_wall(d->opt.loop);
-		struct sw_policy_input in = { .key = wk->key, .job_name = row->job_name, .ns = row->ns, .queue = row->queue, .kind = row->kind->kind,
-			.priority = row->priority, .waited_ms = wall > row->created_ms ? wall - row->created_ms : 0, .attempt = row->attempt,
-			.demand = wk->demand, .candidates = c, .n_candidates = n, .now_ms = wall };
+		struct sw_policy_input in = {.key = wk->key,
+					     .job_name = row->job_name,
+					     .ns = row->ns,
+					     .queue = row->queue,
+					     .kind = row->kind->kind,
+					     .priority = row->priority,
+					     .waited_ms = wall > row->created_ms ? wall - row->created_ms : 0,
+					     .attempt = row->attempt,
+					     .demand = wk->demand,
+					     .candidates = c,
+					     .n_candidates = n,
+					     .now_ms = wall};
 		struct sw_err e = sw_policy_place(d->opt.policy, &in, got);
 		if (sw_failed(e))
 			policy_failed(d, wk, s, e);

@@ -15,7 +15,10 @@
 
 enum { KICK_MS = 20, EPOCH_MS = 3600 * 1000 };
 
-const struct sw_workload *row_of(const struct sw_dispatch *d, const char *key) { return d->m->ops->get(d->m, key); }
+const struct sw_workload *row_of(const struct sw_dispatch *d, const char *key)
+{
+	return d->m->ops->get(d->m, key);
+}
 
 /* ---- works -------------------------------------------------------------------- */
 
@@ -168,7 +171,10 @@ static void on_manager_change(void *owner, const char *key)
 }
 
 /* Rows that only wait for quota hold nothing here; finished ones are looked at when a copy of theirs shows. */
-static bool row_matters(const struct sw_workload *w) { return w->reserved || w->cluster || w->evicted || w->deleting; }
+static bool row_matters(const struct sw_workload *w)
+{
+	return w->reserved || w->cluster || w->evicted || w->deleting;
+}
 
 static void add_row(void *owner, const struct sw_workload *w)
 {
@@ -182,7 +188,7 @@ static void add_all(struct sw_dispatch *d)
 	d->m->ops->each(d->m, add_row, d);
 	struct work *wk, *next;
 	HASH_ITER(hh, d->works, wk, next)
-		sw_reconciler_add(d->queue, wk->key);
+	sw_reconciler_add(d->queue, wk->key);
 }
 
 static void add_any_row(void *owner, const struct sw_workload *w)
@@ -226,7 +232,8 @@ static void on_kick(void *owner)
 	size_t n = 0;
 	struct work *wk, *next;
 	const struct sw_workload **rows = sw_calloc(HASH_COUNT(d->works) + 1, sizeof *rows);
-	HASH_ITER(hh, d->works, wk, next) {
+	HASH_ITER(hh, d->works, wk, next)
+	{
 		const struct sw_workload *row = row_of(d, wk->key);
 		if (row)
 			rows[n++] = row;
@@ -257,7 +264,10 @@ static void on_worker_change(void *owner, const char *key, struct sw_worker *w)
 	dispatch_kick(d);
 }
 
-static void on_pod(void *owner, const char *key, struct sw_worker *w, const char *name, json_t *pod) { pods_on_pod(owner, key, w, name, pod); }
+static void on_pod(void *owner, const char *key, struct sw_worker *w, const char *name, json_t *pod)
+{
+	pods_on_pod(owner, key, w, name, pod);
+}
 
 static void on_burst_change(void *owner, const char *cluster, const char *pool)
 {
@@ -285,11 +295,24 @@ static void on_resync(void *owner)
 
 void identity_ready(struct sw_dispatch *d)
 {
-	struct sw_workers_options wo = { .loop = d->opt.loop, .http = d->opt.http, .metrics = d->opt.metrics, .config = d->opt.config,
-		.catalog = d->opt.catalog, .manager = d->m, .origin = d->id.origin, .epoch = d->id.epoch,
-		.on_change = on_worker_change, .on_pod = on_pod, .owner = d };
-	struct sw_burst_options bo = { .loop = d->opt.loop, .metrics = d->opt.metrics, .config = d->opt.config, .manager = d->m,
-		.on_change = on_burst_change, .on_event = on_burst_event, .owner = d };
+	struct sw_workers_options wo = {.loop = d->opt.loop,
+					.http = d->opt.http,
+					.metrics = d->opt.metrics,
+					.config = d->opt.config,
+					.catalog = d->opt.catalog,
+					.manager = d->m,
+					.origin = d->id.origin,
+					.epoch = d->id.epoch,
+					.on_change = on_worker_change,
+					.on_pod = on_pod,
+					.owner = d};
+	struct sw_burst_options bo = {.loop = d->opt.loop,
+				      .metrics = d->opt.metrics,
+				      .config = d->opt.config,
+				      .manager = d->m,
+				      .on_change = on_burst_change,
+				      .on_event = on_burst_event,
+				      .owner = d};
 	d->opened_ms = sw_loop_now(d->opt.loop);
 	struct sw_err e = sw_workers_new(&wo, &d->workers);
 	if (!sw_failed(e)) {
@@ -310,11 +333,15 @@ static void metrics_make(struct sw_dispatch *d)
 {
 	struct sw_metrics *m = d->opt.metrics;
 	d->m_steps = sw_metric(m, SW_COUNTER, "spillway_dispatch_steps_total", "Steps taken for workloads.", "step");
-	d->m_placed = sw_metric(m, SW_COUNTER, "spillway_placements_total", "Workloads whose winner was named.", "cluster,pool");
-	d->m_start = sw_metric(m, SW_HISTOGRAM, "spillway_dispatch_start_seconds", "From admission by quota to a started copy.", "cluster");
+	d->m_placed = sw_metric(m, SW_COUNTER, "spillway_placements_total", "Workloads whose winner was named.",
+				"cluster,pool");
+	d->m_start = sw_metric(m, SW_HISTOGRAM, "spillway_dispatch_start_seconds",
+			       "From admission by quota to a started copy.", "cluster");
 	d->m_policy = sw_metric(m, SW_COUNTER, "spillway_policy_calls_total", "Calls of the policy.", "result");
-	d->m_errors = sw_metric(m, SW_COUNTER, "spillway_dispatch_errors_total", "Steps that failed and are tried again.", "code");
-	d->m_works = sw_metric(m, SW_GAUGE, "spillway_dispatch_active", "Workloads that are being placed, run or end.", "");
+	d->m_errors = sw_metric(m, SW_COUNTER, "spillway_dispatch_errors_total",
+				"Steps that failed and are tried again.", "code");
+	d->m_works =
+		sw_metric(m, SW_GAUGE, "spillway_dispatch_active", "Workloads that are being placed, run or end.", "");
 }
 
 struct sw_err sw_dispatch_new(const struct sw_dispatch_options *opt, struct sw_dispatch **out)
@@ -332,7 +359,8 @@ struct sw_err sw_dispatch_new(const struct sw_dispatch_options *opt, struct sw_d
 	if (!sw_failed(e))
 		e = sw_timer_new(opt->loop, on_kick, d, &d->kick);
 	if (!sw_failed(e)) {
-		struct sw_manager_events ev = { .on_change = on_manager_change, .on_state = on_manager_state, .owner = d };
+		struct sw_manager_events ev = {
+			.on_change = on_manager_change, .on_state = on_manager_state, .owner = d};
 		e = d->m->ops->watch(d->m, &ev);
 	}
 	if (sw_failed(e)) {
@@ -352,7 +380,7 @@ void sw_dispatch_free(struct sw_dispatch *d)
 	sw_workers_free(d->workers);
 	struct work *wk, *next;
 	HASH_ITER(hh, d->works, wk, next)
-		work_free(wk);
+	work_free(wk);
 	asked_free(d);
 	identity_close(d);
 	sw_timer_free(d->resync);
@@ -362,4 +390,7 @@ void sw_dispatch_free(struct sw_dispatch *d)
 	free(d);
 }
 
-struct sw_workers *sw_dispatch_workers(struct sw_dispatch *d) { return d->workers; }
+struct sw_workers *sw_dispatch_workers(struct sw_dispatch *d)
+{
+	return d->workers;
+}

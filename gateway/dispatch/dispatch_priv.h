@@ -25,13 +25,16 @@
 enum { CLUSTERS_MAX = 64, JOB_FRESH_MS = 5000, START_TRIES = 3, OUT_MS = 10 * 60 * 1000, SETTLE_MS = 5000 };
 
 /* Where a gang's room is promised or asked for. */
-struct spot { struct sw_worker *w; char *pool; };
-
-struct pod {                        /* of the present copy, as last reported */
-	UT_hash_handle hh;          /* by name */
+struct spot {
 	struct sw_worker *w;
-	json_t *object;             /* to be mirrored; NULL: mirrored already */
-	bool gone;                  /* gone from the worker, and that is to be mirrored */
+	char *pool;
+};
+
+struct pod {               /* of the present copy, as last reported */
+	UT_hash_handle hh; /* by name */
+	struct sw_worker *w;
+	json_t *object;                /* to be mirrored; NULL: mirrored already */
+	bool gone;                     /* gone from the worker, and that is to be mirrored */
 	unsigned n_containers, n_kept; /* logs: how many are dealt with */
 	unsigned tries;
 	char **containers;
@@ -39,60 +42,70 @@ struct pod {                        /* of the present copy, as last reported */
 };
 
 struct work {
-	UT_hash_handle hh;          /* by key */
+	UT_hash_handle hh; /* by key */
 	struct sw_dispatch *d;
 	char *key;
-	bool busy;                  /* an asynchronous step is under way; sw_reconciler_done or _fail is owed */
-	bool pods_busy;             /* the same for the pod mirror */
+	bool busy;      /* an asynchronous step is under way; sw_reconciler_done or _fail is owed */
+	bool pods_busy; /* the same for the pod mirror */
 
-	json_t *job;                /* own copy; NULL: not read */
-	struct sw_demand *demand;   /* lends from job */
-	struct sw_err job_err;      /* why the job could not be understood */
+	json_t *job;              /* own copy; NULL: not read */
+	struct sw_demand *demand; /* lends from job */
+	struct sw_err job_err;    /* why the job could not be understood */
 	uint64_t job_rv, job_read_ms;
 
-	struct spot reserved;       /* the one reservation; w NULL: none */
-	struct spot grows;          /* demand given to burst; w NULL: none */
+	struct spot reserved; /* the one reservation; w NULL: none */
+	struct spot grows;    /* demand given to burst; w NULL: none */
 	int grows_nodes;
 
-	uint64_t plan_at_ms;        /* loop time: the policy is not asked before */
-	uint64_t plan_world;        /* what the world was when it last said "not now" */
-	bool plan_vain;             /* it said so, or nobody can run it */
-	char waits_for[160];        /* "cluster/pool" it counts toward queue depth of; "" none */
+	uint64_t plan_at_ms; /* loop time: the policy is not asked before */
+	uint64_t plan_world; /* what the world was when it last said "not now" */
+	bool plan_vain;      /* it said so, or nobody can run it */
+	char waits_for[160]; /* "cluster/pool" it counts toward queue depth of; "" none */
 
-	uint64_t status_hash;       /* last sent home */
+	uint64_t status_hash; /* last sent home */
 	bool status_sent;
 	uint64_t unplaced_since_ms; /* loop time: runs, but not all pods are scheduled; 0: not so */
 	bool doubt;                 /* a start may have taken effect though we heard of an error */
 	bool tombstoned;
 	unsigned start_failures;
 	uint64_t out_mask, out_until_ms; /* clusters that refused this job, until (loop time) */
-	uint64_t said, told_ms;     /* hash of the last event, said once; loop time of the last message */
-	uint64_t begun_ms;          /* loop time when we first saw it admitted: for the metric */
+	uint64_t said, told_ms;          /* hash of the last event, said once; loop time of the last message */
+	uint64_t begun_ms;               /* loop time when we first saw it admitted: for the metric */
 
 	struct pod *pods;
-	struct pod *log_pod;        /* whose log is under way */
+	struct pod *log_pod; /* whose log is under way */
 	char *log_bytes;
-	uint64_t finish_by_ms;      /* loop time: logs are not waited for beyond it; 0: not finishing */
+	uint64_t finish_by_ms; /* loop time: logs are not waited for beyond it; 0: not finishing */
 
 	/* of the step under way */
 	const struct sw_kind *kind;
 	enum step step;
 	const char *why;
 	struct sw_worker *w;
-	char *text;                 /* event text when it succeeded */
+	char *text; /* event text when it succeeded */
 };
 
-struct depth { UT_hash_handle hh; int n; char place[]; };
+struct depth {
+	UT_hash_handle hh;
+	int n;
+	char place[];
+};
 
 struct identity {
 	char *origin;
-	uint64_t epoch, raising;    /* as the store says; what is being written */
-	uint64_t told;              /* what was last said about a restored store */
-	bool stored;                /* durable: workers may be claimed with it */
+	uint64_t epoch, raising; /* as the store says; what is being written */
+	uint64_t told;           /* what was last said about a restored store */
+	bool stored;             /* durable: workers may be claimed with it */
 	struct sw_timer *raise;
 };
 
-struct asked { char *key; json_t *job; struct sw_demand *demand; bool busy; uint64_t read_ms; }; /* for explain */
+struct asked {
+	char *key;
+	json_t *job;
+	struct sw_demand *demand;
+	bool busy;
+	uint64_t read_ms;
+}; /* for explain */
 
 struct sw_dispatch {
 	struct sw_dispatch_options opt;
@@ -105,33 +118,33 @@ struct sw_dispatch {
 	struct depth *depths;
 	struct identity id;
 	struct asked asked;
-	bool synced;                /* the manager reported everything */
-	uint64_t opened_ms;         /* loop time: workers were opened */
-	uint64_t world;             /* grows with every change of any cluster */
+	bool synced;        /* the manager reported everything */
+	uint64_t opened_ms; /* loop time: workers were opened */
+	uint64_t world;     /* grows with every change of any cluster */
 	struct sw_metric *m_steps, *m_placed, *m_start, *m_policy, *m_errors, *m_works;
 };
 
 /* ---- dispatch.c -------------------------------------------------------------- */
-struct work *work_get(struct sw_dispatch *d, const char *key);  /* makes it */
+struct work *work_get(struct sw_dispatch *d, const char *key); /* makes it */
 struct work *work_find(struct sw_dispatch *d, const char *key);
 void work_free(struct work *wk);
 void work_drop_job(struct work *wk);
-void dispatch_kick(struct sw_dispatch *d);                      /* the world changed: those that wait look again */
-void depth_set(struct work *wk, const char *place);             /* "" leaves the count */
+void dispatch_kick(struct sw_dispatch *d);          /* the world changed: those that wait look again */
+void depth_set(struct work *wk, const char *place); /* "" leaves the count */
 int depth_of(const struct sw_dispatch *d, const char *cluster, const char *pool);
 const struct sw_workload *row_of(const struct sw_dispatch *d, const char *key);
 
 /* ---- view.c ---------------------------------------------------------------------- */
-struct scene {                      /* a view with what its indices mean */
+struct scene { /* a view with what its indices mean */
 	struct view v;
 	struct plan plan;
 	const struct sw_workload *row; /* lent until the loop turns */
 	struct sw_worker *winner, *extra, *adopt;
 	struct sw_copy copy, extra_copy; /* of winner and extra; lent likewise */
-	uint64_t again_ms;          /* loop ms from now to look again; 0: no hurry */
+	uint64_t again_ms;               /* loop ms from now to look again; 0: no hurry */
 	int grow_nodes;
-	const char *pool;           /* of the winner */
-	const char *stuck;          /* why the step has no candidate now, or NULL */
+	const char *pool;  /* of the winner */
+	const char *stuck; /* why the step has no candidate now, or NULL */
 };
 void scene_read(struct sw_dispatch *d, struct work *wk, const char *key, struct scene *s);
 bool work_is_out(const struct work *wk, const struct sw_worker *w, uint64_t now_ms);
@@ -139,7 +152,7 @@ bool work_is_out(const struct work *wk, const struct sw_worker *w, uint64_t now_
 /* ---- carry_out.c -------------------------------------------------------------------- */
 /* Does it, and sees to it that the queue hears done or fail exactly once. */
 void carry_out(struct sw_dispatch *d, struct work *wk, struct scene *s, enum step step, const char *why);
-void work_withdraw(struct work *wk);                            /* reservation and growth */
+void work_withdraw(struct work *wk); /* reservation and growth */
 void work_step_done(struct work *wk, struct sw_err err, uint64_t again_ms);
 void work_say(struct work *wk, bool warning, const char *reason, const char *text); /* an event, once */
 /* message only, if the sentence differs from what stands there; otherwise done at once */
@@ -147,14 +160,26 @@ void work_message(struct work *wk, const struct scene *s, const char *sentence);
 struct sw_offer offer_of(const struct work *wk, const struct sw_workload *row, const char *pool);
 
 /* ---- decide.c -------------------------------------------------------------------------- */
-void decide_plan(struct sw_dispatch *d, struct work *wk, struct scene *s);  /* STEP_PLAN */
-void decide_next(struct sw_dispatch *d, struct work *wk, struct scene *s);  /* STEP_NEXT */
-void decide_win(struct sw_dispatch *d, struct work *wk, struct scene *s, struct sw_worker *w, const char *pool, const char *sentence);
+void decide_plan(struct sw_dispatch *d, struct work *wk, struct scene *s); /* STEP_PLAN */
+void decide_next(struct sw_dispatch *d, struct work *wk, struct scene *s); /* STEP_NEXT */
+void decide_win(struct sw_dispatch *d, struct work *wk, struct scene *s, struct sw_worker *w, const char *pool,
+		const char *sentence);
 
 /* ---- candidates.c ------------------------------------------------------------------------ */
 enum verdict { VERDICT_FITS, VERDICT_LATER, VERDICT_OUT /* not now, and no plan can change that */, VERDICT_NEVER };
-struct option { struct sw_candidate c; struct sw_worker *w; enum verdict verdict; char why[160]; };
-struct options { struct option *at; size_t n; bool any_possible; bool any_unknown; };
+struct option {
+	struct sw_candidate c;
+	struct sw_worker *w;
+	const char *unit; /* of free and total */
+	enum verdict verdict;
+	char why[160];
+};
+struct options {
+	struct option *at;
+	size_t n;
+	bool any_possible;
+	bool any_unknown;
+};
 /* Every pool of every cluster for this demand. gives: options_free(). */
 void options_read(struct sw_dispatch *d, struct work *wk, const struct sw_workload *row, struct options *out);
 void options_free(struct options *o);
@@ -163,7 +188,8 @@ void options_words(const struct options *o, char *buf, size_t size);
 const char *verdict_name(enum verdict v);
 
 /* ---- finish.c ------------------------------------------------------------------------------ */
-void finish_go(struct sw_dispatch *d, struct work *wk, struct scene *s, struct sw_worker *w, const struct sw_copy *copy);
+void finish_go(struct sw_dispatch *d, struct work *wk, struct scene *s, struct sw_worker *w,
+	       const struct sw_copy *copy);
 
 /* ---- pods.c --------------------------------------------------------------------------------- */
 void pods_on_pod(struct sw_dispatch *d, const char *key, struct sw_worker *w, const char *name, json_t *pod);
@@ -175,10 +201,10 @@ bool pods_dirty(const struct work *wk);
 void asked_free(struct sw_dispatch *d);
 
 /* ---- identity.c -------------------------------------------------------------------------------- */
-struct sw_err identity_open(struct sw_dispatch *d);             /* reads or makes it; identity_ready() follows */
+struct sw_err identity_open(struct sw_dispatch *d); /* reads or makes it; identity_ready() follows */
 void identity_close(struct sw_dispatch *d);
-void identity_ready(struct sw_dispatch *d);                     /* in dispatch.c: opens workers and burst */
+void identity_ready(struct sw_dispatch *d); /* in dispatch.c: opens workers and burst */
 bool identity_store_is_old(const struct sw_dispatch *d);
-void identity_look(struct sw_dispatch *d);                      /* a cluster changed */
+void identity_look(struct sw_dispatch *d); /* a cluster changed */
 
 #endif

@@ -51,7 +51,8 @@ static int step_of(const struct plan *p, const struct sw_candidate *c)
 {
 	for (size_t i = 0; i < p->n; i++)
 		for (size_t k = 0; k < p->step[i].n; k++)
-			if (strcmp(plan_text(p, p->step[i].place[k].cluster), c->cluster) == 0 && strcmp(plan_text(p, p->step[i].place[k].pool), c->pool) == 0)
+			if (strcmp(plan_text(p, p->step[i].place[k].cluster), c->cluster) == 0 &&
+			    strcmp(plan_text(p, p->step[i].place[k].pool), c->pool) == 0)
 				return (int)i + 1;
 	return 0;
 }
@@ -103,7 +104,7 @@ void asked_free(struct sw_dispatch *d)
 	free(a->demand);
 	json_object_put(a->job);
 	free(a->key);
-	*a = (struct asked){ .busy = a->busy };
+	*a = (struct asked){.busy = a->busy};
 }
 
 static void on_asked(void *owner, struct sw_err err, json_t *job, json_t *workload)
@@ -131,9 +132,10 @@ static struct work *asker(struct sw_dispatch *d, const char *key, struct work *s
 	struct work *wk = work_find(d, key);
 	if (wk && wk->demand)
 		return wk;
-	bool mine = a->key && strcmp(a->key, key) == 0 && (a->busy || sw_loop_now(d->opt.loop) < a->read_ms + JOB_FRESH_MS);
+	bool mine =
+		a->key && strcmp(a->key, key) == 0 && (a->busy || sw_loop_now(d->opt.loop) < a->read_ms + JOB_FRESH_MS);
 	if (mine && a->demand) {
-		*scratch = (struct work){ .d = d, .key = a->key, .job = a->job, .demand = a->demand };
+		*scratch = (struct work){.d = d, .key = a->key, .job = a->job, .demand = a->demand};
 		return scratch;
 	}
 	if (mine || a->busy)
@@ -157,7 +159,10 @@ static const char *state_word(const struct scene *s)
 		return "Evicted";
 	if (v->has_winner)
 		return v->lost ? "Lost" : v->current && !v->suspended ? "Running" : "Placed";
-	return s->row->suspended_by_user ? "Suspended" : !s->row->active ? "Inactive" : s->row->reserved ? "Placing" : "Queued";
+	return s->row->suspended_by_user ? "Suspended"
+	       : !s->row->active         ? "Inactive"
+	       : s->row->reserved        ? "Placing"
+					 : "Queued";
 }
 
 /* "2 pods, 16 GPUs: H100 or H200, at least 80Gi each, bf16, at most $98.00 per hour" */
@@ -174,7 +179,8 @@ static void demand_words(const struct sw_demand *d, char *out, size_t size)
 	sw_buf_init(&b, 4096);
 	for (size_t i = 0; i < d->n_sets; i++)
 		pods += d->sets[i].count;
-	sw_buf_printf(&b, "%lld pod%s, %lld GPU%s", pods, pods == 1 ? "" : "s", (long long)d->gpus, d->gpus == 1 ? "" : "s");
+	sw_buf_printf(&b, "%lld pod%s, %lld GPU%s", pods, pods == 1 ? "" : "s", (long long)d->gpus,
+		      d->gpus == 1 ? "" : "s");
 	for (size_t i = 0; i < d->n_models; i++)
 		sw_buf_printf(&b, "%s%s", i ? " or " : ": ", d->models[i]->model);
 	if (d->gpu_memory_bytes)
@@ -240,12 +246,15 @@ json_t *sw_dispatch_explain(struct sw_dispatch *d, const char *key)
 
 static const char *claim_word(enum sw_claim c)
 {
-	static const char *const words[] = { [SW_CLAIM_UNKNOWN] = "unknown", [SW_CLAIM_OURS] = "ours", [SW_CLAIM_FOREIGN] = "foreign", [SW_CLAIM_NEWER] = "newer" };
+	static const char *const words[] = {[SW_CLAIM_UNKNOWN] = "unknown",
+					    [SW_CLAIM_OURS] = "ours",
+					    [SW_CLAIM_FOREIGN] = "foreign",
+					    [SW_CLAIM_NEWER] = "newer"};
 	return words[c];
 }
 
-static void count_copy(void *owner, struct sw_worker *w, const char *key, const struct sw_kind *kind, const char *ns, const char *name,
-                       const char *owner_uid, const struct sw_copy *copy)
+static void count_copy(void *owner, struct sw_worker *w, const char *key, const struct sw_kind *kind, const char *ns,
+		       const char *name, const char *owner_uid, const struct sw_copy *copy)
 {
 	int64_t *n = owner;
 	(void)w, (void)key, (void)kind, (void)ns, (void)name, (void)owner_uid;
@@ -324,7 +333,10 @@ static json_t *pool_json(struct sw_dispatch *d, struct sw_worker *w, const struc
 	if (p->growable) {
 		struct sw_burst_view look = sw_burst_look(d->burst, sw_worker_name(w), p->name, 1);
 		sw_json_set_int(o, "growing", look.growing);
-		sw_json_set_str(o, "why", look.stockout_until_ms > sw_loop_wall(d->opt.loop) ? "sold out" : look.refused ? look.refused : "");
+		sw_json_set_str(o, "why",
+				look.stockout_until_ms > sw_loop_wall(d->opt.loop) ? "sold out"
+				: look.refused                                     ? look.refused
+										   : "");
 		set_time(o, "stockoutUntil", look.stockout_until_ms);
 	}
 	return o;

@@ -32,7 +32,8 @@ static void on_kept(void *owner, struct sw_err err)
 {
 	struct work *wk = owner;
 	if (sw_failed(err))
-		sw_log(WARN, "dispatch", "log not kept", "key=%s pod=%s error=\"%s\"", wk->key, wk->log_pod ? wk->log_pod->name : "", err.text);
+		sw_log(WARN, "dispatch", "log not kept", "key=%s pod=%s error=\"%s\"", wk->key,
+		       wk->log_pod ? wk->log_pod->name : "", err.text);
 	log_next(wk);
 }
 
@@ -57,7 +58,8 @@ static void on_tail(void *owner, struct sw_err err, const char *bytes, size_t n,
 		return;
 	}
 	memcpy(wk->log_bytes, bytes, n);
-	struct sw_err e = d->m->ops->keep_log(d->m, row->ns, p->name, p->containers[p->n_kept], wk->log_bytes, n, cut, on_kept, wk);
+	struct sw_err e = d->m->ops->keep_log(d->m, row->ns, p->name, p->containers[p->n_kept], wk->log_bytes, n, cut,
+					      on_kept, wk);
 	if (sw_failed(e))
 		on_kept(wk, e);
 }
@@ -66,8 +68,8 @@ static struct pod *pod_with_log(struct work *wk, struct sw_worker *w)
 {
 	struct pod *p, *next;
 	HASH_ITER(hh, wk->pods, p, next)
-		if (p->w == w && !p->gone && p->n_kept < p->n_containers)
-			return p;
+	if (p->w == w && !p->gone && p->n_kept < p->n_containers)
+		return p;
 	return NULL;
 }
 
@@ -78,7 +80,8 @@ static bool logs_go(struct sw_dispatch *d, struct work *wk, struct scene *s, str
 		return false;
 	wk->log_pod = p;
 	wk->busy = true;
-	struct sw_err e = sw_worker_log_tail(w, s->row->ns, p->name, p->containers[p->n_kept], (size_t)d->opt.config->log_tail_bytes, on_tail, wk);
+	struct sw_err e = sw_worker_log_tail(w, s->row->ns, p->name, p->containers[p->n_kept],
+					     (size_t)d->opt.config->log_tail_bytes, on_tail, wk);
 	if (sw_failed(e))
 		on_tail(wk, e, NULL, 0, false);
 	return true;
@@ -96,13 +99,15 @@ static void on_finished(void *owner, struct sw_err err)
 	work_step_done(wk, err, 0);
 }
 
-static void outcome_words(const struct sw_workload *row, json_t *status, enum sw_outcome outcome, struct sw_worker *w, char *text, size_t size)
+static void outcome_words(const struct sw_workload *row, json_t *status, enum sw_outcome outcome, struct sw_worker *w,
+			  char *text, size_t size)
 {
 	json_t *job = json_object_new_object();
 	const char *why = "";
 	json_object_object_add(job, "status", json_object_get(status));
 	row->kind->outcome(job, &why);
-	snprintf(text, size, "%s on %s%s%.300s", outcome == SW_SUCCEEDED ? "succeeded" : "failed", sw_worker_name(w), why && *why ? ": " : "", why ? why : "");
+	snprintf(text, size, "%s on %s%s%.300s", outcome == SW_SUCCEEDED ? "succeeded" : "failed", sw_worker_name(w),
+		 why && *why ? ": " : "", why ? why : "");
 	json_object_put(job);
 }
 

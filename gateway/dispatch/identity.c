@@ -3,11 +3,12 @@
  * identity.c - who this installation is, and how to notice that its store is an old copy
  *
  * Origin: a random id made with the store and kept in the note "identity"; it is durable before any cluster is claimed
- * with it. Epoch: a number in the same note that is written to the claim of every cluster. It grows by one after each start
- * and then every hour, but only once every cluster was seen with a claim that is not newer: first in the store,
+ * with it. Epoch: a number in the same note that is written to the claim of every cluster. It grows by one after each
+ * start and then every hour, but only once every cluster was seen with a claim that is not newer: first in the store,
  * then on the clusters. So a claim can never be newer than the store that made it, unless the store is an older copy
- * (restored from a backup): then some cluster says NEWER, nothing is placed, created or deleted anywhere, copies that the
- * store knows are followed, and what was found is said. An operator ends this state with sw_dispatch_accept_store().
+ * (restored from a backup): then some cluster says NEWER, nothing is placed, created or deleted anywhere, copies that
+ * the store knows are followed, and what was found is said. An operator ends this state with
+ * sw_dispatch_accept_store().
  */
 #include "dispatch_priv.h"
 
@@ -19,7 +20,12 @@
 #define NOTE "identity"
 enum { RAISE_MS = 3600 * 1000, RETRY_MS = 1000 };
 
-struct found { const char *origin; uint64_t epoch; bool any; char *kept; };
+struct found {
+	const char *origin;
+	uint64_t epoch;
+	bool any;
+	char *kept;
+};
 
 static void read_note(void *owner, const char *name, json_t *value)
 {
@@ -40,7 +46,10 @@ static json_t *note_of(const struct sw_dispatch *d, uint64_t epoch)
 	return note;
 }
 
-static void raise_again(struct sw_dispatch *d, uint64_t ms) { sw_timer_in(d->id.raise, ms); }
+static void raise_again(struct sw_dispatch *d, uint64_t ms)
+{
+	sw_timer_in(d->id.raise, ms);
+}
 
 /* ---- opening ------------------------------------------------------------------ */
 
@@ -72,7 +81,7 @@ static void on_raise(void *owner);
 
 struct sw_err identity_open(struct sw_dispatch *d)
 {
-	struct found f = { 0 };
+	struct found f = {0};
 	char uuid[37];
 	struct sw_err e = sw_timer_new(d->opt.loop, on_raise, d, &d->id.raise);
 	if (sw_failed(e))
@@ -81,7 +90,8 @@ struct sw_err identity_open(struct sw_dispatch *d)
 	const char *wanted = d->opt.config->origin;
 	bool same = f.kept && (!*wanted || strcmp(wanted, f.kept) == 0);
 	if (f.any && !same)
-		sw_log(WARN, "dispatch", "origin changed by the configuration", "was=%s is=%s", f.kept ? f.kept : "unreadable", wanted);
+		sw_log(WARN, "dispatch", "origin changed by the configuration", "was=%s is=%s",
+		       f.kept ? f.kept : "unreadable", wanted);
 	d->id.origin = sw_strdup(*wanted ? wanted : f.kept ? f.kept : sw_uuid(uuid));
 	d->id.epoch = same && f.epoch ? f.epoch : 1;
 	free(f.kept);
@@ -155,10 +165,13 @@ static void on_raise(void *owner)
 
 /* ---- a restored store --------------------------------------------------------------- */
 
-struct census { struct sw_dispatch *d; size_t known, unknown; };
+struct census {
+	struct sw_dispatch *d;
+	size_t known, unknown;
+};
 
-static void count_copy(void *owner, struct sw_worker *w, const char *key, const struct sw_kind *kind, const char *ns, const char *name,
-                       const char *owner_uid, const struct sw_copy *copy)
+static void count_copy(void *owner, struct sw_worker *w, const char *key, const struct sw_kind *kind, const char *ns,
+		       const char *name, const char *owner_uid, const struct sw_copy *copy)
 {
 	struct census *c = owner;
 	const struct sw_workload *row = row_of(c->d, key);
@@ -176,14 +189,15 @@ void identity_look(struct sw_dispatch *d)
 		d->id.told = 0;
 		return;
 	}
-	struct census c = { .d = d };
+	struct census c = {.d = d};
 	for (size_t i = 0; i < sw_workers_count(d->workers); i++)
 		sw_worker_each_copy(sw_workers_at(d->workers, i), count_copy, &c);
 	uint64_t now = 1 + c.known * 1000003 + c.unknown;
 	if (now == d->id.told)
 		return;
 	d->id.told = now;
-	sw_log(ERROR, "dispatch", "the store is older than the clusters: nothing is placed or deleted until an operator accepts it",
+	sw_log(ERROR, "dispatch",
+	       "the store is older than the clusters: nothing is placed or deleted until an operator accepts it",
 	       "epoch=%" PRIu64 " copies_known=%zu copies_unknown=%zu", d->id.epoch, c.known, c.unknown);
 }
 

@@ -41,7 +41,7 @@ static uint16_t name_keep(struct plan *p, const char *name, size_t len)
 
 bool plan_add(struct plan *p, struct plan_step *s, const char *cluster, const char *pool)
 {
-	struct plan_place place = { name_keep(p, cluster, strlen(cluster)), name_keep(p, pool, strlen(pool)) };
+	struct plan_place place = {name_keep(p, cluster, strlen(cluster)), name_keep(p, pool, strlen(pool))};
 	if (!place.cluster || !place.pool || s->n == SW_STEP_CANDIDATES)
 		return false;
 	s->place[s->n++] = place;
@@ -247,6 +247,24 @@ static bool read_steps(struct plan *p, const char **at)
 	return true;
 }
 
+static bool read_field(struct plan *p, char key, const char **at, int64_t *step)
+{
+	switch (key) {
+	case 's':
+		return read_number(at, step);
+	case 't':
+		return read_number(at, &p->until_ms);
+	case 'g':
+		return read_number(at, &p->gang);
+	case 'w':
+		return read_place(p, at, &p->win_cluster, &p->win_pool);
+	case 'p':
+		return p->n == 0 && read_steps(p, at);
+	default:
+		return false;
+	}
+}
+
 static bool read_fields(struct plan *p, const char *at)
 {
 	int64_t step = 1;
@@ -255,18 +273,17 @@ static bool read_fields(struct plan *p, const char *at)
 		if (key == '\0' || at[1] != '=')
 			return false;
 		at += 2;
-		bool ok = key == 's' ? read_number(&at, &step) : key == 't' ? read_number(&at, &p->until_ms) :
-		          key == 'g' ? read_number(&at, &p->gang) : key == 'w' ? read_place(p, &at, &p->win_cluster, &p->win_pool) :
-		          key == 'p' && p->n == 0 ? read_steps(p, &at) : false;
-		if (!ok)
+		if (!read_field(p, key, &at, &step))
 			return false;
 		if (*at == ']')
 			break;
 		if (*at++ != ' ')
 			return false;
 	}
-	p->at = step >= 1 ? (size_t)step - 1 : 0;
-	return at[1] == '\0' && step >= 1 && (p->n == 0 || p->at < p->n);
+	if (at[1] != '\0' || step < 1)
+		return false;
+	p->at = (size_t)step - 1;
+	return p->n == 0 || p->at < p->n;
 }
 
 bool plan_decode(struct plan *p, const char *message)

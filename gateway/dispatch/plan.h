@@ -11,8 +11,8 @@
  *   w  the winner, cluster/pool          g  pods that must be scheduled together; gone once they were
  *
  * Names are percent-encoded. Whoever may write workloads/status may write anything here, so the reader is bounded and
- * tolerant: what it cannot read is no plan, and then the policy is asked again. Nothing here decides where a copy may run:
- * that is clusterName alone.
+ * tolerant: what it cannot read is no plan, and then the policy is asked again. Nothing here decides where a copy may
+ * run: that is clusterName alone.
  */
 #ifndef SPILLWAY_DISPATCH_PLAN_H
 #define SPILLWAY_DISPATCH_PLAN_H
@@ -21,21 +21,30 @@
 
 enum { PLAN_TEXT = 6144, PLAN_MESSAGE = 8192, PLAN_SENTENCE = 1024 };
 
-struct plan_place { uint16_t cluster, pool; }; /* offsets into text */
-struct plan_step { uint16_t n; struct plan_place place[SW_STEP_CANDIDATES]; int64_t patience_ms; };
+struct plan_place {
+	uint16_t cluster, pool;
+}; /* offsets into text */
+struct plan_step {
+	uint16_t n;
+	struct plan_place place[SW_STEP_CANDIDATES];
+	int64_t patience_ms;
+};
 struct plan {
-	size_t n;          /* steps; 0: no plan */
-	size_t at;         /* the present step, from 0 */
-	int64_t until_ms;  /* its deadline, Unix */
+	size_t n;         /* steps; 0: no plan */
+	size_t at;        /* the present step, from 0 */
+	int64_t until_ms; /* its deadline, Unix */
 	struct plan_step step[SW_PLAN_STEPS];
 	uint16_t win_cluster, win_pool; /* offsets; 0: none */
-	int64_t gang;      /* 0: all of its pods were scheduled once */
+	int64_t gang;                   /* 0: all of its pods were scheduled once */
 	uint16_t used;
 	char text[PLAN_TEXT]; /* names; text[0] is "" */
 };
 
 void plan_init(struct plan *p);
-static inline const char *plan_text(const struct plan *p, uint16_t at) { return p->text + at; }
+static inline const char *plan_text(const struct plan *p, uint16_t at)
+{
+	return p->text + at;
+}
 /* Adds a place to a step (steps are added by n++ first). False: no room; then the step is dropped by the caller. */
 bool plan_add(struct plan *p, struct plan_step *s, const char *cluster, const char *pool);
 bool plan_set_winner(struct plan *p, const char *cluster, const char *pool);
@@ -46,7 +55,8 @@ bool plan_decode(struct plan *p, const char *message);
 void plan_encode(const struct plan *p, const char *sentence, char out[PLAN_MESSAGE]);
 /* The sentence of a message: everything before the tail. */
 void plan_sentence(const char *message, char out[PLAN_SENTENCE]);
-/* Why the policy chose so: what is left of its reason in "REASON; step 1 of ...", "placed on ...: REASON", "runs on ...: REASON"; "" if nothing. */
+/* Why the policy chose so: what is left of its reason in "REASON; step 1 of ...", "placed on ...: REASON", "runs on
+ * ...: REASON"; "" if nothing. */
 void plan_reason(const char *message, char out[PLAN_SENTENCE]);
 
 #endif

@@ -2,8 +2,8 @@
 /*
  * pods.c - the pods of the winner's copy, mirrored to the manager while they live
  *
- * Only pods of the copy that the row names are shown: those of an old attempt on another cluster would confuse. The newest
- * state is kept until it is sent; states in between are skipped.
+ * Only pods of the copy that the row names are shown: those of an old attempt on another cluster would confuse. The
+ * newest state is kept until it is sent; states in between are skipped.
  */
 #include "dispatch_priv.h"
 
@@ -27,7 +27,7 @@ void pods_free(struct work *wk)
 {
 	struct pod *p, *next;
 	HASH_ITER(hh, wk->pods, p, next)
-		pod_free(wk, p);
+	pod_free(wk, p);
 	wk->log_pod = NULL;
 }
 
@@ -35,14 +35,14 @@ bool pods_dirty(const struct work *wk)
 {
 	struct pod *p, *next;
 	HASH_ITER(hh, wk->pods, p, next)
-		if (p->object || p->gone)
-			return true;
+	if (p->object || p->gone)
+		return true;
 	return false;
 }
 
 static void containers_read(struct pod *p, json_t *pod)
 {
-	static const char *const lists[] = { "spec.initContainers", "spec.containers" };
+	static const char *const lists[] = {"spec.initContainers", "spec.containers"};
 	if (p->containers)
 		return;
 	p->containers = sw_calloc(CONTAINERS_MAX, sizeof *p->containers);
@@ -120,7 +120,8 @@ static struct sw_err pod_send(struct work *wk, const struct sw_workload *row, st
 		sw_json_set_str(object, "metadata.namespace", row->ns);
 	}
 	wk->pods_busy = true;
-	struct sw_err e = d->m->ops->mirror_pod(d->m, wk->key, row->job_uid, sw_worker_name(p->w), object, on_mirrored, wk);
+	struct sw_err e =
+		d->m->ops->mirror_pod(d->m, wk->key, row->job_uid, sw_worker_name(p->w), object, on_mirrored, wk);
 	json_object_put(object);
 	if (gone)
 		pod_free(wk, p);
@@ -138,8 +139,8 @@ void pods_reconcile(void *owner, const char *key)
 		return;
 	}
 	HASH_ITER(hh, wk->pods, p, next)
-		if ((p->object || p->gone) && p != wk->log_pod && !dirty)
-			dirty = p;
+	if ((p->object || p->gone) && p != wk->log_pod && !dirty)
+		dirty = p;
 	if (!dirty) {
 		sw_reconciler_done(d->pods_queue, key, 0);
 		return;
@@ -153,7 +154,8 @@ struct sw_worker *sw_dispatch_pod_worker(struct sw_dispatch *d, const char *ns, 
 {
 	struct work *wk, *next;
 	size_t len = strlen(ns);
-	HASH_ITER(hh, d->works, wk, next) {
+	HASH_ITER(hh, d->works, wk, next)
+	{
 		struct pod *p;
 		if (strncmp(wk->key, ns, len) != 0 || wk->key[len] != '/')
 			continue;

@@ -3,13 +3,16 @@
  * step.c - the rules, tried from the top; the first that applies wins
  *
  * Read them in five groups: results come home; copies that must not be go away (stopped, empty, removed, gone);
- * a workload that must not run gives back what it holds; one that has a winner runs there and nowhere else; one that has
- * none looks for one. A rule may rely on those above it having not applied: from "nothing unwanted is visible" on,
+ * a workload that must not run gives back what it holds; one that has a winner runs there and nowhere else; one that
+ * has none looks for one. A rule may rely on those above it having not applied: from "nothing unwanted is visible" on,
  * no cluster that we can see holds a copy other than the winner's own.
  *
  * Why two copies never run is argued in README.md with the names of these rules.
  */
 #include "step.h"
+
+/* One line each, so that they read as a list. */
+/* clang-format off */
 
 /* ---- results */
 static bool gone(const struct view *v)          { return !v->known; }
@@ -112,6 +115,8 @@ static const struct { const char *name; bool (*applies)(const struct view *); en
 	{ "a pool grows for it",                                      can_grow,         STEP_GROW },
 	{ "waits for a candidate of this step",                       always,           STEP_REST },
 };
+
+/* clang-format on */
 
 enum step sw_step(const struct view *v, const char **why)
 {

@@ -13,72 +13,73 @@
 #include "spillway/workers.h"
 
 /* action, may it create pods or end the workload? (for the reader; nothing depends on it) */
-#define STEP_MAP(X)                                                                            \
-	X(FORGET,     "forget")      /* drop what we keep in memory                        */ \
-	X(REST,       "rest")        /* nothing to do; a change will wake us               */ \
-	X(WAIT,       "wait")        /* nothing to do for a moment                         */ \
-	X(HOLD,       "hold")        /* nothing we may do; the reason goes to the user     */ \
-	X(FINISH,     "finish")      /* logs, pods, last status come home; the job ends    */ \
-	X(FINISH_OLD, "finish-old")  /* the same with the copy of an earlier attempt       */ \
-	X(STOP,       "stop")        /* suspend a copy that must go                        */ \
-	X(SWEEP,      "sweep")       /* delete a copy that runs nothing                    */ \
-	X(TOMBSTONE,  "tombstone")   /* remember to delete it when its cluster is back     */ \
-	X(EVICT,      "evict")       /* the attempt is over                                */ \
-	X(RELEASE,    "release")     /* nothing of it is left: quota back, attempt + 1     */ \
-	X(READ,       "read")        /* fetch the user's job                               */ \
-	X(START,      "start")       /* one step toward a running copy on the named winner */ \
-	X(SYNC,       "sync")        /* status home                                        */ \
-	X(PLACED,     "placed")      /* note that every pod was scheduled                  */ \
-	X(ADOPT,      "adopt")       /* name the cluster where a copy already is           */ \
-	X(WIN,        "win")         /* name the winner: the one durable decision          */ \
-	X(PLAN,       "plan")        /* ask the policy                                     */ \
-	X(NEXT,       "next")        /* the next step of the plan                          */ \
-	X(GROW,       "grow")        /* ask for nodes for one candidate of the step        */
+#define STEP_MAP(X)                                                                                                    \
+	X(FORGET, "forget")         /* drop what we keep in memory                        */                           \
+	X(REST, "rest")             /* nothing to do; a change will wake us               */                           \
+	X(WAIT, "wait")             /* nothing to do for a moment                         */                           \
+	X(HOLD, "hold")             /* nothing we may do; the reason goes to the user     */                           \
+	X(FINISH, "finish")         /* logs, pods, last status come home; the job ends    */                           \
+	X(FINISH_OLD, "finish-old") /* the same with the copy of an earlier attempt       */                           \
+	X(STOP, "stop")             /* suspend a copy that must go                        */                           \
+	X(SWEEP, "sweep")           /* delete a copy that runs nothing                    */                           \
+	X(TOMBSTONE, "tombstone")   /* remember to delete it when its cluster is back     */                           \
+	X(EVICT, "evict")           /* the attempt is over                                */                           \
+	X(RELEASE, "release")       /* nothing of it is left: quota back, attempt + 1     */                           \
+	X(READ, "read")             /* fetch the user's job                               */                           \
+	X(START, "start")           /* one step toward a running copy on the named winner */                           \
+	X(SYNC, "sync")             /* status home                                        */                           \
+	X(PLACED, "placed")         /* note that every pod was scheduled                  */                           \
+	X(ADOPT, "adopt")           /* name the cluster where a copy already is           */                           \
+	X(WIN, "win")               /* name the winner: the one durable decision          */                           \
+	X(PLAN, "plan")             /* ask the policy                                     */                           \
+	X(NEXT, "next")             /* the next step of the plan                          */                           \
+	X(GROW, "grow")             /* ask for nodes for one candidate of the step        */
 
 enum step {
 #define X(id, name) STEP_##id,
 	STEP_MAP(X)
 #undef X
-	STEP__COUNT
+		STEP__COUNT
 };
 
 /* Everything a decision needs. Indices are positions of clusters or of candidates in the step; -1: none. */
 struct view {
 	/* the manager's row */
-	bool known;         /* there is one */
+	bool known; /* there is one */
 	bool finished, deleting, evicted;
-	bool may_run;       /* active, quota reserved, not suspended, none of the above */
-	bool has_winner;    /* it names a cluster */
+	bool may_run;    /* active, quota reserved, not suspended, none of the above */
+	bool has_winner; /* it names a cluster */
 
 	/* the cluster it names */
-	bool configured;    /* we know that cluster */
-	enum sw_seen seen;  /* what is there; UNKNOWN says nothing */
-	bool current;       /* there is our copy, of this attempt */
-	bool ended;         /* and it has finished, well or not */
+	bool configured;   /* we know that cluster */
+	enum sw_seen seen; /* what is there; UNKNOWN says nothing */
+	bool current;      /* there is our copy, of this attempt */
+	bool ended;        /* and it has finished, well or not */
 	bool suspended, going;
 	bool running_long_unplaced; /* its pods were not all scheduled in time */
-	bool start_refused; /* the cluster refused the job again and again */
+	bool start_refused;         /* the cluster refused the job again and again */
 	bool placed, placed_noted;
-	bool status_new;    /* its status changed since we sent it home */
-	bool ready;         /* copies may be created there */
-	bool lost;          /* out of reach for longer than the grace, or not configured */
+	bool status_new; /* its status changed since we sent it home */
+	bool ready;      /* copies may be created there */
+	bool lost;       /* out of reach for longer than the grace, or not configured */
 
 	/* one copy that must not be (any cluster) */
-	int extra;          /* its cluster; -1: none is visible */
-	bool extra_ours_to_touch, extra_suspended, extra_going, extra_ended, extra_active, extra_well; /* well: it succeeded */
+	int extra; /* its cluster; -1: none is visible */
+	bool extra_ours_to_touch, extra_suspended, extra_going, extra_ended, extra_active,
+		extra_well; /* well: it succeeded */
 
 	/* settings and the world */
-	bool duplicate;     /* lost workers' jobs are started elsewhere */
-	bool store_is_old;  /* some cluster has seen a newer store than ours */
+	bool duplicate;    /* lost workers' jobs are started elsewhere */
+	bool store_is_old; /* some cluster has seen a newer store than ours */
 	bool tombstoned;
 
 	/* placing */
-	int adopt;          /* no winner is named, but this cluster has a copy of this attempt */
+	int adopt; /* no winner is named, but this cluster has a copy of this attempt */
 	bool job_known, job_bad;
 	bool plan_known, plan_again; /* again: asking the policy makes sense now */
 	bool step_over, step_last, step_hopeless;
 	int ready_candidate, grow_candidate;
-	bool grow_asked;    /* what grow_candidate needs is asked for already */
+	bool grow_asked; /* what grow_candidate needs is asked for already */
 };
 
 /* The rule that applies and what it does. why: the rule's name, static. */

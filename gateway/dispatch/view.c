@@ -58,69 +58,99 @@ static void see_winners_copy(struct scene *s, struct sw_worker *w, const struct 
 	v->ready = sw_worker_state(w).ready;
 }
 
-/* Where may a copy of this workload be, as far as its row says? */
-static void see_copies(struct sw_dispatch *d, const struct work *wk, struct scene *s)
+static struct sw_copy copy_on(const struct scene *s, struct sw_worker *w)
+{
+	return sw_worker_copy(w, s->row->kind, s->row->ns, s->row->job_name, s->row->job_uid);
+}
+
+/* A copy of this attempt though no winner is named. Of two, the one of the later attempt stays. */
+static void see_adoptable(struct scene *s, struct sw_worker *w, int at, const struct sw_copy *c, bool doubt)
+{
+	struct view *v = &s->v;
+	struct sw_copy before = v->adopt >= 0 ? copy_on(s, s->adopt) : (struct sw_copy){.attempt = 0};
+	if (v->adopt >= 0 && before.attempt >= c->attempt) {
+		see_extra(s, w, at, c, doubt);
+		return;
+	}
+	if (v->adopt >= 0)
+		see_extra(s, s->adopt, v->adopt, &before, doubt);
+	v->adopt = at;
+	s->adopt = w;
+}
+
+static bool is_copy(const struct sw_copy *c)
+{
+	return c->seen == SW_COPY_OURS || c->seen == SW_COPY_STALE;
+}
+
+/* May a copy of the present attempt stay where it is? It may while its workload only waits for quota. */
+static bool may_exist(const struct scene *s)
+{
+	const struct view *v = &s->v;
+	bool over = v->finished || v->deleting || v->evicted;
+	return !over && s->row->active && !s->row->suspended_by_user;
+}
+
+static void see_cluster(struct scene *s, struct sw_worker *w, int at, bool doubt)
 {
 	struct view *v = &s->v;
 	const struct sw_workload *row = s->row;
-	unsigned adopted = 0;
-	/* A copy of this attempt may stay where it is while its workload only waits for quota. */
-	bool may_exist = !v->finished && !v->deleting && !v->evicted && row->active && !row->suspended_by_user;
-
-	for (size_t i = 0; i < sw_workers_count(d->workers); i++) {
-		struct sw_worker *w = sw_workers_at(d->workers, i);
-		struct sw_copy c = sw_worker_copy(w, row->kind, row->ns, row->job_name, row->job_uid);
-		bool here = row->cluster && strcmp(row->cluster, sw_worker_name(w)) == 0;
-		if (here) {
-			s->winner = w;
-			v->configured = true;
-			see_winners_copy(s, w, &c);
-		}
-		if (c.seen != SW_COPY_OURS && c.seen != SW_COPY_STALE)
-			continue;
-		bool fits = c.seen == SW_COPY_OURS && c.attempt >= row->attempt;
-		if (here && fits && (may_exist || (v->ended && !v->finished && !v->deleting)))
-			continue;
-		if (!row->cluster && fits && may_exist && (v->adopt < 0 || c.attempt > adopted)) {
-			if (v->adopt >= 0) {
-				struct sw_copy other = sw_worker_copy(s->adopt, row->kind, row->ns, row->job_name, row->job_uid);
-				see_extra(s, s->adopt, v->adopt, &other, wk && wk->doubt);
-			}
-			v->adopt = (int)i;
-			adopted = c.attempt;
-			s->adopt = w;
-			continue;
-		}
-		see_extra(s, w, (int)i, &c, wk && wk->doubt);
+	struct sw_copy c = copy_on(s, w);
+	bool here = row->cluster && strcmp(row->cluster, sw_worker_name(w)) == 0;
+	bool present = c.seen == SW_COPY_OURS && c.attempt >= row->attempt, stays = may_exist(s);
+	if (here) {
+		s->winner = w;
+		v->configured = true;
+		see_winners_copy(s, w, &c);
+		stays |= v->ended && !v->finished && !v->deleting; /* its result is wanted */
 	}
-	struct sw_worker_state st = s->winner ? sw_worker_state(s->winner) : (struct sw_worker_state){ .lost = true };
-	v->lost = v->has_winner && st.lost;
+	if (here && present && stays)
+		return;
+	if (!row->cluster && present && stays)
+		see_adoptable(s, w, at, &c, doubt);
+	else if (is_copy(&c))
+		see_extra(s, w, at, &c, doubt);
+}
+
+/* Where may a copy of this workload be, as far as its row says? */
+static void see_copies(struct sw_dispatch *d, const struct work *wk, struct scene *s)
+{
+	for (size_t i = 0; i < sw_workers_count(d->workers); i++)
+		see_cluster(s, sw_workers_at(d->workers, i), (int)i, wk && wk->doubt);
+	s->v.lost = s->v.has_winner && (!s->winner || sw_worker_state(s->winner).lost);
 }
 
 /* ---- a winner's run ----------------------------------------------------------------- */
 
+/* Its pods run, but not all of them have a node: since when? */
+static void see_unplaced(struct sw_dispatch *d, const struct work *wk, struct scene *s)
+{
+	uint64_t now = sw_loop_now(d->opt.loop), hold = (uint64_t)d->opt.config->hold_placed_ms;
+	uint64_t since = wk && wk->unplaced_since_ms ? wk->unplaced_since_ms : now;
+	s->v.running_long_unplaced = now >= since + hold;
+	if (!s->v.running_long_unplaced)
+		again_in(s, (int64_t)(since + hold - now));
+}
+
 static void see_run(struct sw_dispatch *d, const struct work *wk, struct scene *s)
 {
 	struct view *v = &s->v;
-	uint64_t now = sw_loop_now(d->opt.loop), hold = (uint64_t)d->opt.config->hold_placed_ms;
 	bool runs = v->current && !v->suspended && !v->going && !v->ended;
+	bool sent = wk && wk->status_sent && wk->status_hash == s->copy.status_hash;
 
 	s->pool = s->plan.win_pool ? plan_text(&s->plan, s->plan.win_pool) : s->copy.pool ? s->copy.pool : "";
 	v->placed_noted = !s->plan.gang;
 	v->placed = runs && s->plan.gang && s->copy.scheduled >= s->plan.gang;
-	v->status_new = runs && !(wk && wk->status_sent && wk->status_hash == s->copy.status_hash);
-	if (!runs || v->placed || v->placed_noted)
-		return;
-	uint64_t since = wk && wk->unplaced_since_ms ? wk->unplaced_since_ms : now;
-	v->running_long_unplaced = now >= since + hold;
-	if (!v->running_long_unplaced)
-		again_in(s, (int64_t)(since + hold - now));
+	v->status_new = runs && !sent;
+	if (runs && !v->placed && !v->placed_noted)
+		see_unplaced(d, wk, s);
 }
 
 /* ---- placing ---------------------------------------------------------------------------- */
 
 /* Would this pool be grown for us? Sets s->grow_nodes, or s->stuck. */
-static bool can_grow(struct sw_dispatch *d, const struct work *wk, struct scene *s, struct sw_worker *w, const struct sw_pool *pool, int nodes)
+static bool can_grow(struct sw_dispatch *d, const struct work *wk, struct scene *s, struct sw_worker *w,
+		     const struct sw_pool *pool, int nodes)
 {
 	int64_t wall = sw_loop_wall(d->opt.loop);
 	struct sw_burst_view look = sw_burst_look(d->burst, sw_worker_name(w), pool->name, nodes);
@@ -147,7 +177,7 @@ static bool see_place(struct sw_dispatch *d, const struct work *wk, struct scene
 	const struct sw_pool *pool = w ? sw_worker_pool(w, plan_text(&s->plan, p->pool)) : NULL;
 	if (!pool || !sw_worker_state(w).ready || work_is_out(wk, w, sw_loop_now(d->opt.loop)))
 		return false;
-	if (sw_worker_copy(w, s->row->kind, s->row->ns, s->row->job_name, s->row->job_uid).seen == SW_COPY_FOREIGN)
+	if (copy_on(s, w).seen == SW_COPY_FOREIGN)
 		return false;
 	int nodes = sw_worker_fits(w, wk->key, pool->name, wk->demand);
 	if (nodes < 0)
@@ -213,35 +243,57 @@ static void see_placing(struct sw_dispatch *d, const struct work *wk, struct sce
 
 /* ------------------------------------------------------------------------------------------- */
 
-void scene_read(struct sw_dispatch *d, struct work *wk, const char *key, struct scene *s)
+static void scene_init(struct scene *s, const struct sw_workload *row)
 {
-	struct view *v = &s->v;
-	const struct sw_workload *row = row_of(d, key);
-
-	s->v = (struct view){ .known = row != NULL, .extra = -1, .adopt = -1, .ready_candidate = -1, .grow_candidate = -1, .seen = SW_COPY_UNKNOWN };
+	s->v = (struct view){.known = row != NULL,
+			     .extra = -1,
+			     .adopt = -1,
+			     .ready_candidate = -1,
+			     .grow_candidate = -1,
+			     .seen = SW_COPY_UNKNOWN};
 	s->row = row;
 	s->winner = s->extra = s->adopt = NULL;
-	s->copy = s->extra_copy = (struct sw_copy){ .seen = SW_COPY_UNKNOWN };
+	s->copy = s->extra_copy = (struct sw_copy){.seen = SW_COPY_UNKNOWN};
 	s->again_ms = 0;
 	s->grow_nodes = 0;
 	s->pool = "";
 	s->stuck = NULL;
 	plan_init(&s->plan);
-	if (!row)
-		return;
+}
+
+static void see_row(struct view *v, const struct sw_workload *row)
+{
 	v->finished = row->finished;
 	v->deleting = row->deleting;
 	v->evicted = row->evicted;
 	v->has_winner = row->cluster != NULL;
-	v->may_run = row->active && row->reserved && !row->suspended_by_user && !row->evicted && !row->deleting && !row->finished &&
-	             row->check != SW_CHECK_REJECTED;
+	bool over = row->evicted || row->deleting || row->finished || row->check == SW_CHECK_REJECTED;
+	v->may_run = row->active && row->reserved && !row->suspended_by_user && !over;
+}
+
+static void see_work(const struct sw_dispatch *d, const struct work *wk, struct view *v, const struct sw_workload *row)
+{
+	if (!wk)
+		return;
+	v->tombstoned = wk->tombstoned;
+	v->start_refused = wk->start_failures >= START_TRIES;
+	/* Our own writes move rv: a job read a moment ago is not read again for them. */
+	v->job_known = wk->job && (wk->job_rv == row->rv || sw_loop_now(d->opt.loop) < wk->job_read_ms + JOB_FRESH_MS);
+	v->job_bad = v->job_known && !wk->demand;
+}
+
+void scene_read(struct sw_dispatch *d, struct work *wk, const char *key, struct scene *s)
+{
+	struct view *v = &s->v;
+	const struct sw_workload *row = row_of(d, key);
+
+	scene_init(s, row);
+	if (!row)
+		return;
+	see_row(v, row);
+	see_work(d, wk, v, row);
 	v->duplicate = d->opt.config->lost == SW_LOST_DUPLICATE;
 	v->store_is_old = identity_store_is_old(d);
-	v->tombstoned = wk && wk->tombstoned;
-	v->start_refused = wk && wk->start_failures >= START_TRIES;
-	/* Our own writes move rv: a job read a moment ago is not read again for them. */
-	v->job_known = wk && wk->job && (wk->job_rv == row->rv || sw_loop_now(d->opt.loop) < wk->job_read_ms + JOB_FRESH_MS);
-	v->job_bad = v->job_known && !wk->demand;
 	see_copies(d, wk, s);
 	if (v->has_winner || v->may_run)
 		plan_decode(&s->plan, row->message);

@@ -15,19 +15,20 @@
 #include "spillway/json.h"
 
 /* What a GPU supports at useful speed (full rate in hardware, not emulated). */
-#define SW_PRECISION_MAP(X) X(FP64, "fp64") X(FP32, "fp32") X(TF32, "tf32") X(BF16, "bf16") X(FP16, "fp16") X(INT8, "int8") X(FP8, "fp8")
+#define SW_PRECISION_MAP(X)                                                                                            \
+	X(FP64, "fp64") X(FP32, "fp32") X(TF32, "tf32") X(BF16, "bf16") X(FP16, "fp16") X(INT8, "int8") X(FP8, "fp8")
 enum sw_precision {
 #define X(id, name) SW_##id,
 	SW_PRECISION_MAP(X)
 #undef X
-	SW_PRECISION__COUNT
+		SW_PRECISION__COUNT
 };
 
 struct sw_gpu {
-	const char *model;      /* "H100", "A100-80GB", "V100", "T4", "L4" */
-	const char *family;     /* "A100": what a request for the plain name accepts */
-	const char *vendor;     /* "nvidia" */
-	const char *resource;   /* "nvidia.com/gpu" */
+	const char *model;    /* "H100", "A100-80GB", "V100", "T4", "L4" */
+	const char *family;   /* "A100": what a request for the plain name accepts */
+	const char *vendor;   /* "nvidia" */
+	const char *resource; /* "nvidia.com/gpu" */
 	int64_t memory_bytes;
 	double tflops[SW_PRECISION__COUNT]; /* dense peak; NAN: not supported */
 };
@@ -44,21 +45,26 @@ struct sw_machine {
 struct sw_catalog;
 __attribute__((warn_unused_result)) struct sw_err sw_catalog_load(struct sw_catalog **out); /* from the carried files */
 /* The same from text; names are for messages (file:line). */
-struct sw_catalog_text { const char *name, *bytes; size_t len; };
-__attribute__((warn_unused_result))
-struct sw_err sw_catalog_parse(const struct sw_catalog_text *gpus, const struct sw_catalog_text *machines, struct sw_catalog **out);
+struct sw_catalog_text {
+	const char *name, *bytes;
+	size_t len;
+};
+__attribute__((warn_unused_result)) struct sw_err
+sw_catalog_parse(const struct sw_catalog_text *gpus, const struct sw_catalog_text *machines, struct sw_catalog **out);
 void sw_catalog_free(struct sw_catalog *c);
 
 /* Case-insensitive, aliases too ("H100-80GB", "Tesla-T4", "NVIDIA-A100-SXM4-40GB"); a family's name gives its
  * first model. NULL if unknown. */
 const struct sw_gpu *sw_catalog_gpu(const struct sw_catalog *c, const char *name);
-/* Every model that a request for name accepts: all of a family ("A100": 40 and 80 GB), else the one model. Writes at most
- * max; returns how many there are (0: unknown name). */
+/* Every model that a request for name accepts: all of a family ("A100": 40 and 80 GB), else the one model. Writes at
+ * most max; returns how many there are (0: unknown name). */
 size_t sw_catalog_family(const struct sw_catalog *c, const char *name, const struct sw_gpu **out, size_t max);
-const struct sw_gpu *sw_catalog_gpu_at(const struct sw_catalog *c, size_t i); /* NULL past the end */
+const struct sw_gpu *sw_catalog_gpu_at(const struct sw_catalog *c, size_t i);     /* NULL past the end */
 const char *sw_catalog_nearest_gpu(const struct sw_catalog *c, const char *name); /* for "did you mean"; may be NULL */
-/* Providers "gcp" ("gke") and "azure" ("aks"). Without a row for the region: what it holds, with unknown prices and region "". */
-const struct sw_machine *sw_catalog_machine(const struct sw_catalog *c, const char *provider, const char *type, const char *region);
+/* Providers "gcp" ("gke") and "azure" ("aks"). Without a row for the region: what it holds, with unknown prices and
+ * region "". */
+const struct sw_machine *sw_catalog_machine(const struct sw_catalog *c, const char *provider, const char *type,
+					    const char *region);
 /* The GPU of a node by its labels, or NULL: spillway.dev/gpu, nvidia.com/gpu.product (GPU feature discovery),
  * cloud.google.com/gke-accelerator, amd.com/gpu.product-name, accelerator, node.kubernetes.io/instance-type (AKS says
  * only kubernetes.azure.com/accelerator=nvidia). MIG slices and time-shared GPUs are not whole GPUs: NULL. */

@@ -18,15 +18,18 @@
 
 struct sw_dispatch;
 struct sw_dispatch_options {
-	struct sw_loop *loop; struct sw_http *http; struct sw_metrics *metrics;
+	struct sw_loop *loop;
+	struct sw_http *http;
+	struct sw_metrics *metrics;
 	const struct sw_config *config;
 	const struct sw_catalog *catalog;
-	struct sw_manager *manager;       /* lent, outlives */
-	struct sw_policy *policy;         /* lent */
+	struct sw_manager *manager; /* lent, outlives */
+	struct sw_policy *policy;   /* lent */
 };
 /* Calls manager->watch(). Workers and burst are opened when the manager is synced and the installation's identity is
  * durable; until then sw_dispatch_workers() is NULL. */
-__attribute__((warn_unused_result)) struct sw_err sw_dispatch_new(const struct sw_dispatch_options *opt, struct sw_dispatch **out);
+__attribute__((warn_unused_result)) struct sw_err sw_dispatch_new(const struct sw_dispatch_options *opt,
+								  struct sw_dispatch **out);
 /* The manager must make no call to us after it: close it before the loop turns again. */
 void sw_dispatch_free(struct sw_dispatch *d);
 
@@ -38,8 +41,9 @@ json_t *sw_dispatch_clusters(struct sw_dispatch *d);
 json_t *sw_dispatch_pools(struct sw_dispatch *d);
 struct sw_workers *sw_dispatch_workers(struct sw_dispatch *d); /* NULL until the identity is durable */
 
-/* The store was restored from an older copy, an operator has read what was found, and says: go on with it. Copies that it
- * does not know are then garbage (under the brake on mass deletion). INVALID if no cluster has seen a newer store. */
+/* The store was restored from an older copy, an operator has read what was found, and says: go on with it. Copies that
+ * it does not know are then garbage (under the brake on mass deletion). INVALID if no cluster has seen a newer store.
+ */
 __attribute__((warn_unused_result)) struct sw_err sw_dispatch_accept_store(struct sw_dispatch *d);
 
 /* Live log of a mirrored pod: which cluster runs it (NULL: none). */

@@ -16,23 +16,42 @@ static struct sw_catalog *load(void)
 
 Test(catalog, every_name_finds_its_model)
 {
-	static const struct { const char *name, *model; } rows[] = {
-		{ "H100", "H100" },                 { "h100-80gb", "H100" },
-		{ "NVIDIA-H100-80GB-HBM3", "H100" }, { "nvidia-h100-mega-80gb", "H100" },
-		{ "NVIDIA H100 NVL", "H100-NVL" },  { "Tesla-T4", "T4" },
-		{ "nvidia-tesla-t4", "T4" },        { "NVIDIA-A100-SXM4-40GB", "A100-40GB" },
-		{ "nvidia-tesla-a100", "A100-40GB" }, { "NVIDIA-A100-80GB-PCIe", "A100-80GB" },
-		{ "Tesla_V100-SXM2-32GB", "V100-32GB" }, { "v100", "V100" },
-		{ "nvidia-l4", "L4" },              { "NVIDIA-L40S", "L40S" },
-		{ "AMD-Instinct-MI300X-OAM", "MI300X" }, { "nvidia-h200-141gb", "H200" },
+	static const struct {
+		const char *name, *model;
+	} rows[] = {
+		{"H100", "H100"},
+		{"h100-80gb", "H100"},
+		{"NVIDIA-H100-80GB-HBM3", "H100"},
+		{"nvidia-h100-mega-80gb", "H100"},
+		{"NVIDIA H100 NVL", "H100-NVL"},
+		{"Tesla-T4", "T4"},
+		{"nvidia-tesla-t4", "T4"},
+		{"NVIDIA-A100-SXM4-40GB", "A100-40GB"},
+		{"nvidia-tesla-a100", "A100-40GB"},
+		{"NVIDIA-A100-80GB-PCIe", "A100-80GB"},
+		{"Tesla_V100-SXM2-32GB", "V100-32GB"},
+		{"v100", "V100"},
+		{"nvidia-l4", "L4"},
+		{"NVIDIA-L40S", "L40S"},
+		{"AMD-Instinct-MI300X-OAM", "MI300X"},
+		{"nvidia-h200-141gb", "H200"},
 	};
 	struct sw_catalog *c = load();
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		const struct sw_gpu *g = sw_catalog_gpu(c, rows[i].name);
-		cr_assert(g && strcmp(g->model, rows[i].model) == 0, "%s gave %s", rows[i].name, g ? g->model : "nothing");
+		cr_assert(g && strcmp(g->model, rows[i].model) == 0, "%s gave %s", rows[i].name,
+			  g ? g->model : "nothing");
 	}
-	static const char *const strangers[] = { "", "H1000", "nvidia-", "tesla-", "-", " ", "A100 80", "GTX",
-		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" };
+	static const char *const strangers[] = {"",
+						"H1000",
+						"nvidia-",
+						"tesla-",
+						"-",
+						" ",
+						"A100 80",
+						"GTX",
+						"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+						"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"};
 	for (size_t i = 0; i < sizeof strangers / sizeof *strangers; i++)
 		cr_assert_null(sw_catalog_gpu(c, strangers[i]), "\"%s\"", strangers[i]);
 	cr_assert_null(sw_catalog_gpu(c, NULL));
@@ -103,69 +122,80 @@ Test(catalog, machines_have_prices_or_none)
 
 Test(catalog, node_labels_tell_the_gpu)
 {
-	static const struct { const char *key, *value, *model; } rows[] = {
-		{ "spillway.dev/gpu", "V100", "V100" },
-		{ "nvidia.com/gpu.product", "NVIDIA-A100-SXM4-80GB", "A100-80GB" },
-		{ "nvidia.com/gpu.product", "NVIDIA-A100-SXM4-40GB-MIG-1g.5gb", NULL },
-		{ "nvidia.com/gpu.product", "Tesla-T4-SHARED", NULL },
-		{ "cloud.google.com/gke-accelerator", "nvidia-h100-80gb", "H100" },
-		{ "accelerator", "nvidia", NULL },
-		{ "kubernetes.azure.com/accelerator", "nvidia", NULL },
-		{ "node.kubernetes.io/instance-type", "Standard_NC4as_T4_v3", "T4" },
-		{ "node.kubernetes.io/instance-type", "e2-standard-4", NULL },
+	static const struct {
+		const char *key, *value, *model;
+	} rows[] = {
+		{"spillway.dev/gpu", "V100", "V100"},
+		{"nvidia.com/gpu.product", "NVIDIA-A100-SXM4-80GB", "A100-80GB"},
+		{"nvidia.com/gpu.product", "NVIDIA-A100-SXM4-40GB-MIG-1g.5gb", NULL},
+		{"nvidia.com/gpu.product", "Tesla-T4-SHARED", NULL},
+		{"cloud.google.com/gke-accelerator", "nvidia-h100-80gb", "H100"},
+		{"accelerator", "nvidia", NULL},
+		{"kubernetes.azure.com/accelerator", "nvidia", NULL},
+		{"node.kubernetes.io/instance-type", "Standard_NC4as_T4_v3", "T4"},
+		{"node.kubernetes.io/instance-type", "e2-standard-4", NULL},
 	};
 	struct sw_catalog *c = load();
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		json_t *node = json_object_new_object();
 		sw_json_set_label(node, rows[i].key, rows[i].value);
 		const struct sw_gpu *g = sw_catalog_node_gpu(c, node);
-		cr_assert(rows[i].model ? g && strcmp(g->model, rows[i].model) == 0 : !g, "%s=%s gave %s", rows[i].key, rows[i].value, g ? g->model : "nothing");
+		cr_assert(rows[i].model ? g && strcmp(g->model, rows[i].model) == 0 : !g, "%s=%s gave %s", rows[i].key,
+			  rows[i].value, g ? g->model : "nothing");
 		json_object_put(node);
 	}
 	cr_assert_null(sw_catalog_node_gpu(c, NULL));
 	sw_catalog_free(c);
 }
 
-#define GPU_HEAD "model,family,vendor,resource,memory_gib,fp64,fp32,tf32,bf16,fp16,int8,fp8,aliases,source\n"
+#define GPU_HEAD     "model,family,vendor,resource,memory_gib,fp64,fp32,tf32,bf16,fp16,int8,fp8,aliases,source\n"
 #define MACHINE_HEAD "provider,type,model,gpus,cpu,memory_gib,region,price_hour,spot_hour,source,date\n"
-#define GPU_OK GPU_HEAD "X,X,v,v/gpu,8,,5,,,,,,,s\n"
+#define GPU_OK       GPU_HEAD "X,X,v,v/gpu,8,,5,,,,,,,s\n"
 
 Test(catalog, broken_tables_are_refused_with_file_and_line)
 {
-	static const struct { const char *title, *gpus, *machines, *says; } rows[] = {
-		{ "no header", "", MACHINE_HEAD, "g.csv: empty" },
-		{ "wrong column", "model,familie\n", MACHINE_HEAD, "g.csv:1: column 2 is \"familie\"" },
-		{ "short row", GPU_HEAD "X,X\n", MACHINE_HEAD, "g.csv:2: 2 fields" },
-		{ "long row", GPU_OK "Y,Y,v,v/gpu,8,,5,,,,,,,s,more\n", MACHINE_HEAD, "g.csv:3: 15 fields" },
-		{ "too many columns", GPU_OK ",,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,\n", MACHINE_HEAD, "more than 24 columns" },
-		{ "memory is text", GPU_HEAD "X,X,v,v/gpu,much,,5,,,,,,,s\n", MACHINE_HEAD, "g.csv:2: memory_gib: found \"much\"" },
-		{ "no memory", GPU_HEAD "X,X,v,v/gpu,,,5,,,,,,,s\n", MACHINE_HEAD, "g.csv:2: memory_gib" },
-		{ "infinite", GPU_HEAD "X,X,v,v/gpu,8,inf,5,,,,,,,s\n", MACHINE_HEAD, "g.csv:2: fp64: found \"inf\"" },
-		{ "nan", GPU_HEAD "X,X,v,v/gpu,8,nan,5,,,,,,,s\n", MACHINE_HEAD, "g.csv:2: fp64" },
-		{ "negative", GPU_HEAD "X,X,v,v/gpu,8,-1,5,,,,,,,s\n", MACHINE_HEAD, "g.csv:2: fp64" },
-		{ "twice", GPU_OK "X,X,v,v/gpu,8,,5,,,,,,,s\n", MACHINE_HEAD, "g.csv:3: model X stands there twice" },
-		{ "open quote", GPU_OK "\"Y,X\n", MACHINE_HEAD, "g.csv:3: a quoted field" },
-		{ "unknown model", GPU_OK, MACHINE_HEAD "p,t,Z,1,4,16,r,1,1,s,2026-01-01\n", "m.csv:2: model \"Z\"" },
-		{ "part of a gpu", GPU_OK, MACHINE_HEAD "p,t,X,0.5,4,16,r,1,1,s,2026-01-01\n", "m.csv:2: gpus" },
-		{ "bad date", GPU_OK, MACHINE_HEAD "p,t,X,1,4,16,r,1,1,s,yesterday\n", "m.csv:2: date" },
-		{ "negative price", GPU_OK, MACHINE_HEAD "p,t,X,1,4,16,r,-3,1,s,2026-01-01\n", "m.csv:2: price_hour" },
+	static const struct {
+		const char *title, *gpus, *machines, *says;
+	} rows[] = {
+		{"no header", "", MACHINE_HEAD, "g.csv: empty"},
+		{"wrong column", "model,familie\n", MACHINE_HEAD, "g.csv:1: column 2 is \"familie\""},
+		{"short row", GPU_HEAD "X,X\n", MACHINE_HEAD, "g.csv:2: 2 fields"},
+		{"long row", GPU_OK "Y,Y,v,v/gpu,8,,5,,,,,,,s,more\n", MACHINE_HEAD, "g.csv:3: 15 fields"},
+		{"too many columns", GPU_OK ",,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,\n", MACHINE_HEAD,
+		 "more than 24 columns"},
+		{"memory is text", GPU_HEAD "X,X,v,v/gpu,much,,5,,,,,,,s\n", MACHINE_HEAD,
+		 "g.csv:2: memory_gib: found \"much\""},
+		{"no memory", GPU_HEAD "X,X,v,v/gpu,,,5,,,,,,,s\n", MACHINE_HEAD, "g.csv:2: memory_gib"},
+		{"infinite", GPU_HEAD "X,X,v,v/gpu,8,inf,5,,,,,,,s\n", MACHINE_HEAD, "g.csv:2: fp64: found \"inf\""},
+		{"nan", GPU_HEAD "X,X,v,v/gpu,8,nan,5,,,,,,,s\n", MACHINE_HEAD, "g.csv:2: fp64"},
+		{"negative", GPU_HEAD "X,X,v,v/gpu,8,-1,5,,,,,,,s\n", MACHINE_HEAD, "g.csv:2: fp64"},
+		{"twice", GPU_OK "X,X,v,v/gpu,8,,5,,,,,,,s\n", MACHINE_HEAD, "g.csv:3: model X stands there twice"},
+		{"open quote", GPU_OK "\"Y,X\n", MACHINE_HEAD, "g.csv:3: a quoted field"},
+		{"unknown model", GPU_OK, MACHINE_HEAD "p,t,Z,1,4,16,r,1,1,s,2026-01-01\n", "m.csv:2: model \"Z\""},
+		{"part of a gpu", GPU_OK, MACHINE_HEAD "p,t,X,0.5,4,16,r,1,1,s,2026-01-01\n", "m.csv:2: gpus"},
+		{"bad date", GPU_OK, MACHINE_HEAD "p,t,X,1,4,16,r,1,1,s,yesterday\n", "m.csv:2: date"},
+		{"negative price", GPU_OK, MACHINE_HEAD "p,t,X,1,4,16,r,-3,1,s,2026-01-01\n", "m.csv:2: price_hour"},
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct sw_catalog *c = (struct sw_catalog *)&c;
-		struct sw_err e = sw_catalog_parse(&(struct sw_catalog_text){ "g.csv", rows[i].gpus, strlen(rows[i].gpus) },
-		                                   &(struct sw_catalog_text){ "m.csv", rows[i].machines, strlen(rows[i].machines) }, &c);
+		struct sw_err e = sw_catalog_parse(
+			&(struct sw_catalog_text){"g.csv", rows[i].gpus, strlen(rows[i].gpus)},
+			&(struct sw_catalog_text){"m.csv", rows[i].machines, strlen(rows[i].machines)}, &c);
 		cr_assert_eq(e.code, SW_E_INVALID, "%s: %s", rows[i].title, e.text);
-		cr_assert(strstr(e.text, rows[i].says), "%s: \"%s\" does not say \"%s\"", rows[i].title, e.text, rows[i].says);
+		cr_assert(strstr(e.text, rows[i].says), "%s: \"%s\" does not say \"%s\"", rows[i].title, e.text,
+			  rows[i].says);
 		cr_assert_null(c);
 	}
 }
 
 Test(catalog, quotes_comments_and_line_ends_are_read)
 {
-	static const char gpus[] = "# words\r\n" GPU_HEAD "\n\"X\",X,v,v/gpu,8,,5,,,,,,\"a b\",\"a \"\"quoted\"\", source\"\r\n";
+	static const char gpus[] =
+		"# words\r\n" GPU_HEAD "\n\"X\",X,v,v/gpu,8,,5,,,,,,\"a b\",\"a \"\"quoted\"\", source\"\r\n";
 	static const char machines[] = MACHINE_HEAD "p,t,X,1,4,16,r,0,,s,2026-01-01";
 	struct sw_catalog *c;
-	struct sw_err e = sw_catalog_parse(&(struct sw_catalog_text){ "g", gpus, sizeof gpus - 1 }, &(struct sw_catalog_text){ "m", machines, sizeof machines - 1 }, &c);
+	struct sw_err e = sw_catalog_parse(&(struct sw_catalog_text){"g", gpus, sizeof gpus - 1},
+					   &(struct sw_catalog_text){"m", machines, sizeof machines - 1}, &c);
 	cr_assert(!sw_failed(e), "%s", e.text);
 	cr_assert_not_null(sw_catalog_gpu(c, "b"));
 	cr_assert(isnan(sw_catalog_machine(c, "p", "t", "r")->price_hour), "a price of zero is unknown");
@@ -176,6 +206,7 @@ Test(catalog, a_nul_byte_is_refused)
 {
 	static const char gpus[] = GPU_HEAD "X\0X";
 	struct sw_catalog *c;
-	struct sw_err e = sw_catalog_parse(&(struct sw_catalog_text){ "g", gpus, sizeof gpus - 1 }, &(struct sw_catalog_text){ "m", MACHINE_HEAD, strlen(MACHINE_HEAD) }, &c);
+	struct sw_err e = sw_catalog_parse(&(struct sw_catalog_text){"g", gpus, sizeof gpus - 1},
+					   &(struct sw_catalog_text){"m", MACHINE_HEAD, strlen(MACHINE_HEAD)}, &c);
 	cr_assert_eq(e.code, SW_E_INVALID);
 }

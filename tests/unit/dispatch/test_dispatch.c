@@ -5,10 +5,22 @@
 #include <string.h>
 #include "world.h"
 
-static bool job0_ended(struct world *w) { return w->job[0].finished; }
-static bool job0_runs(struct world *w) { return world_running(w, 0) == 1; }
-static bool job0_gone(struct world *w) { return !w->job[0].exists; }
-static bool job0_released(struct world *w) { return w->job[0].attempt > 1; }
+static bool job0_ended(struct world *w)
+{
+	return w->job[0].finished;
+}
+static bool job0_runs(struct world *w)
+{
+	return world_running(w, 0) == 1;
+}
+static bool job0_gone(struct world *w)
+{
+	return !w->job[0].exists;
+}
+static bool job0_released(struct world *w)
+{
+	return w->job[0].attempt > 1;
+}
 static bool no_copies(struct world *w)
 {
 	for (int c = 0; c < W_CLUSTERS; c++)
@@ -64,7 +76,9 @@ Test(dispatch, a_job_that_no_cluster_can_run_waits_with_a_clear_message)
 	world_boot(w);
 	world_run(w, 10000);
 	cr_assert(w->job[0].exists && !w->job[0].finished && !*w->job[0].cluster);
-	cr_assert(strstr(w->job[0].message, "no cluster can run this job: onprem/v100: V100 is not among the GPUs asked for"), "%s", w->job[0].message);
+	cr_assert(strstr(w->job[0].message,
+			 "no cluster can run this job: onprem/v100: V100 is not among the GPUs asked for"),
+		  "%s", w->job[0].message);
 	cr_assert(strstr(w->events, "!NoClusterFits"), "%s", w->events);
 	cr_assert_eq(w->n_events_warning, 1, "said once: %s", w->events);
 	json_t *x = NULL;
@@ -132,7 +146,8 @@ Test(dispatch, a_job_made_again_under_its_name_waits_until_the_old_copy_is_gone)
 	struct w_copy *old = world_copy(w, 0, 0);
 	char uid[24];
 	memcpy(uid, old->uid, sizeof uid);
-	world_job(w, 0, 1, 1); /* the row is another one from one moment to the next: a new UID, the old copy still runs */
+	world_job(w, 0, 1,
+		  1); /* the row is another one from one moment to the next: a new UID, the old copy still runs */
 	cr_assert(world_until(w, job0_runs, 20000), "%s", w->events);
 	cr_assert_str_neq(world_copy(w, 0, 0)->uid, uid);
 	cr_assert(world_until(w, job0_ended, 20000), "%s", w->events);
@@ -251,7 +266,8 @@ Test(dispatch, a_policy_that_fails_later_keeps_the_last_good_plan)
 	struct world *w = world_new(16);
 	w->cluster[1].stockout_ms = 40000;
 	world_policy(w, "function place(w, c) if w.waited * 1000 > 1700000000000 / 1000 then end\n"
-	                "  for _, x in ipairs(c) do if x.cluster == 'gke' then return { { candidates = { x }, patience = 5 } } end end return {} end");
+			"  for _, x in ipairs(c) do if x.cluster == 'gke' then return { { candidates = { x }, patience "
+			"= 5 } } end end return {} end");
 	world_job(w, 0, 1, 1);
 	world_boot(w);
 	world_run(w, 2000);
@@ -271,8 +287,9 @@ Test(dispatch, the_step_and_its_deadline_survive_a_restart)
 {
 	struct world *w = world_new(17);
 	w->cluster[1].stockout_ms = w->cluster[2].stockout_ms = 1000000000;
-	world_policy(w, "function place(w, c) local s = {} for i, x in ipairs(c) do if x.cluster ~= 'onprem' then s[#s+1] = { candidates = { x }, patience = 1000 } end end\n"
-	                " return s end");
+	world_policy(w, "function place(w, c) local s = {} for i, x in ipairs(c) do if x.cluster ~= 'onprem' then "
+			"s[#s+1] = { candidates = { x }, patience = 1000 } end end\n"
+			" return s end");
 	world_job(w, 0, 1, 1);
 	world_boot(w);
 	world_run(w, 3000);
@@ -293,8 +310,9 @@ Test(dispatch, the_next_step_begins_when_patience_ends)
 	struct world *w = world_new(18);
 	w->cluster[1].blind = true;
 	w->cluster[1].max = 3;
-	world_policy(w, "function place(w, c) local s = {} for i, x in ipairs(c) do if x.cluster ~= 'onprem' then s[#s+1] = { candidates = { x }, patience = 2 } end end\n"
-	                " return s end");
+	world_policy(w, "function place(w, c) local s = {} for i, x in ipairs(c) do if x.cluster ~= 'onprem' then "
+			"s[#s+1] = { candidates = { x }, patience = 2 } end end\n"
+			" return s end");
 	world_job(w, 0, 4, 1);
 	world_boot(w);
 	w->cluster[1].stockout_ms = 0;
@@ -312,8 +330,9 @@ Test(dispatch, a_sold_out_step_is_not_waited_for)
 {
 	struct world *w = world_new(19);
 	w->cluster[1].stockout_ms = 1000000000;
-	world_policy(w, "function place(w, c) local s = {} for i, x in ipairs(c) do if x.cluster ~= 'onprem' then s[#s+1] = { candidates = { x }, patience = 3600 } end end\n"
-	                " return s end");
+	world_policy(w, "function place(w, c) local s = {} for i, x in ipairs(c) do if x.cluster ~= 'onprem' then "
+			"s[#s+1] = { candidates = { x }, patience = 3600 } end end\n"
+			" return s end");
 	world_job(w, 0, 4, 1);
 	world_boot(w);
 	cr_assert(world_until(w, job0_ended, 60000), "%s", w->events);

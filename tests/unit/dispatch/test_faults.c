@@ -2,10 +2,10 @@
 /*
  * test_faults.c - seeded interleavings of everything that can go wrong, under a fake clock
  *
- * Crashes that forget all memory, replies that are lost (before or after the request took effect), clusters that are cut off,
- * caches that lag, evictions, suspensions, deletions, jobs made again under their names, pools that sell out, schedulers
- * that place nothing. world_check() runs after every turn: never two copies of a job with pods, never two ends. Then the
- * faults cease, and every job must end.
+ * Crashes that forget all memory, replies that are lost (before or after the request took effect), clusters that are
+ * cut off, caches that lag, evictions, suspensions, deletions, jobs made again under their names, pools that sell out,
+ * schedulers that place nothing. world_check() runs after every turn: never two copies of a job with pods, never two
+ * ends. Then the faults cease, and every job must end.
  *
  * SPILLWAY_SEEDS=N runs N seeds; a failing one is printed and can be run alone with SPILLWAY_SEED=S.
  */
@@ -29,21 +29,41 @@ static void misfortune(struct world *w)
 	struct w_job *j = &w->job[world_random(w, W_JOBS)];
 	struct w_cluster *c = &w->cluster[world_random(w, W_CLUSTERS)];
 	switch (world_random(w, 12)) {
-	case 0: case 1: world_crash(w); break;
-	case 2: case 3: c->reachable = !c->reachable; break;
-	case 4: evict(j); break;
-	case 5: j->user_suspended = !j->user_suspended; break;
+	case 0:
+	case 1:
+		world_crash(w);
+		break;
+	case 2:
+	case 3:
+		c->reachable = !c->reachable;
+		break;
+	case 4:
+		evict(j);
+		break;
+	case 5:
+		j->user_suspended = !j->user_suspended;
+		break;
 	case 6:
 		if (j->exists && !j->deleting && world_random(w, 2)) {
 			j->deleting = j->recreate = true;
 			j->rv++;
 		}
 		break;
-	case 7: c->blind = !c->blind; break;
-	case 8: c->stockout_ms = w->now + world_random(w, 10000); break;
-	case 9: w->lose_percent = (unsigned)world_random(w, 40); break;
-	case 10: w->delay_max = 10 + (unsigned)world_random(w, 400); break;
-	default: w->cluster[0].taken_name = !w->cluster[0].taken_name && !world_copy(w, 0, 0); break;
+	case 7:
+		c->blind = !c->blind;
+		break;
+	case 8:
+		c->stockout_ms = w->now + world_random(w, 10000);
+		break;
+	case 9:
+		w->lose_percent = (unsigned)world_random(w, 40);
+		break;
+	case 10:
+		w->delay_max = 10 + (unsigned)world_random(w, 400);
+		break;
+	default:
+		w->cluster[0].taken_name = !w->cluster[0].taken_name && !world_copy(w, 0, 0);
+		break;
 	}
 	if (w->d && world_random(w, 2))
 		w->manager.ev.on_change(w->manager.ev.owner, j->key);
@@ -80,13 +100,18 @@ static void why_not(struct world *w)
 {
 	for (int i = 0; i < W_JOBS; i++) {
 		struct w_job *j = &w->job[i];
-		fprintf(stderr, "%s exists %d reserved %d evicted %d finished %d deleting %d cluster '%s' attempt %u message '%s'\n", j->name, j->exists, j->reserved,
-		        j->evicted, j->finished, j->deleting, j->cluster, j->attempt, j->message ? j->message : "");
+		fprintf(stderr,
+			"%s exists %d reserved %d evicted %d finished %d deleting %d cluster '%s' attempt %u message "
+			"'%s'\n",
+			j->name, j->exists, j->reserved, j->evicted, j->finished, j->deleting, j->cluster, j->attempt,
+			j->message ? j->message : "");
 		for (int c = 0; c < W_CLUSTERS; c++) {
 			struct w_copy *p = world_copy(w, c, i);
 			if (p)
-				fprintf(stderr, "   on %s: owner %s attempt %u suspended %d deleting %d outcome %d active %d\n", w->cluster[c].name, p->owner_uid, p->attempt,
-				        p->suspended, p->deleting, p->outcome, p->active);
+				fprintf(stderr,
+					"   on %s: owner %s attempt %u suspended %d deleting %d outcome %d active %d\n",
+					w->cluster[c].name, p->owner_uid, p->attempt, p->suspended, p->deleting,
+					p->outcome, p->active);
 		}
 	}
 }
@@ -141,8 +166,15 @@ static void many(enum sw_lost lost, uint64_t first, uint64_t n)
 			fprintf(stderr, "\rseed %llu ", (unsigned long long)s);
 		live(s, lost);
 	}
-	cr_assert(crashes > (int)n && started > (int)n * W_JOBS / 2, "the faults must really happen: %d crashes, %d starts, %d moves", crashes, started, moved);
+	cr_assert(crashes > (int)n && started > (int)n * W_JOBS / 2,
+		  "the faults must really happen: %d crashes, %d starts, %d moves", crashes, started, moved);
 }
 
-Test(faults, every_job_ends_once_and_never_runs_twice, .timeout = 3600) { many(SW_LOST_HOLD, 1000, 250); }
-Test(faults, with_duplicates_allowed_every_job_still_ends_once, .timeout = 3600) { many(SW_LOST_DUPLICATE, 500000, 100); }
+Test(faults, every_job_ends_once_and_never_runs_twice, .timeout = 3600)
+{
+	many(SW_LOST_HOLD, 1000, 250);
+}
+Test(faults, with_duplicates_allowed_every_job_still_ends_once, .timeout = 3600)
+{
+	many(SW_LOST_DUPLICATE, 500000, 100);
+}

@@ -15,87 +15,133 @@
 /* a workload that may run and has no winner */
 #define PLACING .known = true, .may_run = true, NOTHING
 /* one whose winner is named, seen and ready */
-#define WON PLACING, .has_winner = true, .configured = true, .ready = true, .placed_noted = true
-#define RUNS WON, .seen = SW_COPY_OURS, .current = true
+#define WON    PLACING, .has_winner = true, .configured = true, .ready = true, .placed_noted = true
+#define RUNS   WON, .seen = SW_COPY_OURS, .current = true
 #define UNSEEN PLACING, .has_winner = true, .configured = true, .seen = SW_COPY_UNKNOWN
 /* a copy that must not be, on a cluster that is ours */
 #define EXTRA .extra = 1, .extra_ours_to_touch = true
 
-static const struct { const char *title; struct view v; enum step step; } rows[] = {
-	{ "no row", { NOTHING }, STEP_FORGET },
-	{ "its copy ended", { RUNS, .ended = true }, STEP_FINISH },
-	{ "its copy ended while it was being evicted", { RUNS, .ended = true, .may_run = false, .evicted = true }, STEP_FINISH },
-	{ "ended, but the job is being deleted", { RUNS, .ended = true, .may_run = false, .deleting = true, EXTRA, .extra_ended = true }, STEP_SWEEP },
-	{ "finished, copy still there", { WON, .finished = true, .may_run = false, EXTRA, .extra_ended = true }, STEP_SWEEP },
-	{ "finished, copy somehow runs on", { WON, .finished = true, .may_run = false, EXTRA, .extra_active = true }, STEP_STOP },
-	{ "finished and clean", { WON, .finished = true, .may_run = false, .seen = SW_COPY_ABSENT }, STEP_FORGET },
+static const struct {
+	const char *title;
+	struct view v;
+	enum step step;
+} rows[] = {
+	{"no row", {NOTHING}, STEP_FORGET},
+	{"its copy ended", {RUNS, .ended = true}, STEP_FINISH},
+	{"its copy ended while it was being evicted",
+	 {RUNS, .ended = true, .may_run = false, .evicted = true},
+	 STEP_FINISH},
+	{"ended, but the job is being deleted",
+	 {RUNS, .ended = true, .may_run = false, .deleting = true, EXTRA, .extra_ended = true},
+	 STEP_SWEEP},
+	{"finished, copy still there",
+	 {WON, .finished = true, .may_run = false, EXTRA, .extra_ended = true},
+	 STEP_SWEEP},
+	{"finished, copy somehow runs on",
+	 {WON, .finished = true, .may_run = false, EXTRA, .extra_active = true},
+	 STEP_STOP},
+	{"finished and clean", {WON, .finished = true, .may_run = false, .seen = SW_COPY_ABSENT}, STEP_FORGET},
 
-	{ "an old copy succeeded, nothing has begun", { PLACING, EXTRA, .extra_ended = true, .extra_well = true }, STEP_FINISH_OLD },
-	{ "an old copy succeeded, the new one is not created", { WON, .seen = SW_COPY_ABSENT, EXTRA, .extra_ended = true, .extra_well = true }, STEP_FINISH_OLD },
-	{ "an old copy succeeded, the new one runs", { RUNS, EXTRA, .extra_ended = true, .extra_well = true }, STEP_SWEEP },
-	{ "an old copy succeeded, the new one cannot be seen", { UNSEEN, EXTRA, .extra_ended = true, .extra_well = true }, STEP_SWEEP },
-	{ "an old copy failed", { PLACING, EXTRA, .extra_ended = true }, STEP_SWEEP },
-	{ "an old copy succeeded, the job is finished", { PLACING, .finished = true, EXTRA, .extra_ended = true, .extra_well = true }, STEP_SWEEP },
+	{"an old copy succeeded, nothing has begun",
+	 {PLACING, EXTRA, .extra_ended = true, .extra_well = true},
+	 STEP_FINISH_OLD},
+	{"an old copy succeeded, the new one is not created",
+	 {WON, .seen = SW_COPY_ABSENT, EXTRA, .extra_ended = true, .extra_well = true},
+	 STEP_FINISH_OLD},
+	{"an old copy succeeded, the new one runs", {RUNS, EXTRA, .extra_ended = true, .extra_well = true}, STEP_SWEEP},
+	{"an old copy succeeded, the new one cannot be seen",
+	 {UNSEEN, EXTRA, .extra_ended = true, .extra_well = true},
+	 STEP_SWEEP},
+	{"an old copy failed", {PLACING, EXTRA, .extra_ended = true}, STEP_SWEEP},
+	{"an old copy succeeded, the job is finished",
+	 {PLACING, .finished = true, EXTRA, .extra_ended = true, .extra_well = true},
+	 STEP_SWEEP},
 
-	{ "an extra copy on a cluster that is not ours", { PLACING, .extra = 0 }, STEP_HOLD },
-	{ "an extra copy runs", { RUNS, EXTRA, .extra_active = true }, STEP_STOP },
-	{ "an extra copy looks idle but is not suspended", { RUNS, EXTRA }, STEP_STOP },
-	{ "an extra copy is suspended, pods end", { RUNS, EXTRA, .extra_suspended = true, .extra_active = true }, STEP_WAIT },
-	{ "an extra copy is suspended and empty", { RUNS, EXTRA, .extra_suspended = true }, STEP_SWEEP },
-	{ "an extra copy is on its way out", { RUNS, EXTRA, .extra_going = true, .extra_active = true }, STEP_WAIT },
-	{ "nothing starts while an extra copy is there", { WON, .seen = SW_COPY_ABSENT, .job_known = true, EXTRA, .extra_going = true }, STEP_WAIT },
-	{ "nothing is placed while an extra copy is there", { PLACING, .job_known = true, .ready_candidate = 0, EXTRA, .extra_going = true }, STEP_WAIT },
+	{"an extra copy on a cluster that is not ours", {PLACING, .extra = 0}, STEP_HOLD},
+	{"an extra copy runs", {RUNS, EXTRA, .extra_active = true}, STEP_STOP},
+	{"an extra copy looks idle but is not suspended", {RUNS, EXTRA}, STEP_STOP},
+	{"an extra copy is suspended, pods end",
+	 {RUNS, EXTRA, .extra_suspended = true, .extra_active = true},
+	 STEP_WAIT},
+	{"an extra copy is suspended and empty", {RUNS, EXTRA, .extra_suspended = true}, STEP_SWEEP},
+	{"an extra copy is on its way out", {RUNS, EXTRA, .extra_going = true, .extra_active = true}, STEP_WAIT},
+	{"nothing starts while an extra copy is there",
+	 {WON, .seen = SW_COPY_ABSENT, .job_known = true, EXTRA, .extra_going = true},
+	 STEP_WAIT},
+	{"nothing is placed while an extra copy is there",
+	 {PLACING, .job_known = true, .ready_candidate = 0, EXTRA, .extra_going = true},
+	 STEP_WAIT},
 
-	{ "evicted, copy running", { WON, .may_run = false, .evicted = true, EXTRA, .extra_active = true }, STEP_STOP },
-	{ "evicted, copy gone", { WON, .may_run = false, .evicted = true, .seen = SW_COPY_ABSENT }, STEP_RELEASE },
-	{ "evicted, cluster unseen: held", { UNSEEN, .may_run = false, .evicted = true }, STEP_HOLD },
-	{ "evicted, cluster lost: held", { UNSEEN, .may_run = false, .evicted = true, .lost = true }, STEP_HOLD },
-	{ "evicted, cluster lost, duplicates allowed", { UNSEEN, .may_run = false, .evicted = true, .lost = true, .duplicate = true }, STEP_RELEASE },
-	{ "evicted, cluster unseen but not lost, duplicates allowed", { UNSEEN, .may_run = false, .evicted = true, .duplicate = true }, STEP_HOLD },
-	{ "evicted, its cluster left the configuration", { PLACING, .may_run = false, .evicted = true, .has_winner = true, .lost = true }, STEP_HOLD },
-	{ "evicted before it won", { PLACING, .may_run = false, .evicted = true }, STEP_RELEASE },
-	{ "stopped by its user, still running", { WON, .may_run = false, EXTRA, .extra_active = true }, STEP_STOP },
-	{ "stopped by its user, copy gone", { WON, .may_run = false, .seen = SW_COPY_ABSENT }, STEP_EVICT },
-	{ "waits for quota", { PLACING, .may_run = false }, STEP_FORGET },
-	{ "deleted, nothing left", { PLACING, .may_run = false, .deleting = true }, STEP_RELEASE },
-	{ "deleted, cluster unseen", { UNSEEN, .may_run = false, .deleting = true }, STEP_HOLD },
-	{ "deleted, cluster lost", { UNSEEN, .may_run = false, .deleting = true, .lost = true }, STEP_TOMBSTONE },
-	{ "deleted, cluster lost and remembered", { UNSEEN, .may_run = false, .deleting = true, .lost = true, .tombstoned = true }, STEP_RELEASE },
-	{ "deleted, cluster not configured any more", { PLACING, .may_run = false, .deleting = true, .has_winner = true, .lost = true }, STEP_RELEASE },
+	{"evicted, copy running", {WON, .may_run = false, .evicted = true, EXTRA, .extra_active = true}, STEP_STOP},
+	{"evicted, copy gone", {WON, .may_run = false, .evicted = true, .seen = SW_COPY_ABSENT}, STEP_RELEASE},
+	{"evicted, cluster unseen: held", {UNSEEN, .may_run = false, .evicted = true}, STEP_HOLD},
+	{"evicted, cluster lost: held", {UNSEEN, .may_run = false, .evicted = true, .lost = true}, STEP_HOLD},
+	{"evicted, cluster lost, duplicates allowed",
+	 {UNSEEN, .may_run = false, .evicted = true, .lost = true, .duplicate = true},
+	 STEP_RELEASE},
+	{"evicted, cluster unseen but not lost, duplicates allowed",
+	 {UNSEEN, .may_run = false, .evicted = true, .duplicate = true},
+	 STEP_HOLD},
+	{"evicted, its cluster left the configuration",
+	 {PLACING, .may_run = false, .evicted = true, .has_winner = true, .lost = true},
+	 STEP_HOLD},
+	{"evicted before it won", {PLACING, .may_run = false, .evicted = true}, STEP_RELEASE},
+	{"stopped by its user, still running", {WON, .may_run = false, EXTRA, .extra_active = true}, STEP_STOP},
+	{"stopped by its user, copy gone", {WON, .may_run = false, .seen = SW_COPY_ABSENT}, STEP_EVICT},
+	{"waits for quota", {PLACING, .may_run = false}, STEP_FORGET},
+	{"deleted, nothing left", {PLACING, .may_run = false, .deleting = true}, STEP_RELEASE},
+	{"deleted, cluster unseen", {UNSEEN, .may_run = false, .deleting = true}, STEP_HOLD},
+	{"deleted, cluster lost", {UNSEEN, .may_run = false, .deleting = true, .lost = true}, STEP_TOMBSTONE},
+	{"deleted, cluster lost and remembered",
+	 {UNSEEN, .may_run = false, .deleting = true, .lost = true, .tombstoned = true},
+	 STEP_RELEASE},
+	{"deleted, cluster not configured any more",
+	 {PLACING, .may_run = false, .deleting = true, .has_winner = true, .lost = true},
+	 STEP_RELEASE},
 
-	{ "winner lost: held", { UNSEEN, .lost = true }, STEP_HOLD },
-	{ "winner lost, duplicates allowed", { UNSEEN, .lost = true, .duplicate = true }, STEP_EVICT },
-	{ "winner unseen, in grace", { UNSEEN, .duplicate = true }, STEP_WAIT },
-	{ "winner not configured: held", { PLACING, .has_winner = true, .lost = true }, STEP_HOLD },
-	{ "a stranger has the name", { WON, .seen = SW_COPY_FOREIGN }, STEP_EVICT },
-	{ "somebody removes the copy", { RUNS, .going = true }, STEP_WAIT },
-	{ "won, cluster not ready", { WON, .seen = SW_COPY_ABSENT, .ready = false }, STEP_HOLD },
-	{ "won, job not read", { WON, .seen = SW_COPY_ABSENT }, STEP_READ },
-	{ "won, job broken meanwhile", { WON, .seen = SW_COPY_ABSENT, .job_known = true, .job_bad = true }, STEP_EVICT },
-	{ "won, refused too often", { WON, .seen = SW_COPY_ABSENT, .start_refused = true }, STEP_EVICT },
-	{ "won, nothing there", { WON, .seen = SW_COPY_ABSENT, .job_known = true }, STEP_START },
-	{ "won, created suspended", { RUNS, .suspended = true, .job_known = true }, STEP_START },
-	{ "runs, not scheduled in time", { RUNS, .running_long_unplaced = true, .status_new = true }, STEP_EVICT },
-	{ "runs, status changed", { RUNS, .status_new = true }, STEP_SYNC },
-	{ "runs, all scheduled now", { RUNS, .placed = true, .placed_noted = false }, STEP_PLACED },
-	{ "runs", { RUNS }, STEP_REST },
+	{"winner lost: held", {UNSEEN, .lost = true}, STEP_HOLD},
+	{"winner lost, duplicates allowed", {UNSEEN, .lost = true, .duplicate = true}, STEP_EVICT},
+	{"winner unseen, in grace", {UNSEEN, .duplicate = true}, STEP_WAIT},
+	{"winner not configured: held", {PLACING, .has_winner = true, .lost = true}, STEP_HOLD},
+	{"a stranger has the name", {WON, .seen = SW_COPY_FOREIGN}, STEP_EVICT},
+	{"somebody removes the copy", {RUNS, .going = true}, STEP_WAIT},
+	{"won, cluster not ready", {WON, .seen = SW_COPY_ABSENT, .ready = false}, STEP_HOLD},
+	{"won, job not read", {WON, .seen = SW_COPY_ABSENT}, STEP_READ},
+	{"won, job broken meanwhile", {WON, .seen = SW_COPY_ABSENT, .job_known = true, .job_bad = true}, STEP_EVICT},
+	{"won, refused too often", {WON, .seen = SW_COPY_ABSENT, .start_refused = true}, STEP_EVICT},
+	{"won, nothing there", {WON, .seen = SW_COPY_ABSENT, .job_known = true}, STEP_START},
+	{"won, created suspended", {RUNS, .suspended = true, .job_known = true}, STEP_START},
+	{"runs, not scheduled in time", {RUNS, .running_long_unplaced = true, .status_new = true}, STEP_EVICT},
+	{"runs, status changed", {RUNS, .status_new = true}, STEP_SYNC},
+	{"runs, all scheduled now", {RUNS, .placed = true, .placed_noted = false}, STEP_PLACED},
+	{"runs", {RUNS}, STEP_REST},
 
-	{ "a copy without a winner", { PLACING, .adopt = 2, .store_is_old = true }, STEP_ADOPT },
-	{ "old store", { PLACING, .store_is_old = true, .job_known = true, .ready_candidate = 0 }, STEP_HOLD },
-	{ "not read", { PLACING, .plan_again = true }, STEP_READ },
-	{ "cannot be understood", { PLACING, .job_known = true, .job_bad = true, .plan_again = true }, STEP_HOLD },
-	{ "no plan", { PLACING, .job_known = true, .plan_again = true }, STEP_PLAN },
-	{ "no plan, asked a moment ago", { PLACING, .job_known = true }, STEP_WAIT },
-	{ "a candidate is ready", { PLACING, .job_known = true, .plan_known = true, .ready_candidate = 1 }, STEP_WIN },
-	{ "ready at the last moment", { PLACING, .job_known = true, .plan_known = true, .ready_candidate = 1, .step_over = true, .step_last = true }, STEP_WIN },
-	{ "step over", { PLACING, .job_known = true, .plan_known = true, .step_over = true }, STEP_NEXT },
-	{ "step hopeless", { PLACING, .job_known = true, .plan_known = true, .step_hopeless = true }, STEP_NEXT },
-	{ "last step hopeless: it is waited out", { PLACING, .job_known = true, .plan_known = true, .step_hopeless = true, .step_last = true }, STEP_REST },
-	{ "last step over", { PLACING, .job_known = true, .plan_known = true, .step_over = true, .step_last = true, .plan_again = true }, STEP_PLAN },
-	{ "last step over, asked a moment ago", { PLACING, .job_known = true, .plan_known = true, .step_over = true, .step_last = true }, STEP_WAIT },
-	{ "a pool can grow", { PLACING, .job_known = true, .plan_known = true, .grow_candidate = 0 }, STEP_GROW },
-	{ "a pool grows", { PLACING, .job_known = true, .plan_known = true, .grow_candidate = 0, .grow_asked = true }, STEP_REST },
-	{ "waits for busy nodes", { PLACING, .job_known = true, .plan_known = true }, STEP_REST },
+	{"a copy without a winner", {PLACING, .adopt = 2, .store_is_old = true}, STEP_ADOPT},
+	{"old store", {PLACING, .store_is_old = true, .job_known = true, .ready_candidate = 0}, STEP_HOLD},
+	{"not read", {PLACING, .plan_again = true}, STEP_READ},
+	{"cannot be understood", {PLACING, .job_known = true, .job_bad = true, .plan_again = true}, STEP_HOLD},
+	{"no plan", {PLACING, .job_known = true, .plan_again = true}, STEP_PLAN},
+	{"no plan, asked a moment ago", {PLACING, .job_known = true}, STEP_WAIT},
+	{"a candidate is ready", {PLACING, .job_known = true, .plan_known = true, .ready_candidate = 1}, STEP_WIN},
+	{"ready at the last moment",
+	 {PLACING, .job_known = true, .plan_known = true, .ready_candidate = 1, .step_over = true, .step_last = true},
+	 STEP_WIN},
+	{"step over", {PLACING, .job_known = true, .plan_known = true, .step_over = true}, STEP_NEXT},
+	{"step hopeless", {PLACING, .job_known = true, .plan_known = true, .step_hopeless = true}, STEP_NEXT},
+	{"last step hopeless: it is waited out",
+	 {PLACING, .job_known = true, .plan_known = true, .step_hopeless = true, .step_last = true},
+	 STEP_REST},
+	{"last step over",
+	 {PLACING, .job_known = true, .plan_known = true, .step_over = true, .step_last = true, .plan_again = true},
+	 STEP_PLAN},
+	{"last step over, asked a moment ago",
+	 {PLACING, .job_known = true, .plan_known = true, .step_over = true, .step_last = true},
+	 STEP_WAIT},
+	{"a pool can grow", {PLACING, .job_known = true, .plan_known = true, .grow_candidate = 0}, STEP_GROW},
+	{"a pool grows",
+	 {PLACING, .job_known = true, .plan_known = true, .grow_candidate = 0, .grow_asked = true},
+	 STEP_REST},
+	{"waits for busy nodes", {PLACING, .job_known = true, .plan_known = true}, STEP_REST},
 };
 
 Test(step, every_view_meets_its_rule)
@@ -103,7 +149,8 @@ Test(step, every_view_meets_its_rule)
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		const char *why = "";
 		enum step got = sw_step(&rows[i].v, &why);
-		cr_assert_eq(got, rows[i].step, "%s: %s (\"%s\"), expected %s", rows[i].title, sw_step_name(got), why, sw_step_name(rows[i].step));
+		cr_assert_eq(got, rows[i].step, "%s: %s (\"%s\"), expected %s", rows[i].title, sw_step_name(got), why,
+			     sw_step_name(rows[i].step));
 	}
 }
 
@@ -132,13 +179,42 @@ static bool bit(void)
 Test(step, no_view_starts_a_copy_beside_another)
 {
 	for (int i = 0; i < 2000000; i++) {
-		struct view v = { .known = bit(), .finished = bit(), .deleting = bit(), .evicted = bit(), .has_winner = bit(), .configured = bit(),
-			.seen = (enum sw_seen)(bit() * 2 + bit()), .suspended = bit(), .going = bit(), .running_long_unplaced = bit(), .placed = bit(),
-			.placed_noted = bit(), .status_new = bit(), .ready = bit(), .lost = bit(), .extra = bit() - 1, .extra_ours_to_touch = bit(),
-			.extra_suspended = bit(), .extra_going = bit(), .extra_ended = bit(), .extra_active = bit(), .extra_well = bit(), .duplicate = bit(),
-			.store_is_old = bit(), .tombstoned = bit(), .adopt = bit() - 1, .job_known = bit(), .job_bad = bit(), .plan_known = bit(),
-			.plan_again = bit(), .step_over = bit(), .step_last = bit(), .step_hopeless = bit(), .ready_candidate = bit() - 1,
-			.grow_candidate = bit() - 1, .grow_asked = bit() };
+		struct view v = {.known = bit(),
+				 .finished = bit(),
+				 .deleting = bit(),
+				 .evicted = bit(),
+				 .has_winner = bit(),
+				 .configured = bit(),
+				 .seen = (enum sw_seen)(bit() * 2 + bit()),
+				 .suspended = bit(),
+				 .going = bit(),
+				 .running_long_unplaced = bit(),
+				 .placed = bit(),
+				 .placed_noted = bit(),
+				 .status_new = bit(),
+				 .ready = bit(),
+				 .lost = bit(),
+				 .extra = bit() - 1,
+				 .extra_ours_to_touch = bit(),
+				 .extra_suspended = bit(),
+				 .extra_going = bit(),
+				 .extra_ended = bit(),
+				 .extra_active = bit(),
+				 .extra_well = bit(),
+				 .duplicate = bit(),
+				 .store_is_old = bit(),
+				 .tombstoned = bit(),
+				 .adopt = bit() - 1,
+				 .job_known = bit(),
+				 .job_bad = bit(),
+				 .plan_known = bit(),
+				 .plan_again = bit(),
+				 .step_over = bit(),
+				 .step_last = bit(),
+				 .step_hopeless = bit(),
+				 .ready_candidate = bit() - 1,
+				 .grow_candidate = bit() - 1,
+				 .grow_asked = bit()};
 		v.may_run = bit() && !v.finished && !v.deleting && !v.evicted;
 		v.current = v.seen == SW_COPY_OURS && bit();
 		v.ended = v.current && bit();
@@ -147,11 +223,14 @@ Test(step, no_view_starts_a_copy_beside_another)
 		if (s == STEP_START || s == STEP_WIN || s == STEP_ADOPT)
 			cr_assert(v.may_run && v.extra < 0, "%s", why);
 		if (s == STEP_START)
-			cr_assert(v.has_winner && v.configured && v.seen != SW_COPY_UNKNOWN && v.seen != SW_COPY_FOREIGN && v.ready, "%s", why);
+			cr_assert(v.has_winner && v.configured && v.seen != SW_COPY_UNKNOWN &&
+					  v.seen != SW_COPY_FOREIGN && v.ready,
+				  "%s", why);
 		if (s == STEP_WIN || s == STEP_ADOPT || s == STEP_PLAN || s == STEP_NEXT || s == STEP_GROW)
 			cr_assert(!v.has_winner, "%s", why);
 		if (s == STEP_RELEASE && v.has_winner && !v.duplicate && !v.deleting)
-			cr_assert(v.configured && v.seen != SW_COPY_UNKNOWN && v.extra < 0, "%s: unseen is not absent", why);
+			cr_assert(v.configured && v.seen != SW_COPY_UNKNOWN && v.extra < 0, "%s: unseen is not absent",
+				  why);
 		if (s == STEP_SWEEP)
 			cr_assert(v.extra_ended || v.extra_suspended);
 	}

@@ -26,7 +26,8 @@ uint64_t world_random(struct world *w, uint64_t n)
 
 /* ---- requests on their way --------------------------------------------------------- */
 
-struct w_req *world_request(struct world *w, void (*apply)(struct world *w, struct w_req *r), world_done_fn *done, void *owner)
+struct w_req *world_request(struct world *w, void (*apply)(struct world *w, struct w_req *r), world_done_fn *done,
+			    void *owner)
 {
 	struct w_req *r = sw_calloc(1, sizeof *r);
 	r->apply = apply;
@@ -109,10 +110,26 @@ static const struct sw_workload *m_get(struct sw_manager *m, const char *key)
 	(void)m;
 	if (!j)
 		return NULL;
-	j->row = (struct sw_workload){ .key = j->key, .ns = j->ns, .uid = j->wl_uid, .rv = j->rv, .kind = &sw_kind_job, .job_name = j->name, .job_uid = j->uid,
-		.queue = "q", .cluster_queue = "cq", .cluster = *j->cluster ? j->cluster : NULL, .message = j->message ? j->message : "",
-		.created_ms = 1, .attempt = j->attempt, .check = j->check, .active = j->active, .reserved = j->reserved, .evicted = j->evicted,
-		.finished = j->finished, .deleting = j->deleting, .suspended_by_user = j->user_suspended };
+	j->row = (struct sw_workload){.key = j->key,
+				      .ns = j->ns,
+				      .uid = j->wl_uid,
+				      .rv = j->rv,
+				      .kind = &sw_kind_job,
+				      .job_name = j->name,
+				      .job_uid = j->uid,
+				      .queue = "q",
+				      .cluster_queue = "cq",
+				      .cluster = *j->cluster ? j->cluster : NULL,
+				      .message = j->message ? j->message : "",
+				      .created_ms = 1,
+				      .attempt = j->attempt,
+				      .check = j->check,
+				      .active = j->active,
+				      .reserved = j->reserved,
+				      .evicted = j->evicted,
+				      .finished = j->finished,
+				      .deleting = j->deleting,
+				      .suspended_by_user = j->user_suspended};
 	return &j->row;
 }
 
@@ -132,10 +149,14 @@ static struct sw_err m_watch(struct sw_manager *m, const struct sw_manager_event
 
 json_t *world_job_json(const struct w_job *j)
 {
-	return sw_json_fmt("{\"apiVersion\":\"batch/v1\",\"kind\":\"Job\",\"metadata\":{\"name\":\"%s\",\"namespace\":\"%s\",\"uid\":\"%s\",\"annotations\":%s},"
-	                   "\"spec\":{\"suspend\":true,\"parallelism\":%d,\"completions\":%d,\"template\":{\"spec\":{\"restartPolicy\":\"Never\",\"containers\":[{"
-	                   "\"name\":\"main\",\"image\":\"i\",\"resources\":{\"limits\":{\"nvidia.com/gpu\":\"%d\"},\"requests\":{\"cpu\":\"1\",\"memory\":\"1Gi\"}}}]}}}}",
-	                   j->name, j->ns, j->uid, j->extra ? j->extra : "{}", j->pods, j->pods, j->gpus);
+	return sw_json_fmt("{\"apiVersion\":\"batch/"
+			   "v1\",\"kind\":\"Job\",\"metadata\":{\"name\":\"%s\",\"namespace\":\"%s\",\"uid\":\"%s\","
+			   "\"annotations\":%s},"
+			   "\"spec\":{\"suspend\":true,\"parallelism\":%d,\"completions\":%d,\"template\":{\"spec\":{"
+			   "\"restartPolicy\":\"Never\",\"containers\":[{"
+			   "\"name\":\"main\",\"image\":\"i\",\"resources\":{\"limits\":{\"nvidia.com/"
+			   "gpu\":\"%d\"},\"requests\":{\"cpu\":\"1\",\"memory\":\"1Gi\"}}}]}}}}",
+			   j->name, j->ns, j->uid, j->extra ? j->extra : "{}", j->pods, j->pods, j->gpus);
 }
 
 static void apply_read(struct world *w, struct w_req *r)
@@ -204,7 +225,8 @@ static void apply_change(struct world *w, struct w_req *r)
 		world_row_changed(w, j);
 }
 
-static struct sw_err m_change(struct sw_manager *m, const char *key, uint64_t rv, const struct sw_change *c, sw_manager_fn *done, void *owner)
+static struct sw_err m_change(struct sw_manager *m, const char *key, uint64_t rv, const struct sw_change *c,
+			      sw_manager_fn *done, void *owner)
 {
 	(void)m;
 	cr_assert(!c->message || strlen(c->message) < 32768, "Kueue takes messages of at most 32768 bytes");
@@ -217,9 +239,13 @@ static struct sw_err m_change(struct sw_manager *m, const char *key, uint64_t rv
 	return SW_OK;
 }
 
-static void apply_nothing(struct world *w, struct w_req *r) { (void)w, (void)r; }
+static void apply_nothing(struct world *w, struct w_req *r)
+{
+	(void)w, (void)r;
+}
 
-static struct sw_err m_sync(struct sw_manager *m, const char *key, const char *uid, json_t *status, sw_manager_fn *done, void *owner)
+static struct sw_err m_sync(struct sw_manager *m, const char *key, const char *uid, json_t *status, sw_manager_fn *done,
+			    void *owner)
 {
 	(void)m, (void)key, (void)uid;
 	cr_assert_not_null(status);
@@ -242,8 +268,8 @@ static void apply_finish(struct world *w, struct w_req *r)
 	world_row_changed(w, j);
 }
 
-static struct sw_err m_finish(struct sw_manager *m, const char *key, const char *uid, json_t *status, enum sw_outcome outcome, const char *message,
-                              sw_manager_fn *done, void *owner)
+static struct sw_err m_finish(struct sw_manager *m, const char *key, const char *uid, json_t *status,
+			      enum sw_outcome outcome, const char *message, sw_manager_fn *done, void *owner)
 {
 	(void)m;
 	cr_assert(status && message);
@@ -288,15 +314,16 @@ static struct sw_err m_note(struct sw_manager *m, const char *name, json_t *valu
 	return SW_OK;
 }
 
-static void m_notes(struct sw_manager *m, const char *prefix, void (*fn)(void *owner, const char *name, json_t *value), void *owner)
+static void m_notes(struct sw_manager *m, const char *prefix, void (*fn)(void *owner, const char *name, json_t *value),
+		    void *owner)
 {
 	(void)m;
-	json_object_object_foreach(the_world->notes, name, value)
-		if (strncmp(name, prefix, strlen(prefix)) == 0)
-			fn(owner, name, value);
+	json_object_object_foreach(the_world->notes, name, value) if (strncmp(name, prefix, strlen(prefix)) == 0)
+		fn(owner, name, value);
 }
 
-static struct sw_err m_mirror(struct sw_manager *m, const char *key, const char *uid, const char *cluster, json_t *pod, sw_manager_fn *done, void *owner)
+static struct sw_err m_mirror(struct sw_manager *m, const char *key, const char *uid, const char *cluster, json_t *pod,
+			      sw_manager_fn *done, void *owner)
 {
 	(void)m, (void)key, (void)uid, (void)cluster;
 	cr_assert_not_null(sw_json_str(pod, "metadata.name"));
@@ -304,8 +331,8 @@ static struct sw_err m_mirror(struct sw_manager *m, const char *key, const char 
 	return SW_OK;
 }
 
-static struct sw_err m_keep(struct sw_manager *m, const char *ns, const char *pod, const char *container, const char *bytes, size_t n, bool cut,
-                            sw_manager_fn *done, void *owner)
+static struct sw_err m_keep(struct sw_manager *m, const char *ns, const char *pod, const char *container,
+			    const char *bytes, size_t n, bool cut, sw_manager_fn *done, void *owner)
 {
 	(void)m, (void)ns, (void)pod, (void)container, (void)cut;
 	cr_assert(bytes && n);
@@ -313,8 +340,19 @@ static struct sw_err m_keep(struct sw_manager *m, const char *ns, const char *po
 	return SW_OK;
 }
 
-static const struct sw_manager_ops m_ops = { .name = "world", .watch = m_watch, .get = m_get, .each = m_each, .read = m_read, .change = m_change,
-	.sync_status = m_sync, .finish = m_finish, .event = m_event, .note_put = m_note, .notes = m_notes, .mirror_pod = m_mirror, .keep_log = m_keep };
+static const struct sw_manager_ops m_ops = {.name = "world",
+					    .watch = m_watch,
+					    .get = m_get,
+					    .each = m_each,
+					    .read = m_read,
+					    .change = m_change,
+					    .sync_status = m_sync,
+					    .finish = m_finish,
+					    .event = m_event,
+					    .note_put = m_note,
+					    .notes = m_notes,
+					    .mirror_pod = m_mirror,
+					    .keep_log = m_keep};
 
 /* The manager's own moves: quota comes, users' wishes are carried out, a deleted job may be made again. */
 static void rows_run(struct world *w)
@@ -347,8 +385,16 @@ struct w_job *world_job(struct world *w, int i, int gpus, int pods)
 	uint64_t rv = j->rv;
 	unsigned made = j->made + 1;
 	free(message);
-	*j = (struct w_job){ .exists = true, .attempt = 1, .active = true, .gpus = gpus, .pods = pods, .rv = rv + 1, .made = made, .fails = j->fails,
-		.extra = j->extra, .poison = j->poison };
+	*j = (struct w_job){.exists = true,
+			    .attempt = 1,
+			    .active = true,
+			    .gpus = gpus,
+			    .pods = pods,
+			    .rv = rv + 1,
+			    .made = made,
+			    .fails = j->fails,
+			    .extra = j->extra,
+			    .poison = j->poison};
 	snprintf(j->ns, sizeof j->ns, "ns");
 	snprintf(j->name, sizeof j->name, "job%d", i);
 	snprintf(j->key, sizeof j->key, "ns/wl-job%d", i);
@@ -362,14 +408,21 @@ void world_policy(struct world *w, const char *src)
 {
 	const struct sw_blob *b = sw_blob_find("policies/burst.lua");
 	sw_policy_free(w->policy);
-	struct sw_err e = sw_policy_new(src ? "test.lua" : b->name, src ? src : b->start, src ? strlen(src) : sw_blob_len(b), (struct sw_policy_limits){ 0 }, &w->policy);
+	struct sw_err e = sw_policy_new(src ? "test.lua" : b->name, src ? src : b->start,
+					src ? strlen(src) : sw_blob_len(b), (struct sw_policy_limits){0}, &w->policy);
 	cr_assert(!sw_failed(e), "%s", e.text);
 }
 
 struct world *world_new(uint64_t seed)
 {
-	static const struct { const char *name, *pool; bool growable; int nodes, max; } sites[W_CLUSTERS] = {
-		{ "onprem", "v100", false, 2, 2 }, { "gke", "v100-spot", true, 0, 3 }, { "aks", "v100", true, 0, 2 },
+	static const struct {
+		const char *name, *pool;
+		bool growable;
+		int nodes, max;
+	} sites[W_CLUSTERS] = {
+		{"onprem", "v100", false, 2, 2},
+		{"gke", "v100-spot", true, 0, 3},
+		{"aks", "v100", true, 0, 2},
 	};
 	struct world *w = sw_calloc(1, sizeof *w);
 	the_world = w;
@@ -389,10 +442,20 @@ struct world *world_new(uint64_t seed)
 		c->nodes = c->target = sites[i].nodes;
 		c->max = sites[i].max;
 		c->reachable = true;
-		w->cfg[i] = (struct sw_cluster_cfg){ .name = c->name, .provider = "sim", .worker = "plain", .region = "r", .burst = c->growable };
+		w->cfg[i] = (struct sw_cluster_cfg){
+			.name = c->name, .provider = "sim", .worker = "plain", .region = "r", .burst = c->growable};
 	}
-	w->config = (struct sw_config){ .origin = "", .resync_ms = 5000, .lost_after_ms = 20000, .lost = SW_LOST_HOLD, .hold_placed_ms = 8000, .stockout_ms = 5000,
-		.max_price_hour = 1000, .price_max_age_ms = (int64_t)1 << 50, .log_tail_bytes = 1000, .clusters = w->cfg, .n_clusters = W_CLUSTERS };
+	w->config = (struct sw_config){.origin = "",
+				       .resync_ms = 5000,
+				       .lost_after_ms = 20000,
+				       .lost = SW_LOST_HOLD,
+				       .hold_placed_ms = 8000,
+				       .stockout_ms = 5000,
+				       .max_price_hour = 1000,
+				       .price_max_age_ms = (int64_t)1 << 50,
+				       .log_tail_bytes = 1000,
+				       .clusters = w->cfg,
+				       .n_clusters = W_CLUSTERS};
 	e = sw_loop_new(&w->loop);
 	cr_assert(!sw_failed(e), "%s", e.text);
 	sw_loop_fake(w->loop, w->now, 1700000000000 + (int64_t)w->now);
@@ -401,7 +464,11 @@ struct world *world_new(uint64_t seed)
 
 void world_boot(struct world *w)
 {
-	struct sw_dispatch_options o = { .loop = w->loop, .config = &w->config, .catalog = w->catalog, .manager = &w->manager.base, .policy = w->policy };
+	struct sw_dispatch_options o = {.loop = w->loop,
+					.config = &w->config,
+					.catalog = w->catalog,
+					.manager = &w->manager.base,
+					.policy = w->policy};
 	w->life++;
 	struct sw_err e = sw_dispatch_new(&o, &w->d);
 	cr_assert(!sw_failed(e), "%s", e.text);
@@ -453,7 +520,8 @@ int world_running(struct world *w, int job)
 void world_check(struct world *w)
 {
 	for (int i = 0; i < W_JOBS; i++) {
-		cr_assert(w->config.lost == SW_LOST_DUPLICATE || world_running(w, i) <= 1, "job %d has %d copies with pods\n%s", i, world_running(w, i), w->events);
+		cr_assert(w->config.lost == SW_LOST_DUPLICATE || world_running(w, i) <= 1,
+			  "job %d has %d copies with pods\n%s", i, world_running(w, i), w->events);
 		cr_assert_leq(w->job[i].ended, 1, "job %d ended %d times", i, w->job[i].ended);
 	}
 }

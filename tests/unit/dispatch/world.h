@@ -3,9 +3,9 @@
  * world.h - a small world for dispatch: a manager, clusters and pools that forget nothing when dispatch crashes
  *
  * The world is the truth: jobs with their rows, copies on clusters, requests on their way. It implements the manager's
- * vtable and, by link time, every function of workers.h and burst.h that dispatch calls. Requests take effect and are answered
- * at times drawn from a seed; a reply may be lost; a crash drops every callback but not what is on its way. Clusters are
- * seen through a cache that may lag, and not at all while they are cut off.
+ * vtable and, by link time, every function of workers.h and burst.h that dispatch calls. Requests take effect and are
+ * answered at times drawn from a seed; a reply may be lost; a crash drops every callback but not what is on its way.
+ * Clusters are seen through a cache that may lag, and not at all while they are cut off.
  *
  * Checked all the time: no two copies of one job have pods (except where duplicates are allowed), no copy is asked for
  * except on the cluster that the row names in the attempt that it names, no job ends twice.
@@ -19,22 +19,22 @@ enum { W_JOBS = 6, W_CLUSTERS = 3, W_COPIES = 24, W_GPUS_PER_NODE = 4 };
 
 struct w_copy {
 	bool exists;
-	int job;              /* whose name it has; -1: a stranger's */
+	int job; /* whose name it has; -1: a stranger's */
 	char owner_uid[24], uid[24], pool[32];
 	unsigned attempt;
 	uint64_t rv;
 	bool suspended, deleting, foreign;
 	enum sw_outcome outcome;
 	int active, scheduled, pods;
-	uint64_t next_ms;     /* when its controller acts next */
-	uint64_t run_ms;      /* how long its pods work */
-	bool began;           /* its pods were scheduled */
+	uint64_t next_ms; /* when its controller acts next */
+	uint64_t run_ms;  /* how long its pods work */
+	bool began;       /* its pods were scheduled */
 };
 
 struct w_cluster {
 	char name[16], pool[16];
 	bool growable, reachable, blind /* its scheduler places nothing */;
-	bool taken_name;      /* a stranger's object has the name of job 0 */
+	bool taken_name; /* a stranger's object has the name of job 0 */
 	int nodes, target, max;
 	uint64_t grown_ms, stockout_ms;
 	uint64_t lost_ms, claim_epoch;
@@ -52,12 +52,12 @@ struct w_job {
 	unsigned attempt, made;
 	enum sw_check check;
 	bool active, reserved, evicted, finished, deleting, user_suspended, recreate;
-	int gpus, pods, ended;    /* ended: how often it was finished */
-	bool fails, poison;       /* its pods fail; workers refuse it */
-	const char *extra;        /* annotation JSON */
+	int gpus, pods, ended; /* ended: how often it was finished */
+	bool fails, poison;    /* its pods fail; workers refuse it */
+	const char *extra;     /* annotation JSON */
 	uint64_t reserve_ms;
 	enum sw_outcome outcome;
-	struct sw_workload row;   /* what get() lends */
+	struct sw_workload row; /* what get() lends */
 };
 
 struct world {
@@ -69,14 +69,17 @@ struct world {
 	struct sw_cluster_cfg cfg[W_CLUSTERS];
 	struct w_cluster cluster[W_CLUSTERS];
 	struct w_job job[W_JOBS];
-	struct sw_dispatch *d;    /* NULL while it is dead */
-	unsigned life;            /* grows with each crash: callbacks of an earlier life are dropped */
+	struct sw_dispatch *d; /* NULL while it is dead */
+	unsigned life;         /* grows with each crash: callbacks of an earlier life are dropped */
 	struct w_req *reqs;
-	struct { struct sw_manager base; struct sw_manager_events ev; } manager;
+	struct {
+		struct sw_manager base;
+		struct sw_manager_events ev;
+	} manager;
 	json_t *notes;
 	unsigned lose_percent, delay_max; /* faults */
 	uint64_t uids;
-	char events[4096];        /* the latest, for messages of failing tests */
+	char events[4096]; /* the latest, for messages of failing tests */
 	int n_events_warning, started, crashes, moved;
 };
 
@@ -84,13 +87,13 @@ struct world *world_new(uint64_t seed);
 void world_free(struct world *w);
 void world_policy(struct world *w, const char *src);
 struct w_job *world_job(struct world *w, int i, int gpus, int pods);
-void world_boot(struct world *w);            /* dispatch starts */
-void world_crash(struct world *w);           /* and dies */
+void world_boot(struct world *w);             /* dispatch starts */
+void world_crash(struct world *w);            /* and dies */
 void world_run(struct world *w, uint64_t ms); /* in small steps, with checks */
 bool world_until(struct world *w, bool (*ok)(struct world *w), uint64_t ms);
-uint64_t world_random(struct world *w, uint64_t n); /* 0..n-1 */
+uint64_t world_random(struct world *w, uint64_t n);               /* 0..n-1 */
 struct w_copy *world_copy(struct world *w, int cluster, int job); /* truth; NULL */
-int world_running(struct world *w, int job); /* copies of the present job that have pods */
+int world_running(struct world *w, int job);                      /* copies of the present job that have pods */
 void world_check(struct world *w);
 
 #endif

@@ -9,9 +9,24 @@
 #include <string.h>
 #include "spillway/text.h"
 
-struct sw_worker { int at; };
-struct sw_workers { struct sw_workers_options opt; struct sw_worker w[W_CLUSTERS]; uint64_t epoch; bool synced; struct sw_timer *timer; uint64_t gc_ms; };
-struct sw_burst { struct sw_burst_options opt; struct { char key[24]; int cluster, nodes; } want[W_JOBS]; };
+struct sw_worker {
+	int at;
+};
+struct sw_workers {
+	struct sw_workers_options opt;
+	struct sw_worker w[W_CLUSTERS];
+	uint64_t epoch;
+	bool synced;
+	struct sw_timer *timer;
+	uint64_t gc_ms;
+};
+struct sw_burst {
+	struct sw_burst_options opt;
+	struct {
+		char key[24];
+		int cluster, nodes;
+	} want[W_JOBS];
+};
 
 static struct sw_workers *the_workers; /* of the living dispatch */
 static struct sw_burst *the_burst;
@@ -36,7 +51,7 @@ static void copy_run(struct world *w, struct w_cluster *c, struct w_copy *p)
 		if (p->active > 0)
 			p->active = p->scheduled = 0, p->began = false; /* its pods end a while after the wish */
 		else if (p->deleting)
-			*p = (struct w_copy){ 0 };
+			*p = (struct w_copy){0};
 		return;
 	}
 	if (p->outcome != SW_UNFINISHED)
@@ -77,8 +92,9 @@ static void tell_pod(struct world *w, int cluster, const struct w_copy *p)
 {
 	char name[40];
 	snprintf(name, sizeof name, "job%d-pod-%u", p->job, p->attempt);
-	json_t *pod = sw_json_fmt("{\"metadata\":{\"name\":\"%s\",\"namespace\":\"ns\",\"annotations\":{\"%s\":\"%s\"}},\"spec\":{\"containers\":[{\"name\":\"main\"}]}}", name,
-	                          SW_ANN_OWNER_UID, p->owner_uid);
+	json_t *pod = sw_json_fmt("{\"metadata\":{\"name\":\"%s\",\"namespace\":\"ns\",\"annotations\":{\"%s\":\"%s\"}}"
+				  ",\"spec\":{\"containers\":[{\"name\":\"main\"}]}}",
+				  name, SW_ANN_OWNER_UID, p->owner_uid);
 	the_workers->opt.on_pod(the_workers->opt.owner, w->job[p->job].key, &the_workers->w[cluster], name, pod);
 	json_object_put(pod);
 }
@@ -107,7 +123,8 @@ static void cache_run(struct world *w, int cluster)
 			c->synced = false;
 			c->lost_ms = w->now;
 			tell(w, cluster, NULL);
-		} else if (c->lost_ms && w->now - c->lost_ms > (uint64_t)w->config.lost_after_ms && world_random(w, 20) == 0)
+		} else if (c->lost_ms && w->now - c->lost_ms > (uint64_t)w->config.lost_after_ms &&
+			   world_random(w, 20) == 0)
 			tell(w, cluster, NULL);
 		return;
 	}
@@ -133,8 +150,12 @@ static void gc_run(struct world *w)
 	for (int i = 0; i < W_CLUSTERS; i++)
 		for (int k = 0; k < W_COPIES; k++) {
 			struct w_copy *seen = &w->cluster[i].seen[k], *p = &w->cluster[i].copy[k];
-			const struct sw_workload *row = seen->exists && seen->job >= 0 ? w->manager.base.ops->get(&w->manager.base, w->job[seen->job].key) : NULL;
-			if (w->cluster[i].synced && seen->exists && seen->job >= 0 && !row && p->exists && strcmp(p->uid, seen->uid) == 0)
+			const struct sw_workload *row =
+				seen->exists && seen->job >= 0
+					? w->manager.base.ops->get(&w->manager.base, w->job[seen->job].key)
+					: NULL;
+			if (w->cluster[i].synced && seen->exists && seen->job >= 0 && !row && p->exists &&
+			    strcmp(p->uid, seen->uid) == 0)
 				p->deleting = true;
 		}
 }
@@ -160,7 +181,10 @@ struct w_copy *world_copy(struct world *w, int cluster, int job)
 
 /* ---- workers.h ------------------------------------------------------------------------------ */
 
-static struct w_cluster *of(const struct sw_worker *w) { return &the_world->cluster[w->at]; }
+static struct w_cluster *of(const struct sw_worker *w)
+{
+	return &the_world->cluster[w->at];
+}
 
 static int job_at(const char *name)
 {
@@ -174,7 +198,10 @@ static int job_at(const char *name)
 	return 0;
 }
 
-static int key_at(const char *key) { return job_at(strstr(key, "job")); }
+static int key_at(const char *key)
+{
+	return job_at(strstr(key, "job"));
+}
 
 struct sw_err sw_workers_new(const struct sw_workers_options *opt, struct sw_workers **out)
 {
@@ -198,8 +225,15 @@ void sw_workers_free(struct sw_workers *ws)
 	the_workers = NULL;
 }
 
-size_t sw_workers_count(const struct sw_workers *ws) { (void)ws; return W_CLUSTERS; }
-struct sw_worker *sw_workers_at(struct sw_workers *ws, size_t i) { return &ws->w[i]; }
+size_t sw_workers_count(const struct sw_workers *ws)
+{
+	(void)ws;
+	return W_CLUSTERS;
+}
+struct sw_worker *sw_workers_at(struct sw_workers *ws, size_t i)
+{
+	return &ws->w[i];
+}
 struct sw_worker *sw_workers_find(struct sw_workers *ws, const char *name)
 {
 	for (int i = 0; i < W_CLUSTERS; i++)
@@ -207,8 +241,14 @@ struct sw_worker *sw_workers_find(struct sw_workers *ws, const char *name)
 			return &ws->w[i];
 	return NULL;
 }
-const char *sw_worker_name(const struct sw_worker *w) { return of(w)->name; }
-const struct sw_cluster_cfg *sw_worker_cfg(const struct sw_worker *w) { return &the_world->cfg[w->at]; }
+const char *sw_worker_name(const struct sw_worker *w)
+{
+	return of(w)->name;
+}
+const struct sw_cluster_cfg *sw_worker_cfg(const struct sw_worker *w)
+{
+	return &the_world->cfg[w->at];
+}
 void sw_workers_set_epoch(struct sw_workers *ws, uint64_t epoch)
 {
 	cr_assert_geq(epoch, ws->epoch);
@@ -217,16 +257,33 @@ void sw_workers_set_epoch(struct sw_workers *ws, uint64_t epoch)
 		if (the_world->cluster[i].synced && the_world->cluster[i].claim_epoch < epoch)
 			the_world->cluster[i].claim_epoch = epoch;
 }
-void sw_workers_manager_synced(struct sw_workers *ws, bool synced) { ws->synced = synced; }
-bool sw_worker_serves(const struct sw_worker *w, const struct sw_kind *kind) { (void)kind; return of(w)->synced; }
+void sw_workers_manager_synced(struct sw_workers *ws, bool synced)
+{
+	ws->synced = synced;
+}
+bool sw_worker_serves(const struct sw_worker *w, const struct sw_kind *kind)
+{
+	(void)kind;
+	return of(w)->synced;
+}
 
 struct sw_worker_state sw_worker_state(const struct sw_worker *w)
 {
 	struct w_cluster *c = of(w);
-	enum sw_claim claim = !c->synced ? SW_CLAIM_UNKNOWN : c->claim_epoch > the_workers->epoch ? SW_CLAIM_NEWER : SW_CLAIM_OURS;
-	return (struct sw_worker_state){ .ready = claim == SW_CLAIM_OURS, .reachable = c->synced, .claim = claim, .lost_since_ms = c->lost_ms,
-		.lost = c->lost_ms && the_world->now - c->lost_ms > (uint64_t)the_world->config.lost_after_ms, .claim_epoch = c->claim_epoch,
-		.why = claim == SW_CLAIM_OURS ? "" : claim == SW_CLAIM_NEWER ? "our store is older" : "cut off", .gc_why = "" };
+	enum sw_claim claim = !c->synced                            ? SW_CLAIM_UNKNOWN
+			      : c->claim_epoch > the_workers->epoch ? SW_CLAIM_NEWER
+								    : SW_CLAIM_OURS;
+	return (struct sw_worker_state){.ready = claim == SW_CLAIM_OURS,
+					.reachable = c->synced,
+					.claim = claim,
+					.lost_since_ms = c->lost_ms,
+					.lost = c->lost_ms &&
+						the_world->now - c->lost_ms > (uint64_t)the_world->config.lost_after_ms,
+					.claim_epoch = c->claim_epoch,
+					.why = claim == SW_CLAIM_OURS    ? ""
+					       : claim == SW_CLAIM_NEWER ? "our store is older"
+									 : "cut off",
+					.gc_why = ""};
 }
 
 const struct sw_provider_state *sw_worker_provider_state(const struct sw_worker *w, int64_t *asked_at_ms)
@@ -241,9 +298,19 @@ size_t sw_worker_nodes(struct sw_worker *w, const struct sw_node **out)
 	static struct sw_node nodes[16];
 	struct w_cluster *c = of(w);
 	for (int i = 0; i < c->nodes; i++)
-		nodes[i] = (struct sw_node){ .name = "n", .pool = c->pool, .model = "V100", .gpu_resource = "nvidia.com/gpu", .cpu_free = 64000, .memory_free = (int64_t)1 << 40,
-			.gpu_free = W_GPUS_PER_NODE, .cpu_total = 64000, .memory_total = (int64_t)1 << 40, .gpu_total = W_GPUS_PER_NODE, .pods_free = 100, .pods_total = 100,
-			.usable = true };
+		nodes[i] = (struct sw_node){.name = "n",
+					    .pool = c->pool,
+					    .model = "V100",
+					    .gpu_resource = "nvidia.com/gpu",
+					    .cpu_free = 64000,
+					    .memory_free = (int64_t)1 << 40,
+					    .gpu_free = W_GPUS_PER_NODE,
+					    .cpu_total = 64000,
+					    .memory_total = (int64_t)1 << 40,
+					    .gpu_total = W_GPUS_PER_NODE,
+					    .pods_free = 100,
+					    .pods_total = 100,
+					    .usable = true};
 	*out = nodes;
 	return (size_t)c->nodes;
 }
@@ -252,9 +319,22 @@ static const struct sw_pool *pool_of(struct sw_worker *w)
 {
 	static struct sw_pool pools[W_CLUSTERS];
 	struct w_cluster *c = of(w);
-	pools[w->at] = (struct sw_pool){ .name = c->pool, .model = "V100", .machine = "m", .region = "r", .zone = "z", .gpus = W_GPUS_PER_NODE, .cpu_milli = 64000,
-		.memory_bytes = (int64_t)1 << 40, .size = c->nodes, .target = c->target, .max = c->max, .quota_left = -1, .growable = c->growable,
-		.price_hour = c->growable ? 10 + w->at : NAN, .priced_at_ms = 1, .grow_eta_ms = 1000 };
+	pools[w->at] = (struct sw_pool){.name = c->pool,
+					.model = "V100",
+					.machine = "m",
+					.region = "r",
+					.zone = "z",
+					.gpus = W_GPUS_PER_NODE,
+					.cpu_milli = 64000,
+					.memory_bytes = (int64_t)1 << 40,
+					.size = c->nodes,
+					.target = c->target,
+					.max = c->max,
+					.quota_left = -1,
+					.growable = c->growable,
+					.price_hour = c->growable ? 10 + w->at : NAN,
+					.priced_at_ms = 1,
+					.grow_eta_ms = 1000};
 	return &pools[w->at];
 }
 
@@ -263,7 +343,10 @@ size_t sw_worker_pools(struct sw_worker *w, const struct sw_pool **out)
 	*out = pool_of(w);
 	return of(w)->synced ? 1 : 0;
 }
-const struct sw_pool *sw_worker_pool(struct sw_worker *w, const char *name) { return of(w)->synced && strcmp(of(w)->pool, name) == 0 ? pool_of(w) : NULL; }
+const struct sw_pool *sw_worker_pool(struct sw_worker *w, const char *name)
+{
+	return of(w)->synced && strcmp(of(w)->pool, name) == 0 ? pool_of(w) : NULL;
+}
 
 /* GPUs that neither running copies (as the cache shows them) nor promises to others hold. */
 static int64_t room(struct sw_worker *w, int but)
@@ -273,7 +356,8 @@ static int64_t room(struct sw_worker *w, int but)
 	for (int i = 0; i < W_JOBS; i++) {
 		int64_t held = i == but ? 0 : c->reserved[i];
 		for (int k = 0; k < W_COPIES; k++)
-			if (c->seen[k].exists && c->seen[k].job == i && c->seen[k].began && c->seen[k].active > 0 && held == 0)
+			if (c->seen[k].exists && c->seen[k].job == i && c->seen[k].began && c->seen[k].active > 0 &&
+			    held == 0)
 				held = the_world->job[i].gpus * the_world->job[i].pods;
 		n -= held;
 	}
@@ -293,18 +377,33 @@ struct sw_err sw_worker_reserve(struct sw_worker *w, const struct sw_offer *o, i
 {
 	*missing = sw_worker_fits(w, o->key, o->pool, o->demand);
 	for (int i = 0; i < W_CLUSTERS; i++)
-		cr_assert(i == w->at || the_world->cluster[i].reserved[key_at(o->key)] == 0, "%s is promised room on two clusters", o->key);
+		cr_assert(i == w->at || the_world->cluster[i].reserved[key_at(o->key)] == 0,
+			  "%s is promised room on two clusters", o->key);
 	of(w)->reserved[key_at(o->key)] = o->demand->gpus;
 	return SW_OK;
 }
 
-void sw_worker_unreserve(struct sw_worker *w, const char *key) { of(w)->reserved[key_at(key)] = 0; }
+void sw_worker_unreserve(struct sw_worker *w, const char *key)
+{
+	of(w)->reserved[key_at(key)] = 0;
+}
 
 static struct sw_copy shown(const struct w_copy *p, const char *owner_uid)
 {
-	struct sw_copy c = { .seen = p->foreign ? SW_COPY_FOREIGN : strcmp(p->owner_uid, owner_uid) == 0 ? SW_COPY_OURS : SW_COPY_STALE, .attempt = p->attempt,
-		.suspended = p->suspended, .deleting = p->deleting, .outcome = p->outcome, .active = p->active, .scheduled = p->scheduled, .pods = p->pods,
-		.status_hash = (uint64_t)p->active * 100 + (uint64_t)p->scheduled * 10 + p->outcome + 1, .created_ms = 1, .pool = p->pool, .uid = p->uid };
+	struct sw_copy c = {.seen = p->foreign                             ? SW_COPY_FOREIGN
+				    : strcmp(p->owner_uid, owner_uid) == 0 ? SW_COPY_OURS
+									   : SW_COPY_STALE,
+			    .attempt = p->attempt,
+			    .suspended = p->suspended,
+			    .deleting = p->deleting,
+			    .outcome = p->outcome,
+			    .active = p->active,
+			    .scheduled = p->scheduled,
+			    .pods = p->pods,
+			    .status_hash = (uint64_t)p->active * 100 + (uint64_t)p->scheduled * 10 + p->outcome + 1,
+			    .created_ms = 1,
+			    .pool = p->pool,
+			    .uid = p->uid};
 	return c;
 }
 
@@ -317,15 +416,16 @@ static const struct w_copy *seen_of(struct sw_worker *w, const char *name)
 	return NULL;
 }
 
-struct sw_copy sw_worker_copy(struct sw_worker *w, const struct sw_kind *kind, const char *ns, const char *name, const char *owner_uid)
+struct sw_copy sw_worker_copy(struct sw_worker *w, const struct sw_kind *kind, const char *ns, const char *name,
+			      const char *owner_uid)
 {
 	(void)kind, (void)ns;
 	if (!of(w)->synced)
-		return (struct sw_copy){ .seen = SW_COPY_UNKNOWN, .pool = "", .uid = "" };
+		return (struct sw_copy){.seen = SW_COPY_UNKNOWN, .pool = "", .uid = ""};
 	if (of(w)->taken_name && job_at(name) == 0)
-		return (struct sw_copy){ .seen = SW_COPY_FOREIGN, .pool = "", .uid = "" };
+		return (struct sw_copy){.seen = SW_COPY_FOREIGN, .pool = "", .uid = ""};
 	const struct w_copy *p = seen_of(w, name);
-	return p ? shown(p, owner_uid) : (struct sw_copy){ .seen = SW_COPY_ABSENT, .pool = "", .uid = "" };
+	return p ? shown(p, owner_uid) : (struct sw_copy){.seen = SW_COPY_ABSENT, .pool = "", .uid = ""};
 }
 
 void sw_worker_each_copy(struct sw_worker *w, sw_copy_fn *each, void *owner)
@@ -335,7 +435,8 @@ void sw_worker_each_copy(struct sw_worker *w, sw_copy_fn *each, void *owner)
 		if (!p->exists || p->job < 0 || !of(w)->synced)
 			continue;
 		struct sw_copy c = shown(p, p->owner_uid);
-		each(owner, w, the_world->job[p->job].key, &sw_kind_job, "ns", the_world->job[p->job].name, p->owner_uid, &c);
+		each(owner, w, the_world->job[p->job].key, &sw_kind_job, "ns", the_world->job[p->job].name,
+		     p->owner_uid, &c);
 	}
 }
 
@@ -347,7 +448,8 @@ json_t *sw_worker_copy_status(struct sw_worker *w, const struct sw_kind *kind, c
 		return NULL;
 	if (p->outcome == SW_UNFINISHED)
 		return sw_json_fmt("{\"active\":%d}", p->active);
-	return sw_json_fmt("{\"conditions\":[{\"type\":\"%s\",\"status\":\"True\",\"reason\":\"r\"}]}", p->outcome == SW_SUCCEEDED ? "Complete" : "Failed");
+	return sw_json_fmt("{\"conditions\":[{\"type\":\"%s\",\"status\":\"True\",\"reason\":\"r\"}]}",
+			   p->outcome == SW_SUCCEEDED ? "Complete" : "Failed");
 }
 
 /* ---- requests to clusters ---------------------------------------------------------------------- */
@@ -395,7 +497,12 @@ static void apply_post(struct world *w, struct w_req *r)
 			if (!c->copy[k].exists)
 				p = &c->copy[k];
 		cr_assert_not_null(p);
-		*p = (struct w_copy){ .exists = true, .job = job_at(r->name), .attempt = r->attempt, .suspended = true, .next_ms = w->now + 100, .rv = w->now };
+		*p = (struct w_copy){.exists = true,
+				     .job = job_at(r->name),
+				     .attempt = r->attempt,
+				     .suspended = true,
+				     .next_ms = w->now + 100,
+				     .rv = w->now};
 		snprintf(p->owner_uid, sizeof p->owner_uid, "%s", r->uid);
 		snprintf(p->uid, sizeof p->uid, "copy-%llu", (unsigned long long)++w->uids);
 		snprintf(p->pool, sizeof p->pool, "%s", r->pool);
@@ -432,7 +539,8 @@ static void apply_delete(struct world *w, struct w_req *r)
 		r->err = SW_OK;
 }
 
-static struct w_req *cluster_request(struct sw_worker *w, void (*apply)(struct world *, struct w_req *), const char *name, const char *uid, sw_worker_fn *done, void *owner)
+static struct w_req *cluster_request(struct sw_worker *w, void (*apply)(struct world *, struct w_req *),
+				     const char *name, const char *uid, sw_worker_fn *done, void *owner)
 {
 	struct w_req *r = world_request(the_world, apply, done, owner);
 	r->cluster = w->at;
@@ -441,7 +549,8 @@ static struct w_req *cluster_request(struct sw_worker *w, void (*apply)(struct w
 	return r;
 }
 
-struct sw_err sw_worker_start(struct sw_worker *w, const struct sw_offer *o, json_t *job, sw_worker_fn *done, void *owner)
+struct sw_err sw_worker_start(struct sw_worker *w, const struct sw_offer *o, json_t *job, sw_worker_fn *done,
+			      void *owner)
 {
 	struct w_job *j = &the_world->job[job_at(o->name)];
 	const struct w_copy *p = seen_of(w, o->name);
@@ -462,7 +571,8 @@ struct sw_err sw_worker_start(struct sw_worker *w, const struct sw_offer *o, jso
 	return SW_OK;
 }
 
-struct sw_err sw_worker_stop(struct sw_worker *w, const struct sw_kind *kind, const char *ns, const char *name, const char *uid, sw_worker_fn *done, void *owner)
+struct sw_err sw_worker_stop(struct sw_worker *w, const struct sw_kind *kind, const char *ns, const char *name,
+			     const char *uid, sw_worker_fn *done, void *owner)
 {
 	(void)kind, (void)ns;
 	struct w_req *r = cluster_request(w, apply_suspend, name, uid, done, owner);
@@ -471,11 +581,13 @@ struct sw_err sw_worker_stop(struct sw_worker *w, const struct sw_kind *kind, co
 	return SW_OK;
 }
 
-struct sw_err sw_worker_sweep(struct sw_worker *w, const struct sw_kind *kind, const char *ns, const char *name, const char *uid, sw_worker_fn *done, void *owner)
+struct sw_err sw_worker_sweep(struct sw_worker *w, const struct sw_kind *kind, const char *ns, const char *name,
+			      const char *uid, sw_worker_fn *done, void *owner)
 {
 	(void)kind, (void)ns;
 	const struct w_copy *p = seen_of(w, name);
-	cr_assert(p && (p->outcome != SW_UNFINISHED || (p->suspended && p->active == 0)), "a copy that may run is removed before it was stopped");
+	cr_assert(p && (p->outcome != SW_UNFINISHED || (p->suspended && p->active == 0)),
+		  "a copy that may run is removed before it was stopped");
 	cluster_request(w, apply_delete, name, uid, done, owner);
 	return SW_OK;
 }
@@ -486,8 +598,8 @@ static void apply_tombstone(struct world *w, struct w_req *r)
 	(void)w, (void)r;
 }
 
-struct sw_err sw_worker_tombstone(struct sw_worker *w, const struct sw_kind *kind, const char *ns, const char *name, const char *owner_uid, sw_worker_fn *done,
-                                  void *owner)
+struct sw_err sw_worker_tombstone(struct sw_worker *w, const struct sw_kind *kind, const char *ns, const char *name,
+				  const char *owner_uid, sw_worker_fn *done, void *owner)
 {
 	(void)kind, (void)ns;
 	cluster_request(w, apply_tombstone, name, owner_uid, done, owner);
@@ -500,7 +612,8 @@ static void apply_tail(struct world *w, struct w_req *r)
 		r->err = sw_err(SW_E_INVALID, "container has not started");
 }
 
-struct sw_err sw_worker_log_tail(struct sw_worker *w, const char *ns, const char *pod, const char *container, size_t max, sw_log_tail_fn *done, void *owner)
+struct sw_err sw_worker_log_tail(struct sw_worker *w, const char *ns, const char *pod, const char *container,
+				 size_t max, sw_log_tail_fn *done, void *owner)
 {
 	(void)ns, (void)container, (void)max;
 	struct w_req *r = world_request(the_world, apply_tail, NULL, owner);
@@ -542,13 +655,19 @@ void sw_burst_want(struct sw_burst *b, const char *key, const char *cluster, con
 	}
 }
 
-void sw_burst_unwant(struct sw_burst *b, const char *key) { b->want[key_at(key)].nodes = 0; }
+void sw_burst_unwant(struct sw_burst *b, const char *key)
+{
+	b->want[key_at(key)].nodes = 0;
+}
 
 struct sw_burst_view sw_burst_look(struct sw_burst *b, const char *cluster, const char *pool, int nodes)
 {
 	struct w_cluster *c = of(sw_workers_find(the_workers, cluster));
 	int64_t wall = sw_loop_wall(the_world->loop);
 	(void)b, (void)pool;
-	return (struct sw_burst_view){ .growing = c->target - c->nodes, .stockout_until_ms = c->stockout_ms > the_world->now ? wall + (int64_t)(c->stockout_ms - the_world->now) : 0,
-		.refused = c->target + nodes > c->max ? "its maximum is reached" : NULL };
+	return (struct sw_burst_view){.growing = c->target - c->nodes,
+				      .stockout_until_ms = c->stockout_ms > the_world->now
+								   ? wall + (int64_t)(c->stockout_ms - the_world->now)
+								   : 0,
+				      .refused = c->target + nodes > c->max ? "its maximum is reached" : NULL};
 }

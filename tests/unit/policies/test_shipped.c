@@ -8,7 +8,10 @@
 #include "spillway/policy.h"
 #include "spillway/text.h"
 
-struct tally { int passed, failed; char last[80], text[400]; };
+struct tally {
+	int passed, failed;
+	char last[80], text[400];
+};
 
 static void report(void *owner, const char *test, struct sw_err err)
 {
@@ -23,13 +26,14 @@ Test(shipped, burst_passes_its_own_tests)
 {
 	const struct sw_blob *b = sw_blob_find("policies/burst.lua");
 	cr_assert_not_null(b);
-	struct tally t = { 0 };
+	struct tally t = {0};
 	char *src;
 	size_t len;
 	struct sw_err e = sw_file_read("policies/burst.test.lua", 1 << 20, &src, &len);
 	cr_assert(!sw_failed(e), "%s (run from the top of the tree)", e.text);
-	e = sw_policy_test(&(struct sw_policy_source){ b->name, b->start, sw_blob_len(b) }, &(struct sw_policy_source){ "policies/burst.test.lua", src, len },
-	                   (struct sw_policy_limits){ 0 }, report, &t);
+	e = sw_policy_test(&(struct sw_policy_source){b->name, b->start, sw_blob_len(b)},
+			   &(struct sw_policy_source){"policies/burst.test.lua", src, len},
+			   (struct sw_policy_limits){0}, report, &t);
 	cr_assert(!sw_failed(e), "%s", e.text);
 	cr_assert_eq(t.failed, 0, "%s", t.text);
 	cr_assert_geq(t.passed, 15);
@@ -38,15 +42,19 @@ Test(shipped, burst_passes_its_own_tests)
 
 static struct sw_err run(const char *policy, const char *tests, struct tally *t)
 {
-	*t = (struct tally){ 0 };
-	return sw_policy_test(&(struct sw_policy_source){ "p.lua", policy, strlen(policy) }, &(struct sw_policy_source){ "p.test.lua", tests, strlen(tests) },
-	                      (struct sw_policy_limits){ 0 }, report, t);
+	*t = (struct tally){0};
+	return sw_policy_test(&(struct sw_policy_source){"p.lua", policy, strlen(policy)},
+			      &(struct sw_policy_source){"p.test.lua", tests, strlen(tests)},
+			      (struct sw_policy_limits){0}, report, t);
 }
 
 Test(shipped, the_runner_reports_each_test_and_where_it_failed)
 {
 	struct tally t;
-	struct sw_err e = run("x = 1 function place() return {} end", "function test_b() x = x + 1 assert(x == 2) end function test_a() x = x + 1 assert(x == 2) end\nfunction test_c() error('no') end test_not = 1", &t);
+	struct sw_err e = run("x = 1 function place() return {} end",
+			      "function test_b() x = x + 1 assert(x == 2) end function test_a() x = x + 1 assert(x == "
+			      "2) end\nfunction test_c() error('no') end test_not = 1",
+			      &t);
 	cr_assert(!sw_failed(e), "%s", e.text);
 	cr_assert_eq(t.passed, 2, "tests do not see each other: %s", t.text);
 	cr_assert_eq(t.failed, 1);
