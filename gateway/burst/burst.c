@@ -14,7 +14,7 @@
 #include "burst_priv.h"
 #include "spillway/text.h"
 
-enum { BUSY_MS = 1000, QUIET_MS = 10 * 1000 };
+enum { BUSY_MS = 1000, QUIET_MS = 10 * 1000, NODES_MAX = 1000 * 1000 /* of one wish: sums stay far from overflow */ };
 
 uint64_t burst_now(const struct sw_burst *b)
 {
@@ -93,6 +93,7 @@ void sw_burst_want(struct sw_burst *b, const char *key, const char *cluster, con
 	size_t n = strlen(key);
 	struct want *w;
 
+	nodes = nodes < NODES_MAX ? nodes : NODES_MAX;
 	HASH_FIND_STR(b->wants, key, w);
 	if (w && nodes > 0 && strcmp(w->cluster, cluster) == 0 && strcmp(w->pool, pool) == 0) {
 		if (w->nodes != nodes)
@@ -279,7 +280,7 @@ struct sw_burst_view sw_burst_look(struct sw_burst *b, const char *cluster, cons
 		view.growing = r->in_flight - r->stuck;
 		view.stockout_until_ms = limit.stockout_left_ms > 0 ? r->stockout.until_ms : 0;
 	}
-	if (limit_refuses(&limit, nodes, b->why, sizeof b->why))
+	if (limit_refuses(&limit, nodes < NODES_MAX ? nodes : NODES_MAX, b->why, sizeof b->why))
 		view.refused = b->why;
 	else if (nodes > 0 && r && burst_now(b) < r->barred_ms)
 		view.refused = r->barred;

@@ -415,5 +415,5 @@ bool grow_step(struct run *r)
 		if (delta > 0)
 			intend(r, p, delta, first ? first->key : NULL);
 	}
-	return r->state != INTENT_NONE || r->in_flight > r->stuck || out;
+	return r->state != INTENT_NONE || r->in_flight > r->stuck;
 }

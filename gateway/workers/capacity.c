@@ -155,13 +155,16 @@ static void pools_begin(struct sw_worker *w)
 	c->n_listed = c->n_pools;
 }
 
-/* A made-up pool is what its nodes are; one of the provider's only learns how many there are. */
+/* A made-up pool is what its nodes are. */
 static void pool_count(struct capacity *c, const struct node_row *row)
 {
 	struct sw_pool *p = &c->pools[row->pool];
 
-	if ((size_t)row->pool < c->n_listed)
+	if ((size_t)row->pool < c->n_listed) {
+		if (!p->taint && row->taint) /* its provider does not tell; the nodes do */
+			p->taint = own(c, sw_strdup(row->taint));
 		return;
+	}
 	p->size = p->target = p->min = p->max = p->size + 1;
 	p->gpus = row->gpus > p->gpus ? (int)row->gpus : p->gpus;
 	p->cpu_milli = row->cpu > p->cpu_milli ? row->cpu : p->cpu_milli;

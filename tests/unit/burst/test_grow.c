@@ -206,7 +206,7 @@ Test(grow, a_stockout_is_remembered_told_and_forgotten)
 	cr_expect(!world_said(w, "NodesReady"), "fewer asked for is not success");
 	cr_expect_eq(w->grow_calls, 1);
 	before = w->changes;
-	world_turn(w, 300000);
+	world_turn(w, 320000);
 	cr_expect_gt(w->changes, before, "when it ends, who waits looks again");
 	cr_expect_eq(w->grow_calls, 2);
 	world_free(w);

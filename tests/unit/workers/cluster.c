@@ -492,14 +492,19 @@ static void relist(struct sw_reflector *r)
 	r->cfg.on_state(r->cfg.owner, true, 0, NULL);
 }
 
+static bool is_away(const struct sw_reflector *r)
+{
+	return the->down || (the->no_kubeflow && strstr(r->path, "kubeflow"));
+}
+
 static bool watches_turn(void)
 {
 	for (struct sw_reflector *r = reflectors; r; r = r->next) {
-		if (!r->synced && !the->down) {
+		if (!r->synced && !is_away(r)) {
 			relist(r);
 			return true;
 		}
-		if (r->synced && the->down) {
+		if (r->synced && is_away(r)) {
 			r->synced = false;
 			r->since = sw_loop_now(the->loop);
 			r->cfg.on_state(r->cfg.owner, false, r->since, "could not connect");

@@ -78,6 +78,28 @@ Test(link, a_missing_crd_breaks_nothing_and_is_found_when_it_comes)
 	cluster_free(c);
 }
 
+Test(link, a_crd_that_is_removed_takes_its_copies_along_and_the_cluster_goes_on)
+{
+	struct cluster *c = cluster_new();
+	const struct sw_kind *torch = sw_kind_named("PyTorchJob");
+	json_t *job = json_tokener_parse("{\"apiVersion\":\"kubeflow.org/v1\",\"kind\":\"PyTorchJob\",\"spec\":{}}");
+	cluster_open(c);
+	sw_json_set_label(job, SW_LABEL_ORIGIN, "us");
+	sw_json_set_annotation(job, SW_ANN_WORKLOAD, "ns/t");
+	sw_json_set_annotation(job, SW_ANN_OWNER_UID, "o");
+	cluster_put(c, "/apis/kubeflow.org/v1/namespaces/ns/pytorchjobs/t", job);
+	cr_expect_eq(sw_worker_copy(c->w, torch, "ns", "t", "o").seen, SW_COPY_OURS);
+	c->no_kubeflow = true;
+	json_object_object_del(c->objects, "/apis/kubeflow.org/v1/namespaces/ns/pytorchjobs/t");
+	cluster_turn(c, 1000);
+	cr_expect_eq(sw_worker_copy(c->w, torch, "ns", "t", "o").seen, SW_COPY_UNKNOWN, "not before the API says so");
+	cluster_turn(c, 62000);
+	cr_expect(!sw_worker_serves(c->w, torch));
+	cr_expect_eq(sw_worker_copy(c->w, torch, "ns", "t", "o").seen, SW_COPY_ABSENT);
+	cr_expect(sw_worker_state(c->w).ready, "%s", sw_worker_state(c->w).why);
+	cluster_free(c);
+}
+
 Test(link, unreachable_is_never_absent_and_lost_counts_from_the_first_loss)
 {
 	struct cluster *c = cluster_new();

@@ -278,6 +278,40 @@ Test(plain, sweep_deletes_by_uid_and_missing_is_done)
 	cluster_free(c);
 }
 
+/* The server's object is another one than the watch has shown so far. */
+static void replace_unseen(struct cluster *c, const char *uid)
+{
+	json_t *job = sw_json_copy(cluster_get(c, JOB));
+
+	sw_json_set_str(job, "metadata.resourceVersion", "999999");
+	if (uid)
+		sw_json_set_str(job, "metadata.uid", uid);
+	json_object_object_add(c->objects, JOB, job);
+}
+
+Test(plain, sweep_spares_the_object_that_took_the_name_meanwhile)
+{
+	struct cluster *c = begun();
+	start_through(c);
+	replace_unseen(c, "uid-of-another");
+	cr_assert(!sw_failed(sw_worker_sweep(c->w, sw_kind_named("job"), "ns", "a", look(c).uid, cluster_done, c)));
+	cluster_turn(c, 0);
+	cr_expect(!sw_failed(c->last), "ours is gone: done");
+	cr_expect(cluster_logged(c, "DELETE " JOB));
+	cr_expect_not_null(cluster_get(c, JOB));
+	cluster_free(c);
+}
+
+Test(plain, a_copy_that_changed_unseen_is_not_unsuspended)
+{
+	struct cluster *c = begun();
+	cr_assert(!sw_failed(start_once(c, 1)));
+	replace_unseen(c, NULL);
+	cr_expect_eq(start_once(c, 1).code, SW_E_CONFLICT);
+	cr_expect(sw_json_bool(cluster_get(c, JOB), "spec.suspend"));
+	cluster_free(c);
+}
+
 Test(plain, a_deleted_copy_is_not_absent_while_its_pods_run)
 {
 	struct cluster *c = begun();
