@@ -171,37 +171,60 @@ static void hold_new(const struct sw_kind *k, json_t *job, int64_t now_ms)
 
 /* ---- jobs: what may not change while they run ------------------------------------------------------------ */
 
-static bool spec_same(const struct sw_kind *k, json_t *job, json_t *old)
+/* The key under which a and b differ; NULL: nowhere, or not in objects. */
+static const char *differing_key(json_t *a, json_t *b)
+{
+	if (!json_object_is_type(a, json_type_object) || !json_object_is_type(b, json_type_object))
+		return NULL;
+	for (int side = 0; side < 2; side++) {
+		json_object_object_foreach(side ? b : a, key, v) {
+			if (!json_object_equal(v, sw_json_key(side ? a : b, key)))
+				return key;
+		}
+	}
+	return NULL;
+}
+
+/* The first field of spec that differs and that a copy would not follow, as a path in buf; NULL: none. */
+static const char *spec_difference(const struct sw_kind *k, json_t *job, json_t *old, char *buf, size_t size)
 {
 	static const char *const free_fields[] = { "suspend", "ttlSecondsAfterFinished" };
-	json_t *a = sw_json_copy(job), *b = sw_json_copy(old);
+	json_t *both[] = { sw_json_copy(job), sw_json_copy(old) };
+	int stem = (int)(strrchr(k->suspend_path, '.') - k->suspend_path);
+	size_t used = (size_t)snprintf(buf, size, "spec");
 	char path[96];
 
-	for (size_t i = 0; i < 2; i++) {
-		snprintf(path, sizeof(path), "%.*s.%s", (int)(strrchr(k->suspend_path, '.') - k->suspend_path),
-			 k->suspend_path, free_fields[i]);
-		sw_json_del(a, path);
-		sw_json_del(b, path);
+	for (size_t i = 0; i < 4; i++) {
+		snprintf(path, sizeof(path), "%.*s.%s", stem, k->suspend_path, free_fields[i / 2]);
+		sw_json_del(both[i % 2], path);
 	}
-	bool same = json_object_equal(sw_json_key(a, "spec"), sw_json_key(b, "spec"));
+	json_t *a = sw_json_key(both[0], "spec"), *b = sw_json_key(both[1], "spec");
+	const char *key = differing_key(a, b), *found = key ? buf : NULL;
 
-	json_object_put(a);
-	json_object_put(b);
-	return same;
+	for (; key && used + 2 < size; key = differing_key(a, b)) {
+		used += (size_t)snprintf(buf + used, size - used, ".%s", key);
+		a = sw_json_key(a, key);
+		b = sw_json_key(b, key);
+	}
+	json_object_put(both[0]);
+	json_object_put(both[1]);
+	return found;
 }
 
 static struct sw_err running_check(const struct sw_kind *k, json_t *job, json_t *old)
 {
 	const char *a = sw_json_label(job, SW_LABEL_QUEUE), *b = sw_json_label(old, SW_LABEL_QUEUE), *why;
+	char path[128];
 
 	if (sw_kind_suspended(k, old) || k->outcome(old, &why) != SW_UNFINISHED)
 		return SW_OK;
 	if (strcmp(a ? a : "", b ? b : "") != 0)
 		return sw_err(SW_E_INVALID, "metadata.labels[" SW_LABEL_QUEUE
 					    "]: field is immutable while the job runs; suspend it first");
-	if (!spec_same(k, job, old))
+	if (spec_difference(k, job, old, path, sizeof(path)))
 		return sw_err(SW_E_INVALID,
-			      "spec: the job runs on a cluster and would not see the change; suspend it first");
+			      "%s: field is immutable while the job runs: its cluster would not see the change; suspend it first",
+			      path);
 	return SW_OK;
 }
 

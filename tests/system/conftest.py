@@ -156,6 +156,14 @@ def site(tmp_path):
         s.stop()
 
 
+def add_held_queue(kubeconfig):
+    """A queue that admits nothing: jobs wait in it, and may be changed while they do."""
+    api = kubernetes.client.CustomObjectsApi(api_of(kubeconfig))
+    at = ("kueue.x-k8s.io", "v1beta2")
+    queue = {"apiVersion": "/".join(at), "kind": "LocalQueue", "metadata": {"name": "held"}, "spec": {"clusterQueue": "team", "stopPolicy": "Hold"}}
+    api.create_namespaced_custom_object(*at, "default", "localqueues", queue)
+
+
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory):
     """`spillway demo --keep`, shared by the tests of one pytest worker."""
@@ -164,6 +172,7 @@ def demo(tmp_path_factory):
     p.wait_for("kubectl --kubeconfig", 120)
     p.dir = where / "d"
     p.kubeconfig = where / "d" / "admin.kubeconfig"
+    add_held_queue(p.kubeconfig)
     yield p
     assert p.stop() == 0, p.text()
 

@@ -22,7 +22,7 @@ def manifest(tmp_path):
 
 
 def test_apply_creates_then_is_unchanged_then_changes(kubectl, manifest):
-    j = job("kc-apply", run_seconds="100000s")
+    j = job("kc-apply", queue="held")
     assert "job.batch/kc-apply created" in kubectl("apply", "-f", manifest(j))
     assert "job.batch/kc-apply unchanged" in kubectl("apply", "-f", manifest(j))
     j["metadata"]["labels"]["team"] = "blue"
@@ -33,7 +33,7 @@ def test_apply_creates_then_is_unchanged_then_changes(kubectl, manifest):
 
 
 def test_server_side_apply_reports_conflicts(kubectl, manifest):
-    j = job("kc-ssa", run_seconds="100000s", backoffLimit=2)
+    j = job("kc-ssa", queue="held", backoffLimit=2)
     kubectl("apply", "--server-side", "--field-manager=one", "-f", manifest(j))
     j["spec"]["backoffLimit"] = 4
     refused = kubectl("apply", "--server-side", "--field-manager=two", "-f", manifest(j), check=False)
@@ -96,10 +96,13 @@ def test_get_watch_sees_a_change(kubectl, demo, manifest):
 
 def test_describe_shows_events_of_every_step(kubectl):
     text = kubectl("describe", "job", "pi")
-    assert "Events:" in text and "Queue" in text
-    for reason in ("CreatedWorkload", "QuotaReserved"):
-        assert reason in kubectl("events", "--for", "job/pi") + text, text
-    assert "pi" in kubectl("get", "events")
+    events = text[text.index("Events:"):]
+    for reason in ("CreatedWorkload", "Placed", "Started", "FinishedWorkload"):
+        assert reason in events, text
+        assert reason in kubectl("events", "--for", "job/pi")
+    workload = kubectl("get", "workloads", "-o", "name").split("job-pi-")[1].split()[0]
+    assert "QuotaReserved" in kubectl("describe", "workload", f"job-pi-{workload}")
+    assert "Job/pi" in kubectl("get", "events").replace("job/pi", "Job/pi")
 
 
 def test_explain_knows_the_fields(kubectl):
@@ -111,6 +114,30 @@ def test_explain_knows_the_fields(kubectl):
 def test_logs_of_a_finished_job(kubectl):
     kubectl("wait", "--for=condition=complete", "job/pi", "--timeout=60s")
     assert kubectl("logs", "job/pi").startswith("3.14159265")
+
+
+def test_logs_follow_a_running_job_to_its_end(kubectl, demo, manifest):
+    kubectl("apply", "-f", manifest(job("kc-logs", run_seconds="100s", pod_annotations={"sim.spillway.dev/log": "first and last"})))
+    assert "first and last" in kubectl("logs", "-f", "job/kc-logs", "--pod-running-timeout=60s")
+    pod = json.loads(kubectl("get", "pods", "-l", "job-name=kc-logs", "-o", "json"))["items"][0]
+    assert kubectl("logs", pod["metadata"]["name"], "--tail=1") == "first and last\n"
+    assert "condition met" in kubectl("wait", "--for=condition=complete", "job/kc-logs", "--timeout=60s")
+    kubectl("delete", "job", "kc-logs")
+
+
+def test_a_running_job_is_changed_only_after_it_was_stopped(kubectl, manifest):
+    kubectl("apply", "-f", manifest(job("kc-stop", run_seconds="100000s")))
+    kubectl("wait", "--for=jsonpath={.status.active}=1", "job/kc-stop", "--timeout=60s")
+    refused = kubectl("patch", "job", "kc-stop", "-p", '{"spec":{"backoffLimit":1}}', check=False)
+    assert refused.returncode != 0 and "spec.backoffLimit: field is immutable while the job runs" in refused.stderr
+    assert "suspend it first" in refused.stderr
+    stopped = kubectl("patch", "job", "kc-stop", "-p", '{"spec":{"suspend":true}}', check=False)
+    assert stopped.returncode == 0 and "leaves its cluster" in stopped.stderr
+    kubectl("wait", "--for=condition=suspended", "job/kc-stop", "--timeout=60s")
+    kubectl("patch", "job", "kc-stop", "-p", '{"spec":{"backoffLimit":1}}')
+    kubectl("patch", "job", "kc-stop", "-p", '{"spec":{"suspend":false}}')
+    kubectl("wait", "--for=jsonpath={.status.active}=1", "job/kc-stop", "--timeout=60s")
+    kubectl("delete", "job", "kc-stop")
 
 
 def test_wait_for_completion_and_delete(kubectl, manifest):
@@ -128,7 +155,7 @@ def test_wait_for_deletion(kubectl, demo, manifest):
 
 
 def test_label_annotate_and_three_kinds_of_patch(kubectl, manifest):
-    kubectl("apply", "-f", manifest(job("kc-patch", run_seconds="100000s")))
+    kubectl("apply", "-f", manifest(job("kc-patch", queue="held")))
     kubectl("label", "job", "kc-patch", "a=b")
     kubectl("annotate", "job", "kc-patch", "note=hello")
     kubectl("patch", "job", "kc-patch", "-p", '{"spec":{"backoffLimit":1}}')
@@ -144,7 +171,7 @@ def test_label_annotate_and_three_kinds_of_patch(kubectl, manifest):
 
 
 def test_edit_changes_a_field(kubectl, manifest, tmp_path):
-    kubectl("apply", "-f", manifest(job("kc-edit", run_seconds="100000s", backoffLimit=2)))
+    kubectl("apply", "-f", manifest(job("kc-edit", queue="held", backoffLimit=2)))
     editor = tmp_path / "ed"
     editor.write_text("#!/bin/sh\nsed -i 's/backoffLimit: 2/backoffLimit: 5/' \"$1\"\n")
     editor.chmod(0o755)
@@ -154,7 +181,7 @@ def test_edit_changes_a_field(kubectl, manifest, tmp_path):
 
 
 def test_diff_shows_only_the_change(kubectl, manifest):
-    j = job("kc-diff", run_seconds="100000s", backoffLimit=2)
+    j = job("kc-diff", queue="held", backoffLimit=2)
     kubectl("apply", "-f", manifest(j))
     assert kubectl("diff", "-f", manifest(j), check=False).returncode == 0
     j["spec"]["backoffLimit"] = 3
@@ -167,7 +194,7 @@ def test_diff_shows_only_the_change(kubectl, manifest):
 def test_auth_can_i(kubectl):
     assert kubectl("auth", "can-i", "create", "jobs").strip() == "yes"
     assert "admin" in kubectl("auth", "whoami")
-    assert "jobs" in kubectl("auth", "can-i", "--list")
+    assert kubectl("auth", "can-i", "--list").splitlines()[1].split() == ["*.*", "[]", "[]", "[*]"]
 
 
 def test_api_resources_and_versions(kubectl):

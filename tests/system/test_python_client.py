@@ -70,7 +70,7 @@ def test_list_in_pages(clients):
 def test_custom_objects(clients):
     _, _, custom = clients
     queues = custom.list_namespaced_custom_object("kueue.x-k8s.io", "v1beta2", "default", "localqueues")
-    assert [q["metadata"]["name"] for q in queues["items"]] == ["team"]
+    assert [q["metadata"]["name"] for q in queues["items"]] == ["held", "team"]
     jobs = custom.list_namespaced_custom_object("kubeflow.org", "v1", "default", "pytorchjobs")
     assert jobs["items"], "the demo has a PyTorchJob"
 

@@ -127,7 +127,7 @@ Test(manager_admit, a_running_job_does_not_change)
 	o = get(&w, "jobs.batch", "default", "pi");
 	sw_json_set_int(o, "spec.parallelism", 2);
 	e = update(&w, "jobs.batch", o);
-	cr_expect(sw_failed(e) && strstr(e.text, "suspend it first"), "%s", e.text);
+	cr_expect(sw_failed(e) && strstr(e.text, "spec.parallelism: field is immutable while the job runs"), "%s", e.text);
 	o = get(&w, "jobs.batch", "default", "pi");
 	sw_json_set_label(o, SW_LABEL_QUEUE, "other");
 	e = update(&w, "jobs.batch", o);
