@@ -31,7 +31,9 @@ struct sw_pool {                    /* strings lent with the state they came in 
 	int64_t priced_at_ms;
 	int64_t grow_eta_ms;        /* usual time from asking to Ready */
 	const char *taint;          /* value of SW_TAINT_BURST on its nodes, NULL: none */
-	const char *label_key, *label_value; /* node label that selects the pool */
+	/* Node label that selects the pool. Key NULL or "": it selects no nodes (yet); if it cannot grow either, it only says
+	 * what an hour costs in the pool of that name that the gateway makes up itself ("*": in any such pool). */
+	const char *label_key, *label_value;
 };
 struct sw_instance { const char *id, *node, *pool; };
 enum sw_pool_fault { SW_FAULT_STOCKOUT, SW_FAULT_QUOTA, SW_FAULT_OTHER };
