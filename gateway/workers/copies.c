@@ -204,8 +204,20 @@ void copies_synced(struct sw_worker *w, const struct sw_kind *kind)
 {
 	struct copy_row *row, *tmp;
 	HASH_ITER(hh, w->copies, row, tmp)
-	if (row->kind == kind && row->early)
-		row_gone(w, row);
+	{
+		if (row->kind == kind && row->early)
+			row_gone(w, row);
+	}
+}
+
+void copies_in_sight(struct sw_worker *w, const struct sw_kind *kind)
+{
+	struct copy_row *row, *tmp;
+	HASH_ITER(hh, w->copies, row, tmp)
+	{
+		if ((!kind || row->kind == kind) && feed_synced(w, row->kind))
+			worker_work_changed(w, row->work->key);
+	}
 }
 
 void copies_unserved(struct sw_worker *w, const struct sw_kind *kind)

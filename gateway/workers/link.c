@@ -112,6 +112,8 @@ static void on_state(void *owner, bool synced, uint64_t since_ms, const char *wh
 	snprintf(f->why, sizeof f->why, "%s", synced || !why ? "" : why);
 	if (synced && f->kind)
 		copies_synced(f->w, f->kind);
+	if (synced) /* copies were told as they were listed, but could not be seen then */
+		copies_in_sight(f->w, f->kind);
 	update(f->w);
 }
 

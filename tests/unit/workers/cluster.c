@@ -553,10 +553,13 @@ static void on_change(void *owner, const char *key, struct sw_worker *w)
 {
 	struct cluster *c = owner;
 	cr_assert(w);
-	if (key)
-		c->work_changes++;
-	else
+	if (!key) {
 		c->changes++;
+		return;
+	}
+	c->work_changes++;
+	if (strncmp(key, "ns/job-", 7) == 0)
+		c->told_unseen = sw_worker_copy(w, sw_kind_named("job"), "ns", key + 7, "").seen == SW_COPY_UNKNOWN;
 }
 
 static void on_pod(void *owner, const char *key, struct sw_worker *w, const char *pod_name, json_t *pod)

@@ -38,6 +38,7 @@ struct cluster {
 	json_t *workloads; /* key -> anything: known there */
 	/* what was heard */
 	int changes, work_changes, pods;
+	bool told_unseen; /* when last told of a copy, it could not be seen */
 	int done;
 	struct sw_err last; /* of the calls given cluster_done */
 };

@@ -52,6 +52,14 @@ Test(gc, the_brake)
 		cr_expect_eq(gc_within_brake(brake[i].orphans, brake[i].copies), brake[i].may, "row %zu", i);
 }
 
+Test(gc, copies_that_were_there_before_us_are_told_when_they_can_be_seen)
+{
+	struct cluster *c = with_copies(1, 1);
+	cr_expect_gt(c->work_changes, 0);
+	cr_expect(!c->told_unseen, "whoever looks when told must see it: a finished workload is not looked at again");
+	cluster_free(c);
+}
+
 Test(gc, one_orphan_among_many_goes_after_a_while_and_only_with_a_synced_manager)
 {
 	struct cluster *c = with_copies(12, 11);
