@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_step.c - views and the rule that applies to each */
 #include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "../../../gateway/dispatch/step.h"
+#include "spillway/text.h"
 
 /* A row starts from a macro and overrides some of it. */
 #ifdef __clang__
@@ -234,4 +237,19 @@ Test(step, no_view_starts_a_copy_beside_another)
 		if (s == STEP_SWEEP)
 			cr_assert(v.extra_ended || v.extra_suspended);
 	}
+}
+
+Test(step, the_readme_lists_the_rules_as_they_are)
+{
+	char *text, row[200];
+	size_t len;
+	enum step step;
+	struct sw_err e = sw_file_read("gateway/dispatch/README.md", 1 << 20, &text, &len);
+	cr_assert(!sw_failed(e), "%s (run from the top of the tree)", e.text);
+	for (size_t r = 0; sw_step_rule(r, &step); r++) {
+		const char *rule = sw_step_rule(r, &step);
+		snprintf(row, sizeof row, "| %zu | %s | %s |", r + 1, rule, sw_step_name(step));
+		cr_assert(strstr(text, row), "gateway/dispatch/README.md has no line \"%s\"", row);
+	}
+	free(text);
 }
