@@ -62,6 +62,8 @@ void work_free(struct work *wk)
 	free(wk->grows.pool);
 	free(wk->log_bytes);
 	free(wk->text);
+	json_object_put(wk->pod_object);
+	free(wk->pod_sent);
 	free(wk->key);
 	free(wk);
 }
@@ -225,7 +227,7 @@ static int by_priority(const void *a, const void *b)
 	return x->created_ms < y->created_ms ? -1 : x->created_ms > y->created_ms;
 }
 
-/* Those that wait look again, the most urgent first: the queue keeps that order among keys of one time. */
+/* Those that look for a place look again, the most urgent first: the queue keeps that order among keys of one time. */
 static void on_kick(void *owner)
 {
 	struct sw_dispatch *d = owner;
@@ -235,10 +237,10 @@ static void on_kick(void *owner)
 	HASH_ITER(hh, d->works, wk, next)
 	{
 		const struct sw_workload *row = row_of(d, wk->key);
-		if (row)
-			rows[n++] = row;
-		else
+		if (!row)
 			sw_reconciler_add(d->queue, wk->key);
+		else if (!row->cluster)
+			rows[n++] = row;
 	}
 	qsort(rows, n, sizeof *rows, by_priority);
 	for (size_t i = 0; i < n; i++)
@@ -252,15 +254,33 @@ void dispatch_kick(struct sw_dispatch *d)
 	sw_timer_in(d->kick, KICK_MS);
 }
 
+/* Did what it says about itself change (not only what it holds)? Then its running jobs look at it again too. */
+static bool state_changed(struct sw_dispatch *d, struct sw_worker *w)
+{
+	struct sw_worker_state st = sw_worker_state(w);
+	unsigned char now =
+		(unsigned char)(1 | st.ready << 1 | st.reachable << 2 | st.lost << 3 | (unsigned)st.claim << 4);
+	for (size_t i = 0; d->workers && i < sw_workers_count(d->workers) && i < CLUSTERS_MAX; i++)
+		if (sw_workers_at(d->workers, i) == w) {
+			bool changed = d->cluster_state[i] != now;
+			d->cluster_state[i] = now;
+			return changed;
+		}
+	return true;
+}
+
 static void on_worker_change(void *owner, const char *key, struct sw_worker *w)
 {
 	struct sw_dispatch *d = owner;
-	(void)w;
 	if (key) {
 		sw_reconciler_add(d->queue, key);
 		return;
 	}
-	identity_look(d);
+	if (state_changed(d, w)) {
+		identity_look(d);
+		if (d->synced && d->workers)
+			add_all(d);
+	}
 	dispatch_kick(d);
 }
 

@@ -45,8 +45,10 @@ struct work {
 	UT_hash_handle hh; /* by key */
 	struct sw_dispatch *d;
 	char *key;
-	bool busy;      /* an asynchronous step is under way; sw_reconciler_done or _fail is owed */
-	bool pods_busy; /* the same for the pod mirror */
+	bool busy;          /* an asynchronous step is under way; sw_reconciler_done or _fail is owed */
+	char *pod_sent;     /* the pod whose mirror is under way */
+	json_t *pod_object; /* as sent; NULL: that it is gone */
+	bool pods_busy;     /* the same for the pod mirror */
 
 	json_t *job;              /* own copy; NULL: not read */
 	struct sw_demand *demand; /* lends from job */
@@ -118,9 +120,10 @@ struct sw_dispatch {
 	struct depth *depths;
 	struct identity id;
 	struct asked asked;
-	bool synced;        /* the manager reported everything */
-	uint64_t opened_ms; /* loop time: workers were opened */
-	uint64_t world;     /* grows with every change of any cluster */
+	bool synced;                               /* the manager reported everything */
+	unsigned char cluster_state[CLUSTERS_MAX]; /* as last looked at: ready, lost, claim */
+	uint64_t opened_ms;                        /* loop time: workers were opened */
+	uint64_t world;                            /* grows with every change of any cluster */
 	struct sw_metric *m_steps, *m_placed, *m_start, *m_policy, *m_errors, *m_works;
 };
 

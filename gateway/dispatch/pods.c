@@ -94,16 +94,35 @@ void pods_on_pod(struct sw_dispatch *d, const char *key, struct sw_worker *w, co
 
 /* ---- sending --------------------------------------------------------------------- */
 
+/* What was sent is done with, or comes again if nothing newer came. */
+static void sent_settle(struct work *wk, bool again)
+{
+	struct pod *p = NULL;
+	if (wk->pod_sent)
+		HASH_FIND_STR(wk->pods, wk->pod_sent, p);
+	if (p && again && wk->pod_object && !p->object && !p->gone)
+		p->object = json_object_get(wk->pod_object);
+	else if (p && !again && !wk->pod_object && p->gone)
+		pod_free(wk, p);
+	json_object_put(wk->pod_object);
+	free(wk->pod_sent);
+	wk->pod_object = NULL;
+	wk->pod_sent = NULL;
+}
+
 static void on_mirrored(void *owner, struct sw_err err)
 {
 	struct work *wk = owner;
 	struct sw_dispatch *d = wk->d;
+	bool again = sw_failed(err) && sw_err_retry(err.code) != SW_RETRY_TERMINAL;
 	wk->pods_busy = false;
-	if (sw_failed(err) && sw_err_retry(err.code) != SW_RETRY_TERMINAL)
+	sent_settle(wk, again);
+	if (again)
 		sw_reconciler_fail(d->pods_queue, wk->key, err);
 	else
 		sw_reconciler_done(d->pods_queue, wk->key, pods_dirty(wk) ? 1 : 0);
-	if (!row_of(d, wk->key))
+	const struct sw_workload *row = row_of(d, wk->key);
+	if (!row || row->finished)
 		sw_reconciler_add(d->queue, wk->key); /* it waited for us to be forgotten */
 }
 
@@ -111,20 +130,19 @@ static void on_mirrored(void *owner, struct sw_err err)
 static struct sw_err pod_send(struct work *wk, const struct sw_workload *row, struct pod *p)
 {
 	struct sw_dispatch *d = wk->d;
-	json_t *object = p->object;
-	p->object = NULL;
-	bool gone = p->gone;
-	if (gone) {
-		object = sw_json_fmt("{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{}}");
-		sw_json_set_str(object, "metadata.name", p->name);
-		sw_json_set_str(object, "metadata.namespace", row->ns);
+	json_t *gone = NULL;
+	if (p->gone) {
+		gone = sw_json_fmt("{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{}}");
+		sw_json_set_str(gone, "metadata.name", p->name);
+		sw_json_set_str(gone, "metadata.namespace", row->ns);
 	}
 	wk->pods_busy = true;
-	struct sw_err e =
-		d->m->ops->mirror_pod(d->m, wk->key, row->job_uid, sw_worker_name(p->w), object, on_mirrored, wk);
-	json_object_put(object);
-	if (gone)
-		pod_free(wk, p);
+	wk->pod_sent = sw_strdup(p->name);
+	wk->pod_object = p->object;
+	p->object = NULL;
+	struct sw_err e = d->m->ops->mirror_pod(d->m, wk->key, row->job_uid, sw_worker_name(p->w),
+						gone ? gone : wk->pod_object, on_mirrored, wk);
+	json_object_put(gone);
 	return e;
 }
 
