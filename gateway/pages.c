@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pages.c - spillway's own read-only pages under /spillway/v1/, for its command line
+ * pages.c - spillway's own pages under /spillway/v1/, for its command line
  */
 #include <stdlib.h>
 #include <string.h>
@@ -163,10 +163,31 @@ static struct sw_err page_explain(void *owner, json_t *query, json_t **out)
 	return e;
 }
 
+/* ---- what an operator confirms -------------------------------------------------------------- */
+
+/* {"confirm": CLUSTER}: its next collection may delete all that it found, once. {"accept-store": true}: after a restore. */
+static struct sw_err page_gc(void *owner, json_t *body, json_t **out)
+{
+	struct sw_gateway *g = owner;
+	const char *cluster = sw_json_str(body, "confirm");
+	struct sw_worker *w = cluster ? sw_workers_find(sw_dispatch_workers(g->dispatch), cluster) : NULL;
+	struct sw_err e = SW_OK;
+	if (sw_json_bool(body, "accept-store"))
+		e = sw_dispatch_accept_store(g->dispatch);
+	else if (!w)
+		e = sw_err(SW_E_INVALID, "confirm: there is no cluster \"%s\"", cluster ? cluster : "");
+	else
+		sw_worker_gc_confirm(w);
+	if (!sw_failed(e))
+		*out = items(sw_dispatch_clusters(g->dispatch));
+	return e;
+}
+
 const struct sw_api_view gateway_views[] = {
-	{ "clusters", page_clusters },
-	{ "pools", page_pools },
-	{ "queue", page_queue },
-	{ "explain", page_explain },
+	{ "clusters", page_clusters, NULL },
+	{ "pools", page_pools, NULL },
+	{ "queue", page_queue, NULL },
+	{ "explain", page_explain, NULL },
+	{ "gc", page_clusters, page_gc },
 };
 const size_t gateway_n_views = sizeof gateway_views / sizeof *gateway_views;

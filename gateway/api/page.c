@@ -37,6 +37,30 @@ static void reply_view(struct request *q, const struct sw_api_view *view)
 		reply_json(q, 200, out);
 }
 
+static void reply_post(struct request *q, const struct sw_api_view *view)
+{
+	json_t *body = NULL, *out = NULL;
+	struct sw_err e = sw_json_parse(q->body.at ? q->body.at : "", q->body.len, &body);
+	if (!sw_failed(e) && !json_object_is_type(body, json_type_object))
+		e = sw_err(SW_E_INVALID, "body: expected a JSON object");
+	if (!sw_failed(e))
+		e = view->post(q->api->opt.views_owner, body, &out);
+	json_object_put(body);
+	if (sw_failed(e))
+		reply_status(q, sw_status_of(e, NULL, NULL));
+	else
+		reply_json(q, 200, out);
+}
+
+/* Refuses everybody else. */
+static bool is_admin(struct request *q)
+{
+	if (q->user->role == SW_ROLE_ADMIN)
+		return true;
+	reply_status(q, sw_status(SW_REASON_FORBIDDEN, "%s is forbidden: User \"%s\" is not an admin", q->path, q->user->name));
+	return false;
+}
+
 static const struct sw_api_view *view_find(const struct sw_api *a, const char *name)
 {
 	for (size_t i = 0; i < a->opt.n_views; i++)
@@ -144,9 +168,9 @@ static void users_list(struct request *q)
 
 static void handle_users(struct request *q)
 {
-	if (q->user->role != SW_ROLE_ADMIN)
-		reply_status(q, sw_status(SW_REASON_FORBIDDEN, "users is forbidden: User \"%s\" is not an admin", q->user->name));
-	else if (strcmp(q->method, "POST") == 0)
+	if (!is_admin(q))
+		return;
+	if (strcmp(q->method, "POST") == 0)
 		users_create(q);
 	else if (strcmp(q->method, "DELETE") == 0)
 		users_remove(q);
@@ -161,8 +185,10 @@ void handle_page(struct request *q)
 		handle_users(q);
 	else if (!view)
 		reply_status(q, sw_status_no_resource());
-	else if (strcmp(q->method, "GET") != 0)
-		reply_status(q, sw_status(SW_REASON_NO_METHOD, "%s is read-only", q->path));
-	else
+	else if (strcmp(q->method, "GET") == 0)
 		reply_view(q, view);
+	else if (strcmp(q->method, "POST") != 0 || !view->post)
+		reply_status(q, sw_status(SW_REASON_NO_METHOD, "%s is read-only", q->path));
+	else if (is_admin(q))
+		reply_post(q, view);
 }

@@ -40,10 +40,15 @@ struct sw_log_source {
 	void (*stop)(void *owner, struct sw_log_reply *r);
 };
 
-/* GET-only JSON pages of spillway's own under /spillway/v1/ (clusters, pools, queue, explain): for its command line and dashboard.
+/* JSON pages of spillway's own under /spillway/v1/ (clusters, pools, queue, explain): for its command line and dashboard.
  * query: object of strings, lent ("path" holds what follows the name). Any authenticated user may read; a submitter's namespaces
  * are in query "namespaces". *out gives. */
-struct sw_api_view { const char *name; /* "clusters" */ struct sw_err (*get)(void *owner, json_t *query, json_t **out); };
+struct sw_api_view {
+	const char *name; /* "clusters" */
+	struct sw_err (*get)(void *owner, json_t *query, json_t **out);
+	/* POST by an admin; body is an object, lent. NULL: the page is read-only. */
+	struct sw_err (*post)(void *owner, json_t *body, json_t **out);
+};
 
 struct sw_api_options {
 	enum sw_serve serve;
