@@ -79,18 +79,17 @@ static void creates(struct client *cl, struct bench_child *server, int conns, co
 		                    .count = conns == 64 ? LISTED : 100000 };
 	double cpu = bench_child_cpu(server);
 	struct created done;
-	struct bench_turns t;
 	char figure[80];
 
 	bench_child_turns(server);
 	done = jobs_create(cl, &plan);
 	cpu = bench_child_cpu(server) - cpu;
-	t = bench_child_turns(server);
 	snprintf(figure, sizeof(figure), "durable creates, %d connection%s", conns, conns > 1 ? "s" : "");
 	double rate = (double)done.count / done.seconds;
 	bench_row(figure, conns == 64 ? ">= 5000/s" : "", conns == 64 ? rate >= 5000 : -1, "%.0f/s", rate);
-	bench_note("%.1f x SQLite's own rate; p50 %.2f ms, p99 %.2f ms; server CPU %.0f us each; %lu of %lu turns over 5 ms, worst %.1f ms (%s)",
-	           rate / disk, done.p50_ms, done.p99_ms, cpu / (double)done.count * 1e6, t.slow, t.turns, t.worst_ms, t.worst_doing);
+	bench_note("%.1f x SQLite's own rate; p50 %.2f ms, p99 %.2f ms; server CPU %.0f us each", rate / disk, done.p50_ms, done.p99_ms,
+	           cpu / (double)done.count * 1e6);
+	bench_turns_note(server, "the server");
 }
 
 /* ---- lists ---------------------------------------------------------------------------------------- */
@@ -99,7 +98,6 @@ static void lists(struct client *cl, struct bench_child *server)
 {
 	struct conn *c = client_connect(cl, NULL);
 	double ms[LISTS], cpu = bench_child_cpu(server);
-	struct bench_turns t;
 
 	bench_child_turns(server);
 	for (int i = 0; i < LISTS; i++) {
@@ -111,11 +109,10 @@ static void lists(struct client *cl, struct bench_child *server)
 		ms[i] = 1e3 * (bench_now() - c->began);
 	}
 	cpu = bench_child_cpu(server) - cpu;
-	t = bench_child_turns(server);
 	double median = bench_percentile(ms, LISTS, 50);
 	bench_row("listing 12,500 jobs, median of 7", "<= 100 ms", median <= 100, "%.0f ms", median);
-	bench_note("best %.0f ms; %.1f MB each; server CPU %.0f ms each; %lu turns over 5 ms, worst %.1f ms (%s)", ms[0],
-	           (double)c->got / 1e6, cpu / LISTS * 1e3, t.slow, t.worst_ms, t.worst_doing);
+	bench_note("best %.0f ms; %.1f MB each; server CPU %.0f ms each", ms[0], (double)c->got / 1e6, cpu / LISTS * 1e3);
+	bench_turns_note(server, "the server");
 	client_drop(cl, 1);
 }
 
@@ -246,7 +243,6 @@ static void watches(struct client *cl, struct bench_child *server)
 	struct watcher *watchers = sw_calloc(WATCHERS, sizeof(*watchers));
 	struct writer writers[WRITERS];
 	double cpu;
-	struct bench_turns t;
 
 	f->behind = sw_calloc((size_t)EVENTS * WATCHERS, sizeof(double));
 	for (int i = 0; i < WATCHERS; i++) {
@@ -263,9 +259,8 @@ static void watches(struct client *cl, struct bench_child *server)
 	cpu = bench_child_cpu(server);
 	bench_child_turns(server);
 	feed_run(cl, f, watchers, writers);
-	t = bench_child_turns(server);
-	bench_note("server CPU %.2f s in %d s; %lu of %lu turns over 5 ms, worst %.1f ms (%s)", bench_child_cpu(server) - cpu, WATCH_SECONDS, t.slow,
-	           t.turns, t.worst_ms, t.worst_doing);
+	bench_note("server CPU %.2f s in %d s", bench_child_cpu(server) - cpu, WATCH_SECONDS);
+	bench_turns_note(server, "the server");
 	client_drop(cl, WATCHERS + WRITERS);
 	for (int i = 0; i < WATCHERS; i++)
 		sw_buf_fini(&watchers[i].line);

@@ -48,7 +48,11 @@ struct bench_child {
 	int fd;             /* parent's end */
 	char hello[512];    /* what the child said when it was ready */
 };
-struct bench_turns { unsigned long turns, slow; double worst_ms; char worst_doing[64]; };
+struct bench_turns {
+	unsigned long turns, slow, slow_cpu; /* slow: over SW_TURN_LIMIT_MS by the wall clock, by processor time */
+	double worst_ms, worst_cpu_ms;
+	char worst_doing[64];
+};
 
 /* In the child: sets up on a new loop, calls bench_child_ready() and runs the loop until bench_child_ready's
  * loop is stopped by the parent; then cleans up and returns. */
@@ -56,6 +60,7 @@ typedef void bench_child_fn(struct sw_loop *loop, int fd, const void *arg);
 void bench_child_start(struct bench_child *c, bench_child_fn *fn, const void *arg);
 __attribute__((format(printf, 3, 4))) void bench_child_serve(struct sw_loop *loop, int fd, const char *hello_fmt, ...);
 struct bench_turns bench_child_turns(struct bench_child *c); /* since the last call */
+void bench_turns_note(struct bench_child *c, const char *who); /* the same, printed */
 double bench_child_cpu(const struct bench_child *c);         /* seconds, all threads */
 long bench_child_rss(const struct bench_child *c);           /* bytes of anonymous memory in RAM */
 void bench_child_stop(struct bench_child *c);

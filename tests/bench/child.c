@@ -13,6 +13,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "bench.h"
@@ -20,8 +21,11 @@
 
 struct control {
 	uv_poll_t poll;
+	uv_prepare_t prepare;
 	struct sw_loop *loop;
 	int fd;
+	double cpu, worst_cpu; /* ms of this thread: at the turn's begin, in the turn with the most */
+	unsigned long slow_cpu;
 };
 
 /* ---- in the child -------------------------------------------------------------------------- */
@@ -32,6 +36,22 @@ static void say(int fd, const char *line)
 
 	if (write(fd, line, n) != (ssize_t)n)
 		_exit(1);
+}
+
+/* A turn's processor time, beside the loop's own wall-clock account: on a busy machine the two differ. */
+static void on_prepare(uv_prepare_t *h)
+{
+	struct control *c = h->data;
+	struct timespec ts;
+	double now, took;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	now = (double)ts.tv_sec * 1e3 + (double)ts.tv_nsec / 1e6;
+	took = c->cpu > 0 ? now - c->cpu : 0;
+	c->cpu = now;
+	c->slow_cpu += took > SW_TURN_LIMIT_MS;
+	if (took > c->worst_cpu)
+		c->worst_cpu = took;
 }
 
 static void on_control(uv_poll_t *h, int status, int events)
@@ -46,10 +66,12 @@ static void on_control(uv_poll_t *h, int status, int events)
 		sw_loop_stop(c->loop);
 		return;
 	}
-	snprintf(line, sizeof(line), "%llu %llu %llu %s\n", (unsigned long long)t.turns, (unsigned long long)t.slow,
-	         (unsigned long long)t.worst_us, t.worst_doing ? t.worst_doing : "");
+	snprintf(line, sizeof(line), "%llu %llu %llu %lu %f %s\n", (unsigned long long)t.turns, (unsigned long long)t.slow,
+	         (unsigned long long)t.worst_us, c->slow_cpu, c->worst_cpu, t.worst_doing ? t.worst_doing : "");
 	say(c->fd, line);
 	sw_loop_turns_reset(c->loop);
+	c->slow_cpu = 0;
+	c->worst_cpu = 0;
 }
 
 void bench_child_serve(struct sw_loop *loop, int fd, const char *hello_fmt, ...)
@@ -64,9 +86,13 @@ void bench_child_serve(struct sw_loop *loop, int fd, const char *hello_fmt, ...)
 	uv_poll_init(sw_loop_uv(loop), &c.poll, fd);
 	c.poll.data = &c;
 	uv_poll_start(&c.poll, UV_READABLE, on_control);
+	uv_prepare_init(sw_loop_uv(loop), &c.prepare);
+	c.prepare.data = &c;
+	uv_prepare_start(&c.prepare, on_prepare);
 	say(fd, hello);
 	sw_loop_run(loop);
 	uv_close((uv_handle_t *)&c.poll, NULL);
+	uv_close((uv_handle_t *)&c.prepare, NULL);
 	for (int i = 0; i < 2; i++)
 		uv_run(sw_loop_uv(loop), UV_RUN_NOWAIT);
 }
@@ -126,10 +152,18 @@ struct bench_turns bench_child_turns(struct bench_child *c)
 
 	say(c->fd, "t");
 	read_line(c->fd, line, sizeof(line));
-	sscanf(line, "%lu %lu %lf %n", &t.turns, &t.slow, &us, &at);
+	sscanf(line, "%lu %lu %lf %lu %lf %n", &t.turns, &t.slow, &us, &t.slow_cpu, &t.worst_cpu_ms, &at);
 	t.worst_ms = us / 1000;
 	snprintf(t.worst_doing, sizeof(t.worst_doing), "%s", line + at);
 	return t;
+}
+
+void bench_turns_note(struct bench_child *c, const char *who)
+{
+	struct bench_turns t = bench_child_turns(c);
+
+	bench_note("%lu of %lu turns of %s over 5 ms, worst %.1f ms (%s); by its processor time %lu, worst %.1f ms", t.slow, t.turns, who,
+	           t.worst_ms, t.worst_doing, t.slow_cpu, t.worst_cpu_ms);
 }
 
 static void proc_read(pid_t pid, const char *file, char *text, size_t size)

@@ -181,11 +181,9 @@ static void burst(struct bench *b, struct submitter *subs, struct bench_child *g
 {
 	double requests = site_metric(b->gateway, "spillway_kube_requests_total"), created, ended;
 	double cpu = bench_child_cpu(gateway), sim_cpu = bench_child_cpu(sims);
-	struct bench_turns t;
 
 	bench_child_turns(gateway);
 	burst_run(b, subs, &created, &ended);
-	t = bench_child_turns(gateway);
 	cpu = bench_child_cpu(gateway) - cpu;
 	sim_cpu = bench_child_cpu(sims) - sim_cpu;
 	requests = site_metric(b->gateway, "spillway_kube_requests_total") - requests;
@@ -196,7 +194,7 @@ static void burst(struct bench *b, struct submitter *subs, struct bench_child *g
 	bench_note("submit to created p50 %.0f ms, p99 %.0f ms; the simulated clusters took %.1f s of CPU beside the gateway's %.1f s",
 	           percentile(b, ALONE, JOBS, offsetof(struct job, created), 50), percentile(b, ALONE, JOBS, offsetof(struct job, created), 99),
 	           sim_cpu, cpu);
-	bench_note("%lu of %lu turns of the gateway over 5 ms, worst %.1f ms (%s)", t.slow, t.turns, t.worst_ms, t.worst_doing);
+	bench_turns_note(gateway, "the gateway");
 }
 
 /* ---- all ---------------------------------------------------------------------------------------- */
