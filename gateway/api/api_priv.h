@@ -37,7 +37,6 @@ enum {
 	API_DISCARD_MAX = 32 << 20, /* of a body that is refused: read, so that the client sees the answer */
 	API_BODIES_MAX = 256 << 20, /* held by all requests together */
 	API_BEHIND_MAX = 4 << 20,   /* a watcher that is further behind is ended */
-	API_SLICE_US = 2000,        /* of queued writes in one turn */
 	API_LIMIT_MAX = 2000,       /* objects in one limited Table or converted list: it is built in memory */
 	API_STALL_MS = 30000,       /* a list whose client takes nothing for so long is cut off: it holds a reader */
 };

@@ -42,14 +42,14 @@ void api_kick(struct sw_api *a)
 
 static void tasks_run(struct sw_api *a)
 {
-	uint64_t until = uv_hrtime() + API_SLICE_US * 1000ull;
+	uint64_t began = uv_hrtime();
 	while (a->tasks) {
 		struct task *t = a->tasks;
 		a->tasks = t->next;
 		if (!a->tasks)
 			a->tasks_end = &a->tasks;
 		t->run(t);
-		if (a->tasks && uv_hrtime() > until) {
+		if (a->tasks && sw_loop_slice_over(a->loop, began)) {
 			api_kick(a);
 			return;
 		}

@@ -267,10 +267,10 @@ static void on_wake(void *owner)
 	sw_loop_doing(s->loop, "store: publishing commits");
 	bool failed = has_failed(&s->commit); /* read first: then everything before the failure is in `finished` */
 	count_batches(s);
-	uint64_t until = uv_hrtime() + STORE_SLICE_US * 1000ull;
+	uint64_t began = uv_hrtime();
 	for (struct store_op *op; (op = op_list_take(&s->publishing));) {
 		op_land(s, op, SW_OK);
-		if (s->publishing.first && uv_hrtime() > until) {
+		if (s->publishing.first && sw_loop_slice_over(s->loop, began)) {
 			sw_async_send(s->commit.wake);
 			return;
 		}

@@ -29,7 +29,6 @@ enum {
 	STORE_RING_BYTES = 8 << 20,
 	STORE_FLIGHT_BYTES = 64 << 20, /* writes not yet committed; above: BUSY */
 	STORE_READERS = 12,            /* lists at the same time; more wait */
-	STORE_SLICE_US = 2500,         /* of publishing in one turn */
 };
 #define STORE_RV_NOTE "store/rv"
 

@@ -15,6 +15,9 @@
 #include "spillway/log.h"
 #include "spillway/text.h"
 
+/* A slice that begins just before a turn is late still ends it below the limit. */
+static const uint64_t SLICE_NS = SW_SLICE_MS * 1000000ull, LATE_NS = (SW_TURN_LIMIT_MS - SW_SLICE_MS) * 1000000ull;
+
 /* ---- turns ---------------------------------------------------------------- */
 
 /* Closes the account of what ran since the last mark. */
@@ -64,6 +67,26 @@ static void on_prepare(uv_prepare_t *p)
 	loop->turn_idle = idle;
 	loop->doing = loop->longest = NULL;
 	loop->longest_ns = 0;
+}
+
+bool sw_loop_late(struct sw_loop *loop)
+{
+	uint64_t passed, idled;
+
+	if (loop->fake || !loop->turn_began)
+		return false;
+	passed = uv_hrtime() - loop->turn_began;
+	if (passed < LATE_NS)
+		return false;
+	idled = uv_metrics_idle_time(&loop->uv) - loop->turn_idle;
+	return passed - idled >= LATE_NS && passed > idled;
+}
+
+bool sw_loop_slice_over(struct sw_loop *loop, uint64_t began_ns)
+{
+	uint64_t ns = uv_hrtime() - began_ns;
+
+	return ns > SLICE_NS || (ns > SLICE_NS / 4 && sw_loop_late(loop));
 }
 
 struct sw_turn_stats sw_loop_turns(const struct sw_loop *loop)

@@ -28,6 +28,8 @@ struct sw_loop {
 	struct sw_turn_stats stats;
 };
 
+bool sw_loop_late(struct sw_loop *loop); /* has this turn run for too long already? */
+
 void sw_timers_init(struct sw_loop *loop);
 void sw_timers_fini(struct sw_loop *loop); /* aborts if an sw_timer was not freed */
 void sw_timers_arm(struct sw_loop *loop);

@@ -14,7 +14,6 @@
 #include "spillway/text.h"
 
 enum {
-	SLICE_NS = 2 * 1000 * 1000,
 	CAP_MS = 60 * 1000,           /* what may mend itself */
 	CAP_TERMINAL_MS = 300 * 1000, /* what needs somebody to change something */
 };
@@ -61,7 +60,7 @@ static void on_due(void *owner)
 	sw_loop_doing(r->loop, r->name);
 	while (!r->dead && (key = sw_keyq_take(r->q, sw_loop_now(r->loop)))) {
 		r->fn(r->owner, key);
-		if (uv_hrtime() - began > SLICE_NS)
+		if (sw_loop_slice_over(r->loop, began))
 			break;
 	}
 	r->in_slice = false;

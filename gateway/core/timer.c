@@ -32,6 +32,8 @@ static bool fire_round(struct sw_loop *loop)
 		sw_heap_remove(&loop->heap, top);
 		fired = true;
 		t->fn(t->owner); /* may free t */
+		if (sw_loop_late(loop))
+			break; /* they stay due: sw_timers_arm() sees to it */
 	}
 	return fired;
 }

@@ -124,6 +124,7 @@ static void http_enter(struct sw_http *http)
 
 static void http_destroy(struct sw_http *http)
 {
+	sw_timer_free(http->again);
 	while (http->calls)
 		call_free(http->calls);
 	while (http->pools) {
@@ -200,16 +201,27 @@ static void call_finish(struct sw_call *c, struct sw_err err)
 
 /* ---- handing out ------------------------------------------------------------ */
 
-static void drain_streams(struct sw_http *http)
+/* True: enough for this turn, the rest comes in the next one. */
+static bool slice_ends(struct sw_http *http, uint64_t began)
+{
+	if (http->freed || !sw_loop_slice_over(http->loop, began))
+		return false;
+	sw_timer_in(http->again, 0);
+	return true;
+}
+
+static void drain_streams(struct sw_http *http, uint64_t began)
 {
 	while (http->ready && !http->freed) {
 		struct sw_call *c = http->ready;
 		ready_remove(c);
 		(void)call_deliver(c);
+		if (slice_ends(http, began))
+			return;
 	}
 }
 
-static void drain_completed(struct sw_http *http, struct http_pool *p)
+static void drain_completed(struct sw_http *http, struct http_pool *p, uint64_t began)
 {
 	CURLMsg *msg;
 	int left;
@@ -221,15 +233,32 @@ static void drain_completed(struct sw_http *http, struct http_pool *p)
 			continue;
 		curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, (char **)&c);
 		call_finish(c, http_explain(c, rc));
+		if (slice_ends(http, began))
+			return;
 	}
 }
 
 /* The only place that completes calls: curl is never on the stack here. */
 static void http_drain(struct sw_http *http, struct http_pool *p)
 {
+	uint64_t began = uv_hrtime();
+
 	http_enter(http);
-	drain_streams(http);
-	drain_completed(http, p);
+	drain_streams(http, began);
+	drain_completed(http, p, began);
+	(void)http_leave(http);
+}
+
+static void on_again(void *arg)
+{
+	struct sw_http *http = arg;
+	uint64_t began = uv_hrtime();
+
+	sw_loop_doing(http->loop, "http replies");
+	http_enter(http);
+	drain_streams(http, began);
+	for (struct http_pool *p = http->pools; p && !http->freed; p = p->next)
+		drain_completed(http, p, began);
 	(void)http_leave(http);
 }
 
@@ -367,7 +396,9 @@ struct sw_err sw_http_new(struct sw_loop *loop, struct sw_http **out)
 	}
 	http->loop = loop;
 	http->ready_end = &http->ready;
-	e = pool_new(http, &http->shared);
+	e = sw_timer_new(loop, on_again, http, &http->again);
+	if (!sw_failed(e))
+		e = pool_new(http, &http->shared);
 	if (!sw_failed(e))
 		e = pool_new(http, &http->own);
 	if (sw_failed(e))

@@ -40,6 +40,7 @@ struct sw_http {
 	                               * multiplexing to that host, over the whole multi handle */
 	struct sw_call *calls;        /* every call that has not been freed */
 	struct sw_call *ready, **ready_end; /* streams with news for their owners */
+	struct sw_timer *again;       /* the turn was long: the rest is handed out in the next */
 	int entered;                  /* callbacks of owners may be on the stack */
 	bool freed;
 };

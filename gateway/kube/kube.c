@@ -40,6 +40,12 @@ static void window_grow(struct sw_kube *k, const struct sw_kube_call *c)
 		k->window = k->window_max;
 }
 
+/* The window opens by one with each answer: a burst over new connections would shake hands for all of them in one turn. */
+static bool window_is_full(const struct sw_kube *k)
+{
+	return k->in_flight >= (unsigned)k->window || k->in_flight >= k->warm + KUBE_COLD;
+}
+
 static void on_wake(void *arg)
 {
 	kube_pump(arg);
@@ -69,6 +75,8 @@ void kube_learn(struct sw_kube *k, const struct sw_kube_call *c, long status, in
 	} else if (status > 0) {
 		window_grow(k, c);
 	}
+	if (status > 0 && k->warm < (unsigned)k->window_max)
+		k->warm++;
 	window_show(k);
 }
 
@@ -93,7 +101,7 @@ static struct sw_kube_call *next_call(struct sw_kube *k)
 		return NULL;
 	if (k->queues[KUBE_STREAMS])
 		return k->queues[KUBE_STREAMS];
-	if (k->in_flight >= (unsigned)k->window)
+	if (window_is_full(k))
 		return NULL;
 	for (int i = 0; i < SW_KUBE__CLASSES; i++) {
 		if (k->queues[i])
@@ -219,6 +227,7 @@ void sw_kube_rekey(struct sw_kube *k, struct sw_kubeconfig *kc_taken)
 	k->cred = cred;
 	k->kc = kc_taken;
 	k->paused_until_ms = 0; /* perhaps another server */
+	k->warm = 0;
 	sw_http_forget_connections(k->http);
 	for (struct sw_reflector *r = k->reflectors, *next; r; r = next) {
 		next = reflector_next(r);

@@ -9,6 +9,7 @@
 
 enum {
 	KUBE_WINDOW = 32, KUBE_WINDOW_GROWTH = 4,
+	KUBE_COLD = 4,                         /* calls at once while nothing was answered: each may be a TLS handshake */
 	KUBE_TIMEOUT_MS = 30 * 1000,
 	KUBE_REPLY_MAX = 8 << 20,
 	KUBE_RETRY_AFTER_MS = 1000,            /* 429 without the header */
@@ -52,7 +53,7 @@ struct sw_kube {
 	struct sw_kube_call *calls, *queues[KUBE_QUEUES];
 	struct sw_reflector *reflectors;
 	double window, window_max;
-	unsigned in_flight;
+	unsigned in_flight, warm;                    /* warm: calls answered since the connections were new */
 	uint64_t seq, halved_seq;                    /* calls sent before halved_seq do not halve again */
 	uint64_t paused_until_ms;
 	struct sw_timer *wake;                       /* at the end of a pause */

@@ -71,11 +71,6 @@ void reflector_set_rv(struct sw_reflector *r, const char *rv)
 	r->rv = sw_strdup(rv);
 }
 
-bool slice_is_over(uint64_t began_ns)
-{
-	return uv_hrtime() - began_ns > REFLECTOR_SLICE_US * 1000ull;
-}
-
 bool reflector_lost(struct sw_reflector *r, const char *why)
 {
 	bool first = !r->is_lost;

@@ -106,7 +106,7 @@ void reflector_list_step(struct sw_reflector *r)
 		}
 		if (r->state != REFLECTOR_PAGE) /* rekeyed by a callback */
 			return;
-	} while (!slice_is_over(began));
+	} while (!sw_loop_slice_over(r->loop, began));
 	sw_timer_in(r->step, 0);
 }
 
@@ -123,7 +123,7 @@ void reflector_sweep_step(struct sw_reflector *r)
 			return;
 		if (r->state != REFLECTOR_SWEEP)
 			return;
-		if (slice_is_over(began)) {
+		if (sw_loop_slice_over(r->loop, began)) {
 			sw_timer_in(r->step, 0);
 			return;
 		}

@@ -22,7 +22,6 @@
 #include "list_scan.h"
 
 enum {
-	REFLECTOR_SLICE_US = 2000,
 	REFLECTOR_LIMIT = 500,                /* objects a page */
 	REFLECTOR_PAGE_MAX = 64 << 20,      /* bytes of one page; over it, smaller pages are asked for */
 	REFLECTOR_LINE_MAX = 32 << 20,      /* bytes of events not looked at yet */
@@ -112,7 +111,6 @@ void reflector_synced_now(struct sw_reflector *r);
 void reflector_backoff(struct sw_reflector *r, struct sw_err why); /* tells the loss */
 void reflector_pause(struct sw_reflector *r);                      /* a backoff without a loss */
 void reflector_set_rv(struct sw_reflector *r, const char *rv);
-bool slice_is_over(uint64_t began_ns);
 
 /* ---- reflector_list.c, reflector_watch.c ------------------------------------------------ */
 void reflector_list(struct sw_reflector *r);     /* from the first page */

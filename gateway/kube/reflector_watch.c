@@ -184,7 +184,7 @@ void reflector_watch_step(struct sw_reflector *r)
 			break;
 		}
 		at += len + 1;
-		more = slice_is_over(began);
+		more = sw_loop_slice_over(r->loop, began);
 	}
 	sw_buf_drop(&r->lines, at);
 	r->searched = r->searched > at ? r->searched - at : 0;

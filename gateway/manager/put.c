@@ -277,17 +277,21 @@ void emb_begin(struct emb *m, json_t *o)
 static void on_later(void *owner)
 {
 	struct emb *m = owner;
-	struct later *all = m->later;
+	uint64_t began = uv_hrtime();
 
-	m->later = NULL;
-	m->later_end = &m->later;
-	while (all) {
-		struct later *l = all;
+	sw_loop_doing(m->loop, "manager: answers");
+	while (m->later && !m->closing) {
+		struct later *l = m->later;
 
-		all = l->next;
-		if (!m->closing)
-			l->done(l->owner, l->e);
+		m->later = l->next;
+		if (!m->later)
+			m->later_end = &m->later;
+		l->done(l->owner, l->e);
 		free(l);
+		if (m->later && sw_loop_slice_over(m->loop, began)) {
+			sw_async_send(m->later_wake);
+			return;
+		}
 	}
 }
 

@@ -23,7 +23,7 @@
 #include <uv.h>
 #include "spillway/err.h"
 
-enum { SW_TURN_LIMIT_MS = 5 };
+enum { SW_TURN_LIMIT_MS = 5, SW_SLICE_MS = 2 };
 
 struct sw_loop;
 
@@ -47,6 +47,14 @@ void sw_loop_advance(struct sw_loop *loop, uint64_t ms);
 
 /* Names what the loop does now, for the slow-turn report. A string literal. */
 void sw_loop_doing(struct sw_loop *loop, const char *what);
+
+/*
+ * Long work is done in slices. One that began at began_ns (uv_hrtime()) is over after SW_SLICE_MS, and after a quarter of
+ * that when the turn as a whole has run for too long already, because others had their slices in it: the rest waits for
+ * a later turn. Ask after each piece, so that every slice does at least one. Timers that are due wait as well then.
+ */
+bool sw_loop_slice_over(struct sw_loop *loop, uint64_t began_ns);
+
 struct sw_turn_stats { uint64_t turns, slow, worst_us; const char *worst_doing; };
 struct sw_turn_stats sw_loop_turns(const struct sw_loop *loop);
 void sw_loop_turns_reset(struct sw_loop *loop);

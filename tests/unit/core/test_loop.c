@@ -261,6 +261,37 @@ Test(loop, work_in_io_callbacks_counts_and_waiting_does_not)
 	sw_loop_free(loop);
 }
 
+static uint64_t turn_of[3];
+
+static void on_long(void *owner)
+{
+	uint64_t began = uv_hrtime();
+
+	turn_of[*(int *)owner] = sw_loop_turns(loop).turns;
+	cr_assert(sw_loop_slice_over(loop, began - 3000000), "a slice has 2 ms");
+	while (uv_hrtime() - began < 6000000)
+		;
+	cr_assert(sw_loop_slice_over(loop, uv_hrtime() - 1000000), "less in a turn that is long already");
+}
+
+Test(loop, what_is_due_in_a_long_turn_waits_for_the_next)
+{
+	bool done = false;
+	int numbers[3] = { 0, 1, 2 };
+
+	for (int i = 0; i < 3; i++) {
+		timers[i] = timer(on_long, &numbers[i]);
+		sw_timer_in(timers[i], 1);
+	}
+	timers[3] = timer(on_flag, &done);
+	sw_timer_in(timers[3], 1);
+	cr_assert(sw_loop_until(loop, &done, 5000));
+	cr_assert(turn_of[0] < turn_of[1] && turn_of[1] < turn_of[2], "each had a turn of its own");
+	for (int i = 0; i < 4; i++)
+		sw_timer_free(timers[i]);
+	sw_loop_free(loop);
+}
+
 Test(loop, a_timer_left_behind_is_a_bug, .signal = SIGABRT)
 {
 	timers[0] = timer(on_letter, "a");

@@ -236,6 +236,30 @@ Test(kube, no_more_than_the_window_is_on_the_wire)
 	end(r);
 }
 
+Test(kube, new_connections_are_opened_a_few_at_a_time)
+{
+	struct run *r = begin("", 32);
+	struct call *calls[12];
+
+	fake_hang(r->x.f, "GET /")->repeat = true;
+	for (int i = 0; i < 12; i++)
+		calls[i] = start(r, (struct sw_kube_req){ .cls = SW_KUBE_STATUS, .path = "/x" });
+	cr_assert(fake_wait(r->x.f, 4));
+	turns(&r->x, 20);
+	cr_assert_eq(fake_count(r->x.f), 4);
+	fake_bytes(r->x.f, 0, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
+	cr_assert(fake_wait(r->x.f, 6), "its place is free, and one more is allowed");
+	turns(&r->x, 20);
+	cr_assert_eq(fake_count(r->x.f), 6);
+	for (size_t i = 1; i < 12; i++) {
+		cr_assert(fake_wait(r->x.f, i + 1));
+		fake_bytes(r->x.f, i, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
+	}
+	for (int i = 0; i < 12; i++)
+		cr_assert(sw_loop_until(r->x.loop, &calls[i]->done, 5000));
+	end(r);
+}
+
 Test(kube, the_window_does_not_grow_while_it_does_not_limit)
 {
 	struct run *r = begin("", 3);
@@ -251,14 +275,19 @@ Test(kube, one_refusal_halves_the_window_however_many_come_together)
 {
 	struct run *r = begin("", 8);
 
+	for (int i = 0; i < 8; i++) {
+		fake_reply(r->x.f, "GET /", 200, "", "{}"); /* the connections are warm */
+		get(r, "/warm");
+	}
 	for (int i = 0; i < 8; i++)
 		fake_reply(r->x.f, "GET /", 503, "", "")->delay_ms = 20;
+	struct call *calls[8];
 	for (int i = 0; i < 8; i++)
-		start(r, (struct sw_kube_req){ .cls = SW_KUBE_STATUS, .path = "/x" });
+		calls[i] = start(r, (struct sw_kube_req){ .cls = SW_KUBE_STATUS, .path = "/x" });
 	for (int i = 0; i < 8; i++)
-		cr_assert(sw_loop_until(r->x.loop, &r->calls[i].done, 5000));
+		cr_assert(sw_loop_until(r->x.loop, &calls[i]->done, 5000));
 	cr_assert_eq(window(r), 4);
-	cr_assert_eq(r->calls[0].err.code, SW_E_BUSY, "503 is not retried here");
+	cr_assert_eq(calls[0]->err.code, SW_E_BUSY, "503 is not retried here");
 	fake_reply(r->x.f, "GET /", 503, "", "");
 	get(r, "/x");
 	cr_assert_eq(window(r), 2);
