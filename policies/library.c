@@ -212,7 +212,8 @@ static int lib_random(lua_State *L)
 		lo = luaL_checkinteger(L, 1);
 	luaL_argcheck(L, lo <= hi, n, "interval is empty");
 	uint64_t span = (uint64_t)hi - (uint64_t)lo + 1;
-	lua_pushinteger(L, (lua_Integer)((uint64_t)lo + (span ? r % span : r)));
+	uint64_t drawn = (uint64_t)lo + (span ? r % span : r); /* may pass 2^63: the sum is taken modulo 2^64 */
+	lua_pushinteger(L, (lua_Integer)drawn);
 	return 1;
 }
 

@@ -165,11 +165,13 @@ struct sw_err box_new(struct sw_policy_limits limits, struct box **out)
 	box->lim.instructions = limits.instructions > 0 ? limits.instructions : 2000000;
 	box->lim.memory_bytes = limits.memory_bytes ? limits.memory_bytes : 8u << 20;
 	box->L = lua_newstate(box_alloc, box);
-	struct sw_err e = box->L ? SW_OK : sw_err(box->over ? SW_E_POLICY : SW_E_NOMEM, "no memory for a Lua state");
-	if (!sw_failed(e)) {
-		*(struct box **)lua_getextraspace(box->L) = box;
-		e = box_run(box, open_protected, NULL, false);
+	if (!box->L) {
+		struct sw_err none = sw_err(box->over ? SW_E_POLICY : SW_E_NOMEM, "no memory for a Lua state");
+		free(box);
+		return none;
 	}
+	*(struct box **)lua_getextraspace(box->L) = box;
+	struct sw_err e = box_run(box, open_protected, NULL, false);
 	if (sw_failed(e)) {
 		box_free(box);
 		return e;

@@ -26,8 +26,8 @@ const char *verdict_name(enum verdict v)
 
 __attribute__((format(printf, 3, 4))) static void judge(struct option *o, enum verdict v, const char *fmt, ...)
 {
+	char text[400] = "";
 	va_list ap;
-	char text[400];
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
