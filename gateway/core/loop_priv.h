@@ -18,6 +18,7 @@ struct sw_loop {
 	uv_idle_t idle;
 	struct sw_heap heap;
 	size_t timers_alive;
+	uint64_t fired_turn; /* timers fired in this turn already: it has two places for them */
 
 	bool fake;
 	uint64_t fake_now;

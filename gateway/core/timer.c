@@ -26,11 +26,14 @@ static bool fire_round(struct sw_loop *loop)
 	struct sw_heap_node *top;
 	bool fired = false;
 
+	if (loop->fired_turn == loop->stats.turns + 1 && sw_loop_late(loop))
+		return false;
 	while ((top = sw_heap_top(&loop->heap)) && top->due <= now && top->seq < mark) {
 		struct sw_timer *t = (struct sw_timer *)top;
 
 		sw_heap_remove(&loop->heap, top);
 		fired = true;
+		loop->fired_turn = loop->stats.turns + 1;
 		t->fn(t->owner); /* may free t */
 		if (sw_loop_late(loop))
 			break; /* they stay due: sw_timers_arm() sees to it */
