@@ -194,17 +194,28 @@ static bool worker_step(struct sw_burst *b, struct sw_worker *w)
 	return busy || nodes;
 }
 
+/* Never later than it is due already. */
+static void look_in(struct sw_burst *b, uint64_t ms)
+{
+	uint64_t due = burst_now(b) + ms;
+
+	if (due >= b->due_ms)
+		return;
+	b->due_ms = due;
+	sw_timer_in(b->timer, ms);
+}
+
 static void on_timer(void *owner)
 {
 	struct sw_burst *b = owner;
 	char why[200];
 	bool busy = false;
 
-	sw_timer_in(b->timer, QUIET_MS);
+	b->looked_ms = burst_now(b);
+	b->due_ms = UINT64_MAX;
 	for (size_t i = 0; i < sw_workers_count(b->opt.workers); i++)
 		busy |= worker_step(b, sw_workers_at(b->opt.workers, i));
-	if (busy)
-		sw_timer_in(b->timer, BUSY_MS);
+	look_in(b, busy ? BUSY_MS : QUIET_MS);
 	double committed = burst_committed(b, why);
 	if (!isnan(committed))
 		sw_metric_set(sw_metric(b->opt.metrics, SW_GAUGE, "spillway_burst_committed_dollars_per_hour",
@@ -214,7 +225,14 @@ static void on_timer(void *owner)
 
 void sw_burst_kick(struct sw_burst *b)
 {
-	sw_timer_in(b->timer, 0);
+	look_in(b, 0);
+}
+
+void sw_burst_nudge(struct sw_burst *b)
+{
+	uint64_t since = burst_now(b) - b->looked_ms;
+
+	look_in(b, since < BUSY_MS ? BUSY_MS - since : 0);
 }
 
 static void on_note(void *owner, const char *name, json_t *value)
@@ -229,6 +247,7 @@ struct sw_err sw_burst_new(const struct sw_burst_options *opt, struct sw_burst *
 
 	*out = NULL;
 	b->opt = *opt;
+	b->due_ms = UINT64_MAX;
 	e = sw_timer_new(opt->loop, on_timer, b, &b->timer);
 	if (sw_failed(e)) {
 		free(b);

@@ -112,6 +112,7 @@ struct idle {
 struct sw_burst {
 	struct sw_burst_options opt;
 	struct sw_timer *timer;
+	uint64_t looked_ms, due_ms; /* loop time of the last tick and of the next one */
 	struct run *runs;
 	struct want *wants;
 	struct idle *idles;

@@ -281,6 +281,8 @@ static void on_worker_change(void *owner, const char *key, struct sw_worker *w)
 		if (d->synced && d->workers)
 			add_all(d);
 	}
+	if (d->burst)
+		sw_burst_nudge(d->burst);
 	dispatch_kick(d);
 }
 

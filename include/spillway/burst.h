@@ -46,7 +46,9 @@ struct sw_burst_view {
 };
 /* Would n more nodes be bought? Changes nothing. */
 struct sw_burst_view sw_burst_look(struct sw_burst *b, const char *cluster, const char *pool, int nodes);
-/* Looks at every pool now (a node or pool changed). Cheap. */
+/* Looks at every pool now. */
 void sw_burst_kick(struct sw_burst *b);
+/* A cluster, its nodes or its pools changed: looks at every pool soon, however often that is said. */
+void sw_burst_nudge(struct sw_burst *b);
 
 #endif

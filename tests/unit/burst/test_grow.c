@@ -271,3 +271,24 @@ Test(grow, nothing_is_asked_of_a_cluster_that_is_not_ready_or_whose_provider_nev
 	cr_expect_not_null(sw_burst_look(w->burst, "mars", "h100", 1).refused);
 	world_free(w);
 }
+
+Test(grow, a_cluster_that_comes_back_is_looked_at_soon_but_not_for_each_word)
+{
+	struct world *w = begun();
+	w->ready = false;
+	want(w, "ns/a", 1);
+	world_turn(w, 2000);
+	w->ready = true;
+	sw_burst_nudge(w->burst);
+	sw_loop_advance(w->loop, 1);
+	cr_expect_eq(w->burst->looked_ms, sw_loop_now(w->loop) - 1, "after a restart nothing waits for the slow tick");
+	uint64_t at = w->burst->looked_ms;
+	for (int i = 0; i < 500; i++) {
+		sw_burst_nudge(w->burst);
+		sw_loop_advance(w->loop, 1);
+	}
+	cr_expect_eq(w->burst->looked_ms, at, "every pod that comes and goes is such a word");
+	world_turn(w, 2000);
+	cr_expect_eq(w->grown, 1);
+	world_free(w);
+}

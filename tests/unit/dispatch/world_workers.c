@@ -660,6 +660,11 @@ void sw_burst_unwant(struct sw_burst *b, const char *key)
 	b->want[key_at(key)].nodes = 0;
 }
 
+void sw_burst_nudge(struct sw_burst *b)
+{
+	(void)b;
+}
+
 struct sw_burst_view sw_burst_look(struct sw_burst *b, const char *cluster, const char *pool, int nodes)
 {
 	struct w_cluster *c = of(sw_workers_find(the_workers, cluster));
