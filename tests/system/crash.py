@@ -19,6 +19,7 @@ import urllib3
 
 from conftest import LIMIT, PATIENT, Site, api_of, small_spec
 
+WORKLOADS = "/apis/kueue.x-k8s.io/v1beta2/namespaces/default/workloads"
 ACTIONS = {"store.commit.before": ["kill"], "store.commit.after": ["kill"], "kube.send": ["kill"], "kube.reply": ["kill", "lose"]}
 
 
@@ -192,6 +193,11 @@ class Rig:
         assert status != 404, f"{self.armed}: job {name} was acknowledged and is lost"
         return job if status == 200 else None
 
+    def workload(self, name):
+        """The Workload of this job, or None."""
+        _, found = self.ask("GET", WORKLOADS)
+        return next((w for w in (found or {}).get("items", []) if f"job-{name}-" in w["metadata"]["name"]), None)
+
     def is_complete(self, name):
         job = self.job(name)
         conditions = (job or {}).get("status", {}).get("conditions", [])
@@ -213,7 +219,7 @@ class Rig:
         for line in self.points.read_text()[at:].splitlines():
             where, _, detail = line.removeprefix("! ").partition(" ")
             key = detail_key(detail, name)
-            if key and not detail.startswith("GET "):  # reads change nothing; lost ones are the watch tests' business
+            if where in ACTIONS and key and not detail.startswith("GET "):  # reads change nothing; lost ones are the watch tests' business
                 count[where, key] += 1
         return count
 
@@ -227,8 +233,9 @@ def detail_key(detail, name):
         return re.sub(re.escape(name) + r"([-.]).*", r"{}\1", detail).replace(name, "{}")
     if "/nodes/" in detail:
         return detail[:detail.index("/nodes/") + len("/nodes/")]
-    if "/logmeta/" in detail:
-        return "/logmeta/"
+    for kind in ("/logmeta/", "/gc/"):
+        if kind in detail:
+            return kind
     if "/note/identity" in detail or "spillway-claim" in detail:
         return None  # once an hour
     return detail
@@ -239,10 +246,10 @@ def cases_of(passed):
     return [Fault(where, n, action, key) for (where, key), times in sorted(passed.items()) for n in range(1, times + 1) for action in ACTIONS[where]]
 
 
-def run_cases(rig, scenario, shard, shards):
+def run_cases(rig, scenario, shard, shards, only=""):
     """
     Learns the points of the scenario, then plays this shard's share of the faults. scenario(rig, name, arm) plays one job to its end;
-    it calls arm() when faults may begin, and fails if anything is not as it must be.
+    it calls arm() when faults may begin, and fails if anything is not as it must be. only: a pattern that points must match.
     """
     passed = collections.Counter()
     scenario(rig, "warm-up", lambda: None)  # what is written once in a gateway's life has a test of its own
@@ -254,7 +261,7 @@ def run_cases(rig, scenario, shard, shards):
 
         scenario(rig, name, arm)
         passed |= rig.passed_since(at[0], name)
-    cases = cases_of(passed)
+    cases = [c for c in cases_of(passed) if re.search(only, c.detail)]
     fired, played = 0, [c for i, c in enumerate(cases) if i % shards == shard]
     assert len(played) > 3, f"only these points were passed: {dict(passed)}"
     for i, fault in enumerate(played):
