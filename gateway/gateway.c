@@ -15,19 +15,19 @@
 enum { POLICY_MAX = 1 << 20, TURNS_EVERY_MS = 5000 };
 static const char shipped_policy[] = "policies/burst.lua";
 
-static struct sw_err open_policy(struct sw_gateway *g)
+static struct sw_err open_policy(struct sw_gateway *g, struct sw_policy **out)
 {
 	struct sw_policy_limits limits = { g->config->policy_instructions, (size_t)g->config->policy_memory_bytes };
 	if (!*g->config->policy) {
 		const struct sw_blob *b = sw_blob_find(shipped_policy);
 		SW_REQUIRE(b);
-		return sw_policy_new(shipped_policy, b->start, sw_blob_len(b), limits, &g->policy);
+		return sw_policy_new(shipped_policy, b->start, sw_blob_len(b), limits, out);
 	}
 	char *src;
 	size_t len;
 	struct sw_err e = sw_file_read(g->config->policy, POLICY_MAX, &src, &len);
 	if (!sw_failed(e)) {
-		e = sw_policy_new(g->config->policy, src, len, limits, &g->policy);
+		e = sw_policy_new(g->config->policy, src, len, limits, out);
 		free(src);
 	}
 	return sw_failed(e) ? sw_err_wrap(e, "policy.file") : e;
@@ -106,7 +106,7 @@ static void on_turns(void *owner)
 
 struct sw_err sw_gateway_new(struct sw_loop *loop, const struct sw_config *config, struct sw_gateway **out)
 {
-	static struct sw_err (*const steps[])(struct sw_gateway *) = { open_policy, open_manager, write_admin, open_dispatch };
+	static struct sw_err (*const steps[])(struct sw_gateway *) = { open_manager, write_admin, open_dispatch };
 	struct sw_gateway *g = sw_calloc(1, sizeof *g);
 	*out = NULL;
 	g->loop = loop;
@@ -116,6 +116,8 @@ struct sw_err sw_gateway_new(struct sw_loop *loop, const struct sw_config *confi
 		e = sw_http_new(loop, &g->http);
 	if (!sw_failed(e))
 		e = sw_catalog_load(&g->catalog);
+	if (!sw_failed(e))
+		e = open_policy(g, &g->policy);
 	for (size_t i = 0; !sw_failed(e) && i < sizeof steps / sizeof *steps; i++)
 		e = steps[i](g);
 	if (!sw_failed(e))
@@ -127,6 +129,21 @@ struct sw_err sw_gateway_new(struct sw_loop *loop, const struct sw_config *confi
 	gateway_logs_init(g);
 	on_turns(g);
 	*out = g;
+	return SW_OK;
+}
+
+struct sw_err sw_gateway_reload_policy(struct sw_gateway *g)
+{
+	struct sw_policy *fresh;
+	struct sw_err e = open_policy(g, &fresh);
+	if (sw_failed(e)) {
+		sw_log(ERROR, "gateway", "the new policy is refused, the last good one stays", "error=\"%s\"", e.text);
+		return e;
+	}
+	sw_dispatch_set_policy(g->dispatch, fresh);
+	sw_policy_free(g->policy);
+	g->policy = fresh;
+	sw_log(INFO, "gateway", "policy reloaded", "policy=%s hash=%s", sw_policy_name(fresh), sw_policy_hash(fresh));
 	return SW_OK;
 }
 

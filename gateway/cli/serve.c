@@ -5,24 +5,34 @@
 #include "cli.h"
 #include "spillway/gateway.h"
 
-static void on_signal(uv_signal_t *s, int signum)
+static void on_stop(uv_signal_t *s, int signum)
 {
+	struct sw_loop *loop = s->data;
 	sw_log(INFO, "serve", "stopping", "signal=%d", signum);
-	sw_loop_stop(s->data);
+	sw_loop_stop(loop);
 }
 
-/* Runs until SIGTERM or SIGINT. Shared with the demo. */
-static void run_until_signal(struct sw_loop *loop)
+static void on_hup(uv_signal_t *s, int signum)
 {
-	static const int signals[] = { SIGTERM, SIGINT };
-	uv_signal_t handles[2];
-	for (int i = 0; i < 2; i++) {
+	(void)signum;
+	struct sw_err e = sw_gateway_reload_policy(s->data);
+	(void)e; /* it was logged, and the last good policy stays */
+}
+
+/* Runs until SIGTERM or SIGINT. SIGHUP reads the policy again. */
+static void run_until_signal(struct sw_loop *loop, struct sw_gateway *g)
+{
+	const struct { int signal; uv_signal_cb call; void *data; } rows[] = {
+		{ SIGTERM, on_stop, loop }, { SIGINT, on_stop, loop }, { SIGHUP, on_hup, g },
+	};
+	uv_signal_t handles[sizeof rows / sizeof *rows];
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		uv_signal_init(sw_loop_uv(loop), &handles[i]);
-		handles[i].data = loop;
-		uv_signal_start(&handles[i], on_signal, signals[i]);
+		handles[i].data = rows[i].data;
+		uv_signal_start(&handles[i], rows[i].call, rows[i].signal);
 	}
 	sw_loop_run(loop);
-	for (int i = 0; i < 2; i++)
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
 		uv_close((uv_handle_t *)&handles[i], NULL);
 	uv_run(sw_loop_uv(loop), UV_RUN_NOWAIT); /* the handles live on this stack: let them close */
 }
@@ -37,7 +47,7 @@ static int serve(const struct cli_command *self, const struct sw_config *config)
 	e = sw_gateway_new(loop, config, &g);
 	if (!sw_failed(e)) {
 		sw_log(INFO, "serve", "serving", "url=%s kubeconfig=%s", sw_gateway_url(g), sw_gateway_kubeconfig(g));
-		run_until_signal(loop);
+		run_until_signal(loop, g);
 	}
 	sw_gateway_free(g);
 	sw_loop_free(loop);
@@ -68,6 +78,6 @@ static int run(const struct cli_command *self, int argc, char **argv)
 
 const struct cli_command cli_serve = {
 	.name = "serve", .usage = "--config FILE", .summary = "Run the gateway",
-	.details = "Stops cleanly at SIGTERM. The admin's kubeconfig is DATA_DIR/admin.kubeconfig.",
+	.details = "Stops cleanly at SIGTERM; SIGHUP reads the policy file again (one that does not compile is refused, the last good one stays).\nThe admin's kubeconfig is DATA_DIR/admin.kubeconfig.",
 	.examples = "  spillway serve --config /etc/spillway/spillway.yaml\n", .run = run,
 };

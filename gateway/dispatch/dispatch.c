@@ -416,3 +416,9 @@ struct sw_workers *sw_dispatch_workers(struct sw_dispatch *d)
 {
 	return d->workers;
 }
+
+void sw_dispatch_set_policy(struct sw_dispatch *d, struct sw_policy *policy)
+{
+	d->opt.policy = policy;
+	dispatch_kick(d);
+}

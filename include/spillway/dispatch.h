@@ -33,6 +33,9 @@ __attribute__((warn_unused_result)) struct sw_err sw_dispatch_new(const struct s
 /* The manager must make no call to us after it: close it before the loop turns again. */
 void sw_dispatch_free(struct sw_dispatch *d);
 
+/* Decides by this policy from now on (lent, outlives); jobs that wait look again, plans that stand go on. */
+void sw_dispatch_set_policy(struct sw_dispatch *d, struct sw_policy *policy);
+
 /* What the command line shows. Each gives a JSON object or array. */
 /* Plan, step, every candidate with verdict and reason; NULL if unknown. "complete": false while the job is being read:
  * ask again a moment later. */

@@ -22,6 +22,10 @@ __attribute__((warn_unused_result))
 struct sw_err sw_gateway_new(struct sw_loop *loop, const struct sw_config *config, struct sw_gateway **out);
 void sw_gateway_free(struct sw_gateway *g); /* NULL is fine */
 
+/* Reads the policy file again and decides by it from now on. A policy that does not compile is refused, with its file:line, and the
+ * last good one stays. */
+__attribute__((warn_unused_result)) struct sw_err sw_gateway_reload_policy(struct sw_gateway *g);
+
 const char *sw_gateway_url(const struct sw_gateway *g);
 const char *sw_gateway_kubeconfig(const struct sw_gateway *g); /* path of the admin's */
 struct sw_manager *sw_gateway_manager(struct sw_gateway *g);   /* lent */
