@@ -2,8 +2,9 @@
 /*
  * logs.c - the bounded tail of a container's log
  *
- * The API can cut a log at its end (limitBytes) but not give its last bytes; so the last lines are asked for, streamed,
- * and only the last `max` bytes kept. A log that does not end in time is given up: it is not a tail until it ended.
+ * The API can cut a log at its end (limitBytes) but not give its last bytes; so the last lines are asked for. Nearly always they
+ * fit, and are a reply like any other: inside the window, on a connection that is there. If not they are streamed, on a connection of
+ * their own, and only the last `max` bytes kept. A log that does not end in time is given up: it is not a tail until it ended.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +22,7 @@ struct tail {
 	struct sw_timer *timer;
 	sw_log_tail_fn *done;
 	void *owner;
-	struct sw_buf buf;
+	struct sw_buf buf, path;
 	size_t max, lines, lines_asked;
 	bool cut;
 };
@@ -38,6 +39,7 @@ static void tail_free(struct tail *t)
 		sw_kube_cancel(t->call);
 	sw_timer_free(t->timer);
 	sw_buf_fini(&t->buf);
+	sw_buf_fini(&t->path);
 	free(t);
 }
 
@@ -83,6 +85,19 @@ static void on_done(void *owner, struct sw_err err, const struct sw_kube_reply *
 	tail_end(t, err);
 }
 
+static void on_whole(void *owner, struct sw_err err, const struct sw_kube_reply *reply)
+{
+	struct tail *t = owner;
+
+	t->call = NULL;
+	if (err.code == SW_E_TOOBIG)
+		err = sw_kube_stream(t->w->kube, t->path.at, on_chunk, on_done, t, &t->call);
+	else if (!sw_failed(err))
+		on_chunk(t, reply->body, reply->len);
+	if (!t->call)
+		tail_end(t, err);
+}
+
 static void on_late(void *owner)
 {
 	struct tail *t = owner;
@@ -99,7 +114,6 @@ void tails_free(struct sw_worker *w)
 struct sw_err sw_worker_log_tail(struct sw_worker *w, const char *ns, const char *pod, const char *container,
 				 size_t max, sw_log_tail_fn *done, void *owner)
 {
-	struct sw_buf path;
 	char lines[32];
 
 	if (!w->kube)
@@ -115,16 +129,16 @@ struct sw_err sw_worker_log_tail(struct sw_worker *w, const char *ns, const char
 		w->tails->prev = t;
 	w->tails = t;
 	sw_buf_init(&t->buf, 2 * t->max + 1);
-	sw_buf_init(&path, 2048);
-	sw_kube_path(&path, "", "v1", "pods", ns, pod, "log");
+	sw_buf_init(&t->path, 2048);
+	sw_kube_path(&t->path, "", "v1", "pods", ns, pod, "log");
 	if (container)
-		sw_kube_query(&path, "container", container);
+		sw_kube_query(&t->path, "container", container);
 	snprintf(lines, sizeof lines, "%zu", t->lines_asked);
-	sw_kube_query(&path, "tailLines", lines);
+	sw_kube_query(&t->path, "tailLines", lines);
 	struct sw_err e = sw_timer_new(w->ws->opt.loop, on_late, t, &t->timer);
+	struct sw_kube_req req = {.cls = SW_KUBE_LIST, .method = "GET", .path = t->path.at, .max_reply = t->max, .raw = true};
 	if (!sw_failed(e))
-		e = sw_kube_stream(w->kube, path.at, on_chunk, on_done, t, &t->call);
-	sw_buf_fini(&path);
+		e = sw_kube_start(w->kube, &req, on_whole, t, &t->call);
 	if (sw_failed(e))
 		tail_free(t);
 	else

@@ -21,6 +21,8 @@ struct sw_kube_call {
 	struct sw_err err;
 	struct sw_kube_reply reply;
 	sw_chunk_fn *chunk;
+	bool raw;
+	size_t max_reply;
 };
 struct sw_reflector {
 	struct sw_reflector *next;
@@ -341,6 +343,8 @@ struct sw_err sw_kube_start(struct sw_kube *k, const struct sw_kube_req *req, sw
 	}
 	in_request = false;
 	call->reply.reason = "";
+	call->raw = req->raw;
+	call->max_reply = req->max_reply;
 	while (*last)
 		last = &(*last)->next;
 	*last = call;
@@ -376,6 +380,12 @@ static void answer(struct sw_kube_call *call)
 	const char *log = sw_json_str(call->reply.object, "log");
 
 	calls = call->next;
+	if (log && call->raw && strlen(log) > call->max_reply) {
+		call->err = sw_err(SW_E_TOOBIG, "more than was asked for");
+	} else if (log && call->raw) {
+		call->reply.body = log;
+		call->reply.len = strlen(log);
+	}
 	for (size_t i = 0; log && call->chunk && i < strlen(log); i += 7) { /* in small pieces */
 		size_t n = strlen(log) - i;
 		call->chunk(call->owner, log + i, n < 7 ? n : 7);
