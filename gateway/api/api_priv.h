@@ -291,7 +291,8 @@ struct tls {
 };
 struct sw_err tls_load(const char *dir, const char *name, const char *const *hosts, struct tls *out);
 void tls_free(struct tls *t);
-void kubeconfig_text(struct sw_api *a, const char *user, const char *token, struct sw_buf *out);
+/* namespaces: as for users_add(), or NULL */
+void kubeconfig_text(struct sw_api *a, const char *user, const char *token, const char *namespaces, struct sw_buf *out);
 
 /* ---- the server
  * -------------------------------------------------------------------------------------------------------- */

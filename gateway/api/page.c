@@ -134,7 +134,7 @@ static void users_create(struct request *q)
 	} else {
 		struct sw_buf text;
 		sw_buf_init(&text, 256 << 10);
-		kubeconfig_text(q->api, name, token, &text);
+		kubeconfig_text(q->api, name, token, namespaces, &text);
 		sw_json_set_str(c->answer, "name", name);
 		sw_json_set_str(c->answer, "kubeconfig", text.at);
 		sw_buf_fini(&text);
@@ -185,7 +185,7 @@ void handle_page(struct request *q)
 		handle_users(q);
 	else if (!view)
 		reply_status(q, sw_status_no_resource());
-	else if (strcmp(q->method, "GET") == 0)
+	else if (strcmp(q->method, "GET") == 0 || strcmp(q->method, "HEAD") == 0)
 		reply_view(q, view);
 	else if (strcmp(q->method, "POST") != 0 || !view->post)
 		reply_status(q, sw_status(SW_REASON_NO_METHOD, "%s is read-only", q->path));

@@ -354,7 +354,8 @@ static json_t *request_admit(struct request *q)
 		return objects_admit(q);
 	if (kind == ROUTE_UNKNOWN)
 		return sw_status_no_resource();
-	return strcmp(q->method, "GET") == 0 || strcmp(q->method, "HEAD") == 0 ? NULL : status_method();
+	bool pages = kind == ROUTE_PAGE && (strcmp(q->method, "POST") == 0 || strcmp(q->method, "DELETE") == 0);
+	return pages || strcmp(q->method, "GET") == 0 || strcmp(q->method, "HEAD") == 0 ? NULL : status_method();
 }
 
 /* ---- the body ------------------------------------------------------------------------------------- */

@@ -311,9 +311,11 @@ void tls_free(struct tls *t)
 
 /* ---- kubeconfig ---------------------------------------------------------------------------------------- */
 
-/* Its words are written as JSON strings, which YAML reads as they are. */
-void kubeconfig_text(struct sw_api *a, const char *user, const char *token, struct sw_buf *out)
+/* Its words are written as JSON strings, which YAML reads as they are. Its namespace is the first of the user's. */
+void kubeconfig_text(struct sw_api *a, const char *user, const char *token, const char *namespaces, struct sw_buf *out)
 {
+	bool any = !namespaces || !*namespaces || *namespaces == '*';
+	char *ns = any ? sw_strdup("default") : sw_asprintf("%.*s", (int)strcspn(namespaces, ","), namespaces);
 	char *ca = sw_base64(a->tls.ca_pem, strlen(a->tls.ca_pem));
 	sw_buf_puts(out, "apiVersion: v1\nkind: Config\nclusters:\n- name: ");
 	sw_buf_json_str(out, a->name);
@@ -329,9 +331,12 @@ void kubeconfig_text(struct sw_api *a, const char *user, const char *token, stru
 	sw_buf_json_str(out, a->name);
 	sw_buf_puts(out, "\n    user: ");
 	sw_buf_json_str(out, user);
-	sw_buf_puts(out, "\n    namespace: default\ncurrent-context: ");
+	sw_buf_puts(out, "\n    namespace: ");
+	sw_buf_json_str(out, ns);
+	sw_buf_puts(out, "\ncurrent-context: ");
 	sw_buf_json_str(out, a->name);
 	sw_buf_puts(out, "\n");
+	free(ns);
 	free(ca);
 }
 
@@ -339,7 +344,7 @@ struct sw_err sw_api_kubeconfig_write(struct sw_api *a, const char *path, const 
 {
 	struct sw_buf b;
 	sw_buf_init(&b, 256 << 10);
-	kubeconfig_text(a, user, token, &b);
+	kubeconfig_text(a, user, token, NULL, &b);
 	struct sw_err e =
 		sw_buf_ok(&b) ? sw_file_write(path, b.at, b.len, 0600) : sw_err(SW_E_NOMEM, "%s: out of memory", path);
 	sw_buf_fini(&b);

@@ -130,6 +130,51 @@ Test(server, bad_users_are_refused)
 	api_fix_fini(&f);
 }
 
+/* The value of `token:` in a kubeconfig. */
+static void token_of(const char *kubeconfig, char token[65])
+{
+	const char *at = kubeconfig ? strstr(kubeconfig, "token: \"") : NULL;
+	cr_assert(at, "no token in: %s", kubeconfig ? kubeconfig : "(nothing)");
+	snprintf(token, 65, "%s", at + strlen("token: \""));
+}
+
+static void users_expect(struct api_fix *f, const char *token, const char *method, const char *query, long status)
+{
+	struct answer a;
+	char path[64];
+	snprintf(path, sizeof(path), "/spillway/v1/users%s", query);
+	api_call(f, &a, token, method, path, "Content-Type: application/json",
+		 strcmp(method, "POST") == 0 ? "{\"name\":\"ada\",\"role\":\"submitter\",\"namespaces\":\"default\"}" : NULL);
+	cr_expect_eq(a.status, status, "%s %s: found %ld, expected %ld: %s", method, path, a.status, status, a.body);
+	answer_fini(&a);
+}
+
+Test(server, admins_add_and_remove_users_over_the_wire, .timeout = 60)
+{
+	struct api_fix f;
+	struct answer a;
+	char token[65];
+	api_fix_init(&f, SW_SERVE_MANAGER);
+	json_t *made = api_expect(&f, 200, "POST", "/spillway/v1/users", "Content-Type: application/json",
+				  "{\"name\":\"ada\",\"role\":\"submitter\",\"namespaces\":\"team,default\"}");
+	cr_expect(strstr(sw_json_str(made, "kubeconfig"), "namespace: \"team\""), "it starts in a namespace where she may submit");
+	token_of(sw_json_str(made, "kubeconfig"), token);
+	json_object_put(made);
+	api_call(&f, &a, token, "GET", JOBS, NULL, NULL);
+	cr_expect_eq(a.status, 200, "what was made lets its user in: %s", a.body);
+	answer_fini(&a);
+	users_expect(&f, token, "GET", "", 403);
+	users_expect(&f, token, "POST", "", 403);
+	users_expect(&f, f.reader, "DELETE", "?name=ada", 403);
+	users_expect(&f, f.admin, "PUT", "", 405);
+	users_expect(&f, f.admin, "DELETE", "", 400);
+	json_object_put(api_expect(&f, 200, "DELETE", "/spillway/v1/users?name=ada", NULL, NULL));
+	api_call(&f, &a, token, "GET", JOBS, NULL, NULL);
+	cr_expect_eq(a.status, 401, "a removed user's token is dead");
+	answer_fini(&a);
+	api_fix_fini(&f);
+}
+
 static mode_t mode_of(const struct api_fix *f, const char *name)
 {
 	char path[128];
