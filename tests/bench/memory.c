@@ -30,9 +30,9 @@ static void turns_row(const char *figure, struct bench_child *g)
 {
 	struct bench_turns t = bench_child_turns(g);
 
-	bench_row(figure, "<= 5 ms", t.worst_ms <= 5, "%.1f ms", t.worst_ms);
-	bench_note("%lu of %lu turns over 5 ms (the worst: %s); by processor time %lu, worst %.1f ms", t.slow, t.turns, t.worst_doing, t.slow_cpu,
-	           t.worst_cpu_ms);
+	bench_row(figure, "<= 5 ms", t.worst_cpu_ms <= 5, "%.1f ms", t.worst_cpu_ms);
+	bench_note("of processor time; %lu of %lu turns over it. By the clock, with what others had of the processors: %lu, worst %.1f ms (%s)",
+	           t.slow_cpu, t.turns, t.slow, t.worst_ms, t.worst_doing);
 }
 
 static void wait_quiet(struct client *cl, struct bench_child *g, double limit)
