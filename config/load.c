@@ -58,10 +58,17 @@ static bool is_group(const char *path)
 
 static struct sw_err unknown_setting(const char *where, const char *path)
 {
-	const char *names[SETTINGS_MAX + 2];
+	const char *names[2 * SETTINGS_MAX + 2];
+	char groups[SETTINGS_MAX][32]; /* a misspelt group is near to a group */
 	int n = 0;
-	for (size_t i = 0; i < sw_n_settings; i++)
+	for (size_t i = 0; i < sw_n_settings; i++) {
+		const char *dot = strchr(sw_settings[i].path, '.');
 		names[n++] = sw_settings[i].path;
+		if (!dot)
+			continue;
+		snprintf(groups[i], sizeof groups[i], "%.*s", (int)(dot - sw_settings[i].path), sw_settings[i].path);
+		names[n++] = groups[i];
+	}
 	names[n++] = "clusters";
 	names[n++] = "bootstrap";
 	const char *near = sw_nearest(path, names, n);

@@ -67,7 +67,8 @@ static struct sw_err open_manager(struct sw_gateway *g)
 	return e;
 }
 
-/* The admin's kubeconfig is written once; the token cannot be read back, so a lost file means a new token. */
+/* The admin's kubeconfig is written once; the token cannot be read back, so a lost file means a new token. So does an admin
+ * whom the store does not know: then the first start ended between the file and the store. */
 static struct sw_err write_admin(struct sw_gateway *g)
 {
 	char token[65];
@@ -76,7 +77,8 @@ static struct sw_err write_admin(struct sw_gateway *g)
 	size_t len;
 	g->kubeconfig = sw_asprintf("%s/admin.kubeconfig", g->config->data_dir);
 	if (!sw_failed(sw_file_read(g->kubeconfig, 1 << 20, &old, &len))) {
-		bool here = strstr(old, sw_api_url(api)) != NULL; /* another port: the old address is of no use */
+		/* another port: the old address is of no use */
+		bool here = strstr(old, sw_api_url(api)) != NULL && sw_api_user_known(api, "admin");
 		free(old);
 		if (here)
 			return SW_OK;

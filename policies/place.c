@@ -297,6 +297,25 @@ static int place_exists(lua_State *L)
 	return 0;
 }
 
+/* Lua cuts long chunk names in its messages: chunks are named by the file alone, and the rest of the path is put back
+ * here. */
+static const char *chunk_name(const char *name)
+{
+	const char *slash = strrchr(name, '/');
+	return slash && slash[1] ? slash + 1 : name;
+}
+
+static struct sw_err in_file(const char *name, struct sw_err e)
+{
+	const char *chunk = chunk_name(name);
+	size_t n = strlen(chunk);
+	if (!sw_failed(e) || strstr(e.text, name))
+		return e;
+	if (strncmp(e.text, chunk, n) == 0 && e.text[n] == ':')
+		return sw_err(e.code, "%s%s", name, e.text + n);
+	return sw_err_wrap(e, "%s", name);
+}
+
 struct sw_err sw_policy_new(const char *name, const char *src, size_t len, struct sw_policy_limits limits,
 			    struct sw_policy **out)
 {
@@ -306,12 +325,10 @@ struct sw_err sw_policy_new(const char *name, const char *src, size_t len, struc
 	snprintf(p->hash, sizeof p->hash, "%016llx", (unsigned long long)sw_hash(src, len));
 	struct sw_err e = box_new(limits, &p->box);
 	if (!sw_failed(e))
-		e = box_load(p->box, name, src, len);
-	if (!sw_failed(e)) {
+		e = box_load(p->box, chunk_name(name), src, len);
+	if (!sw_failed(e))
 		e = box_call(p->box, 0, place_exists, NULL);
-		if (sw_failed(e) && !strstr(e.text, name))
-			e = sw_err_wrap(e, "%s", name);
-	}
+	e = in_file(name, e);
 	if (sw_failed(e)) {
 		sw_policy_free(p);
 		return e;
@@ -351,5 +368,5 @@ struct sw_err sw_policy_place(struct sw_policy *p, const struct sw_policy_input 
 	if (!sw_failed(e))
 		return e;
 	memset(out, 0, sizeof *out);
-	return strstr(e.text, p->name) ? e : sw_err_wrap(e, "%s", p->name);
+	return in_file(p->name, e);
 }

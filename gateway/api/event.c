@@ -2,9 +2,10 @@
 /*
  * event.c - events that spillway writes, and the end of all events
  *
- * The same thing said again within EVENT_AGAIN_MS raises the count of the event that said it first. Events
- * go EVENT_TTL_MS after they were last written, as on a real server (kube-apiserver --event-ttl), or
- * earlier if there are more than EVENTS_MAX.
+ * Names end in the time, as on a real server: a list by name tells the story of an object in order, within a second
+ * too. The same thing said again within EVENT_AGAIN_MS raises the count of the event that said it first. Events go
+ * EVENT_TTL_MS after they were last written, as on a real server (kube-apiserver --event-ttl), or earlier if there are
+ * more than EVENTS_MAX.
  */
 #include "api_priv.h"
 
@@ -38,6 +39,7 @@ struct events {
 	struct sw_api *api;
 	struct said *said;
 	struct sw_list *expiring;
+	uint64_t last_stamp;
 	uint64_t ticks;
 };
 
@@ -122,9 +124,9 @@ static void say(struct events *ev, const struct sw_resource *r, json_t *regardin
 	const char *object = sw_json_str(regarding, "metadata.name"),
 		   *ns = sw_json_str(regarding, "metadata.namespace");
 	char name[254];
-	uint64_t unique;
-	sw_random(&unique, sizeof(unique));
-	snprintf(name, sizeof(name), "%.230s.%016llx", object ? object : "unknown", (unsigned long long)unique);
+	uint64_t stamp = (uint64_t)sw_loop_wall(ev->api->loop) * 1000000;
+	ev->last_stamp = stamp > ev->last_stamp ? stamp : ev->last_stamp + 1;
+	snprintf(name, sizeof(name), "%.230s.%016llx", object ? object : "unknown", (unsigned long long)ev->last_stamp);
 	if (!ns || !*ns)
 		ns = "default";
 	json_t *o = event_new(ev->api, r, regarding, name, ns);

@@ -18,6 +18,12 @@ struct sw_err store_sql_err(sqlite3 *db, int rc, const char *what)
 		return sw_err(SW_E_IO,
 			      "store: %s: the disk is full (%s); nothing was changed, free some space and try again",
 			      what, why);
+	if ((rc & 0xff) == SQLITE_NOTADB || (rc & 0xff) == SQLITE_CORRUPT)
+		return sw_err(
+			SW_E_IO,
+			"store: %s: not a spillway store, or it is damaged (%s): restore a copy of it, or give another "
+			"data directory",
+			what, why);
 	return sw_err(SW_E_IO, "store: %s: %s (SQLite error %d)", what, why, rc);
 }
 
@@ -30,7 +36,7 @@ struct sw_err store_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **out)
 static struct sw_err exec(sqlite3 *db, const char *sql)
 {
 	int rc = sqlite3_exec(db, sql, NULL, NULL, NULL);
-	return rc == SQLITE_OK ? SW_OK : store_sql_err(db, rc, sql);
+	return rc == SQLITE_OK ? SW_OK : store_sql_err(db, rc, "preparing the database");
 }
 
 struct sw_err store_db_open(struct sw_store *s, int cache_kib, sqlite3 **out)
@@ -92,7 +98,7 @@ static struct sw_err schema_ensure(struct sw_store *s, sqlite3 *db)
 	int version = 0;
 	struct sw_err e = schema_version(db, &version);
 	if (sw_failed(e))
-		return sw_err_wrap(e, "%s is not a spillway store, or it is damaged", s->path);
+		return sw_err_wrap(e, "%s", s->path);
 	if (version > STORE_SCHEMA)
 		return sw_err(SW_E_INVALID,
 			      "%s: found schema version %d, this spillway (%s) knows versions up to %d: "

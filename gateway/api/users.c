@@ -159,6 +159,17 @@ struct sw_err sw_api_user_add(struct sw_api *a, const char *user, enum sw_role r
 	return users_add(a, user, role, namespaces, token, on_user_kept, NULL);
 }
 
+bool sw_api_user_known(struct sw_api *a, const char *user)
+{
+	struct user *u, *next;
+	HASH_ITER(hh, a->users, u, next)
+	{
+		if (strcmp(u->name, user) == 0)
+			return true;
+	}
+	return false;
+}
+
 struct sw_err users_drop(struct sw_api *a, const char *user, sw_commit_fn *done, void *owner)
 {
 	struct user *u, *next;

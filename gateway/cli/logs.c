@@ -53,6 +53,21 @@ static struct sw_err print_pod(struct cli_client *c, json_t *pod, bool follow, c
 	return sw_failed(e) ? sw_err_wrap(e, "pod %s", name) : e;
 }
 
+/* No pods: because there is no such job, or because it waits? */
+static int no_pods(const struct cli_command *self, struct cli_client *c, const struct sw_kind *kind, const char *name)
+{
+	struct sw_buf path;
+	json_t *job;
+	sw_buf_init(&path, 8192);
+	sw_kube_path(&path, kind->group, kind->version, kind->plural, c->ns, name, NULL);
+	struct sw_err e = cli_client_call(c, "GET", path.at, NULL, NULL, &job);
+	sw_buf_fini(&path);
+	json_object_put(job);
+	if (sw_failed(e))
+		return cli_fail(self, "%s", e.text);
+	return cli_fail(self, "%s %s has no pods yet; `spillway explain %s/%s` says what it waits for", kind->kind, name, kind->plural, name);
+}
+
 static int print_job(const struct cli_command *self, struct cli_client *c, const struct sw_kind *kind, const char *name, bool follow, const char *tail)
 {
 	json_t *list;
@@ -62,7 +77,7 @@ static int print_job(const struct cli_command *self, struct cli_client *c, const
 		return cli_fail(self, "%s", e.text);
 	json_t *pods = sw_json_key(list, "items");
 	if (!sw_json_len(pods))
-		rc = cli_fail(self, "%s %s has no pods yet; `spillway explain %s/%s` says what it waits for", kind->kind, name, kind->plural, name);
+		rc = no_pods(self, c, kind, name);
 	for (size_t i = 0; i < sw_json_len(pods); i++) {
 		e = print_pod(c, sw_json_idx(pods, i), follow, tail, sw_json_len(pods) > 1);
 		if (sw_failed(e))

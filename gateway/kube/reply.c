@@ -47,6 +47,8 @@ static struct sw_err status_error(const struct sw_kube_call *c, const struct sw_
 
 	if (!message)
 		plain_message(r->body, r->len, plain);
+	else if (r->status == 401 && strcmp(message, "Unauthorized") == 0)
+		message = "the server does not accept the token or certificate of the kubeconfig";
 	e = sw_err_http(r->status, *r->reason ? r->reason : NULL, message ? message : plain);
 	return sw_err_wrap(e, "cluster %s: %s %.*s", c->kube->name, c->method, (int)strcspn(c->path, "?"), c->path);
 }

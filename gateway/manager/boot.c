@@ -1,11 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * boot.c - objects that a first start makes: nothing that decides anything
+ *
+ * What cannot be stored (the disk is full) is tried again until it is: nobody restarts us for it.
  */
 #include <string.h>
 #include "embedded_priv.h"
 #include "spillway/log.h"
 #include "spillway/text.h"
+
+enum { BOOT_AGAIN_MS = 1000 };
+
+static void boot_again(struct emb *m, struct sw_err e)
+{
+	sw_log(WARN, "manager", "first objects could not be stored, trying again", "error=\"%s\"", e.text);
+	sw_timer_in(m->boot_timer, BOOT_AGAIN_MS);
+}
+
+static void on_created(void *owner, struct sw_err err, json_t *object)
+{
+	struct emb *m = owner;
+
+	(void)object;
+	if (sw_failed(err) && err.code != SW_E_EXISTS && !m->closing)
+		boot_again(m, err);
+}
 
 static struct sw_err create_absent(struct emb *m, json_t *o)
 {
@@ -28,7 +47,7 @@ static struct sw_err create_absent(struct emb *m, json_t *o)
 
 	if (r->namespaced)
 		sw_json_set_str(copy, "metadata.namespace", key.ns);
-	e = sw_api_object_create(m->api, r->id, copy, NULL, NULL);
+	e = sw_api_object_create(m->api, r->id, copy, on_created, m);
 	json_object_put(copy);
 	return e.code == SW_E_EXISTS ? SW_OK : sw_err_wrap(e, "creating %s %s", r->kind, name);
 }
@@ -68,7 +87,7 @@ static struct sw_err check_ensure(struct emb *m)
 	return e;
 }
 
-struct sw_err boot_objects(struct emb *m, json_t *extra)
+static struct sw_err make_objects(struct emb *m)
 {
 	struct sw_err e = namespace_absent(m, "default");
 
@@ -76,7 +95,30 @@ struct sw_err boot_objects(struct emb *m, json_t *extra)
 		e = namespace_absent(m, "spillway-system");
 	if (!sw_failed(e))
 		e = check_ensure(m);
-	for (size_t i = 0; !sw_failed(e) && i < sw_json_len(extra); i++)
-		e = create_absent(m, sw_json_idx(extra, i));
+	for (size_t i = 0; !sw_failed(e) && i < sw_json_len(m->bootstrap); i++)
+		e = create_absent(m, sw_json_idx(m->bootstrap, i));
 	return e;
+}
+
+static void boot_on_timer(void *owner)
+{
+	struct emb *m = owner;
+	struct sw_err e = make_objects(m);
+
+	if (sw_failed(e))
+		boot_again(m, e);
+}
+
+struct sw_err boot_objects(struct emb *m, json_t *extra)
+{
+	m->bootstrap = json_object_get(extra);
+	struct sw_err e = sw_timer_new(m->loop, boot_on_timer, m, &m->boot_timer);
+
+	return sw_failed(e) ? e : make_objects(m);
+}
+
+void boot_free(struct emb *m)
+{
+	sw_timer_free(m->boot_timer);
+	json_object_put(m->bootstrap);
 }

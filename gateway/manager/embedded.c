@@ -327,6 +327,7 @@ void sw_embedded_free(struct sw_manager *base)
 		reading_free(m->readings);
 	sw_reconciler_free(m->jobs);
 	sw_reconciler_free(m->workloads);
+	boot_free(m);
 	sw_timer_free(m->pump_timer);
 	sw_timer_free(m->status_timer);
 	sw_timer_free(m->sync_timer);

@@ -161,7 +161,8 @@ struct emb {
 	uint64_t arena_turn;
 
 	struct sw_reconciler *jobs, *workloads;
-	struct sw_timer *pump_timer, *status_timer, *sync_timer;
+	struct sw_timer *pump_timer, *status_timer, *sync_timer, *boot_timer;
+	json_t *bootstrap; /* or NULL */
 	bool pump_wanted, status_armed;
 	struct sw_async *later_wake;
 	struct later *later, **later_end;
@@ -252,5 +253,6 @@ void logs_start(void *owner, const struct sw_log_request *req, struct sw_log_rep
 void logs_stop(void *owner, struct sw_log_reply *r);
 void admit_hooks(struct emb *m, struct sw_api_options *opt);
 struct sw_err boot_objects(struct emb *m, json_t *extra);
+void boot_free(struct emb *m);
 
 #endif

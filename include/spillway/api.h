@@ -76,6 +76,7 @@ enum sw_role { SW_ROLE_ADMIN, SW_ROLE_SUBMITTER, SW_ROLE_READER };
 /* Only a hash of the token is kept. namespaces: comma separated, for submitters ("*": all). token gets the text. */
 __attribute__((warn_unused_result))
 struct sw_err sw_api_user_add(struct sw_api *a, const char *user, enum sw_role role, const char *namespaces, char token[65]);
+bool sw_api_user_known(struct sw_api *a, const char *user);
 /* A kubeconfig for a token: CA inside, written with mode 0600. */
 __attribute__((warn_unused_result))
 struct sw_err sw_api_kubeconfig_write(struct sw_api *a, const char *path, const char *user, const char *token);

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Starts the real binaries for the system tests: simulated workers and gateways, each on free ports in a directory of its own."""
+import base64
 import json
 import os
 import pathlib
-import select
 import signal
+import socket
+import ssl
 import subprocess
 import time
+import urllib.parse
 
 import kubernetes
 import pytest
@@ -69,6 +72,62 @@ def eventually(check, what, limit=LIMIT):
 
 def api_of(kubeconfig):
     return kubernetes.config.new_client_from_config(str(kubeconfig))
+
+
+class Door:
+    """Sends bytes to a gateway as no decent client would. Every answer is (HTTP status, Status object or text)."""
+
+    def __init__(self, kubeconfig):
+        k = yaml.safe_load(pathlib.Path(kubeconfig).read_text())
+        cluster = k["clusters"][0]["cluster"]
+        self.url = urllib.parse.urlparse(cluster["server"])
+        self.tls = ssl.create_default_context(cadata=base64.b64decode(cluster["certificate-authority-data"]).decode())
+        self.token = k["users"][0]["user"]["token"]
+
+    def connect(self):
+        plain = socket.create_connection((self.url.hostname, self.url.port), timeout=LIMIT)
+        return self.tls.wrap_socket(plain, server_hostname=self.url.hostname)
+
+    def head(self, method, path, *more, token=None, kind="application/json"):
+        lines = [f"{method} {path} HTTP/1.1", "Host: spillway", f"Authorization: Bearer {token or self.token}", f"Content-Type: {kind}", *more]
+        return "\r\n".join(lines).encode() + b"\r\n\r\n"
+
+    def send(self, *parts):
+        """All parts as they are; then what comes back until the server closes or the reply is whole."""
+        with self.connect() as s:
+            try:
+                for part in parts:
+                    s.sendall(part)
+            except (BrokenPipeError, ConnectionResetError, ssl.SSLError):
+                pass  # it answered early and closed: the answer is still to be read
+            return self.answer(s)
+
+    @staticmethod
+    def answer(s):
+        raw = b""
+        while True:
+            head, gap, body = raw.partition(b"\r\n\r\n")
+            length = [int(h.split(b":")[1]) for h in head.lower().split(b"\r\n") if h.startswith(b"content-length:")]
+            if gap and length and len(body) >= length[0]:
+                break
+            try:
+                more = s.recv(65536)
+            except (ConnectionResetError, ssl.SSLError):
+                more = b""
+            if not more:
+                break
+            raw += more
+        if not raw:
+            return 0, ""
+        status = int(raw.split(b" ", 2)[1])
+        try:
+            return status, json.loads(body)
+        except ValueError:
+            return status, body.decode(errors="replace")
+
+    def call(self, method, path, body=b"", **more):
+        body = body if isinstance(body, bytes) else json.dumps(body).encode()
+        return self.send(self.head(method, path, f"Content-Length: {len(body)}", "Connection: close", **more), body)
 
 
 class Site:

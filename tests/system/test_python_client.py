@@ -36,7 +36,7 @@ def test_a_job_from_creation_to_its_log(clients):
 
 def test_patch_replace_and_conflict(clients):
     batch, _, _ = clients
-    batch.create_namespaced_job("default", job("py-patch", "100000s"))
+    batch.create_namespaced_job("default", job("py-patch", queue="held"))
     batch.patch_namespaced_job("py-patch", "default", {"metadata": {"labels": {"a": "b"}}})
     old = batch.read_namespaced_job("py-patch", "default")
     assert old.metadata.labels["a"] == "b"
@@ -53,7 +53,7 @@ def test_patch_replace_and_conflict(clients):
 def test_list_in_pages(clients):
     batch, _, _ = clients
     for i in range(5):
-        batch.create_namespaced_job("default", job(f"py-page-{i}", "100000s"))
+        batch.create_namespaced_job("default", job(f"py-page-{i}", queue="held"))
     seen, token = [], None
     while True:
         page = batch.list_namespaced_job("default", limit=2, _continue=token)

@@ -81,7 +81,8 @@ static const char *const first_objects =
 	"{'coveredResources':['cpu','nvidia.com/gpu'],'flavors':[{'name':'any','resources':[{'name':'cpu','nominalQuota':'8'},{'name':'nvidia.com/gpu','nominalQuota':'4'}]}]}]}},"
 	"{'apiVersion':'kueue.x-k8s.io/v1beta2','kind':'LocalQueue','metadata':{'name':'lq','namespace':'default'},'spec':{'clusterQueue':'cq'}}]";
 
-static inline void world_start(struct world *w, size_t log_bytes)
+/* Nothing is stored yet when it returns. */
+static inline void world_begin(struct world *w, size_t log_bytes)
 {
 	json_t *boot = json_of(first_objects);
 	struct sw_embedded_options opt = { .api = { .name = "test", .dir = w->dir, .listen = "127.0.0.1:0" }, .catalog = w->catalog,
@@ -96,11 +97,16 @@ static inline void world_start(struct world *w, size_t log_bytes)
 	w->api = sw_embedded_api(w->m);
 	e = w->m->ops->watch(w->m, &ev);
 	cr_assert(!sw_failed(e), "%s", e.text);
+}
+
+static inline void world_start(struct world *w, size_t log_bytes)
+{
+	world_begin(w, log_bytes);
 	UNTIL(w, w->synced);
 	UNTIL(w, sw_queue_of(sw_embedded_queue(w->m), "default", "lq"));
 }
 
-static inline void world_open(struct world *w)
+static inline void world_make(struct world *w)
 {
 	memset(w, 0, sizeof(*w));
 	sw_log_setup(SW_LOG_ERROR, false, 2);
@@ -108,6 +114,11 @@ static inline void world_open(struct world *w)
 	cr_assert(mkdtemp(w->dir));
 	cr_assert(!sw_failed(sw_loop_new(&w->loop)));
 	cr_assert(!sw_failed(sw_catalog_load(&w->catalog)));
+}
+
+static inline void world_open(struct world *w)
+{
+	world_make(w);
 	world_start(w, 0);
 }
 

@@ -51,6 +51,32 @@ Test(manager_disk, a_workload_that_could_not_be_written_holds_no_quota_and_comes
 	world_close(&w);
 }
 
+static bool is_stored(struct world *w, const char *resource, const char *ns, const char *name)
+{
+	json_t *o = get(w, resource, ns, name);
+
+	json_object_put(o);
+	return o;
+}
+
+Test(manager_disk, a_first_start_on_a_full_disk_makes_its_objects_later)
+{
+	struct world w;
+
+	world_make(&w);
+	sw_log_setup(SW_LOG_OFF, false, 2);
+	world_begin(&w, 0);
+	disk_full(); /* before the loop turns */
+	for (int i = 0; i < 10; i++)
+		settle(&w);
+	cr_expect(!is_stored(&w, "namespaces", "", "default"));
+	disk_free();
+	UNTIL(&w, is_stored(&w, "namespaces", "", "default"));
+	UNTIL(&w, is_stored(&w, LQS, "default", "lq"));
+	UNTIL(&w, w.synced);
+	world_close(&w);
+}
+
 Test(manager_disk, a_decision_that_was_not_stored_was_not_made)
 {
 	struct world w;
