@@ -224,12 +224,13 @@ static bool server_fits(const struct pair *server, const struct pair *ca, const 
 static struct sw_err ca_ensure(struct pair *ca, const char *dir, const char *name)
 {
 	char *cert = sw_asprintf("%s/ca.crt", dir), *key = sw_asprintf("%s/ca.key", dir),
-	     *cn = sw_asprintf("spillway CA for %s", name);
+	     *server = sw_asprintf("%s/server.crt", dir), *cn = sw_asprintf("spillway CA for %s", name);
 	struct sw_err e = SW_OK;
 	if (!pair_read(ca, cert, key)) {
 		/* A new CA locks out every client that trusts the old one: never replace one that is merely unreadable.
-		 */
-		if (access(cert, F_OK) == 0 || access(key, F_OK) == 0)
+		 * A key alone, with nothing signed yet, is what a first start leaves that was killed between the two files. */
+		bool unborn = access(cert, F_OK) != 0 && access(server, F_OK) != 0;
+		if (!unborn)
 			e = sw_err(SW_E_INVALID,
 				   "%s and %s: not readable, or they do not fit each other; restore them, or remove "
 				   "both to get a "
@@ -245,6 +246,7 @@ static struct sw_err ca_ensure(struct pair *ca, const char *dir, const char *nam
 	}
 	free(cert);
 	free(key);
+	free(server);
 	free(cn);
 	return e;
 }

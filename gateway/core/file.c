@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "spillway/buf.h"
+#include "spillway/fault.h"
 #include "spillway/text.h"
 
 static struct sw_err io_err(const char *path, const char *doing, int err)
@@ -114,6 +115,7 @@ struct sw_err sw_file_write(const char *path, const void *bytes, size_t n, int m
 	int fd = mkostemp(beside, O_CLOEXEC); /* made with mode 0600 */
 	struct sw_err e;
 
+	(void)sw_fault_point("file.write.before", path);
 	if (fd < 0) {
 		e = io_err(path, "create a file beside", errno);
 	} else {
@@ -123,6 +125,7 @@ struct sw_err sw_file_write(const char *path, const void *bytes, size_t n, int m
 		else
 			e = sync_parent(path);
 	}
+	(void)sw_fault_point("file.write.after", path);
 	free(beside);
 	return e;
 }

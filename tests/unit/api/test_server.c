@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "../../../gateway/api/api_priv.h"
 
 /* ---- access ------------------------------------------------------------------------ */
 
@@ -210,6 +211,43 @@ Test(server, keys_and_kubeconfigs_are_private_and_certificates_are_kept)
 	}
 	free(before);
 	api_fix_fini(&f);
+}
+
+/* What a start finds in the data directory: left by a kill between two files, or by a person. */
+static const struct {
+	const char *gone[5];
+	bool starts;
+} tls_rows[] = {
+	{{"ca.crt", "server.crt", "server.key"}, true}, /* killed after the CA's key: nobody has trusted it yet */
+	{{"server.crt"}, true},
+	{{"server.key"}, true},
+	{{"ca.crt", "ca.key", "server.crt", "server.key"}, true},
+	{{"ca.crt"}, false}, /* clients trust it */
+	{{"ca.key"}, false},
+};
+
+Test(server, a_start_that_was_cut_off_is_taken_up_and_a_trusted_ca_is_never_replaced)
+{
+	for (size_t i = 0; i < sizeof(tls_rows) / sizeof(*tls_rows); i++) {
+		char dir[] = "/tmp/spillway-tls-XXXXXX", path[64];
+		struct tls tls = {.ca_pem = NULL};
+		cr_assert_not_null(mkdtemp(dir));
+		cr_assert(!sw_failed(tls_load(dir, "x", NULL, &tls)));
+		tls_free(&tls);
+		for (const char *const *name = tls_rows[i].gone; *name; name++) {
+			snprintf(path, sizeof(path), "%s/%s", dir, *name);
+			cr_assert_eq(unlink(path), 0);
+		}
+		struct sw_err e = tls_load(dir, "x", NULL, &tls);
+		cr_expect_eq(!sw_failed(e), tls_rows[i].starts, "row %zu: %s", i, e.text);
+		tls_free(&tls);
+		static const char *const names[] = {"ca.crt", "ca.key", "server.crt", "server.key"};
+		for (size_t k = 0; k < 4; k++) {
+			snprintf(path, sizeof(path), "%s/%s", dir, names[k]);
+			unlink(path);
+		}
+		cr_expect_eq(rmdir(dir), 0, "row %zu", i);
+	}
 }
 
 /* ---- what hostile requests get --------------------------------------------------------- */
