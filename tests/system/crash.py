@@ -20,7 +20,8 @@ import urllib3
 from conftest import LIMIT, PATIENT, Site, api_of, small_spec
 
 WORKLOADS = "/apis/kueue.x-k8s.io/v1beta2/namespaces/default/workloads"
-ACTIONS = {"store.commit.before": ["kill"], "store.commit.after": ["kill"], "kube.send": ["kill"], "kube.reply": ["kill", "lose"]}
+ACTIONS = {"store.commit.before": ["kill"], "store.commit.after": ["kill"], "file.write.before": ["kill"], "file.write.after": ["kill"],
+            "kube.send": ["kill"], "kube.reply": ["kill", "lose"]}
 
 
 class Api:
@@ -155,7 +156,8 @@ class Rig:
         self.deaths += 1
         self.fault_file.write_text("")
         self.site.gateway.stop()
-        self.start()
+        self.start(wait=False)
+        self.site.gateway.wait_for("serving")
 
     @property
     def api(self):
@@ -237,7 +239,7 @@ def detail_key(detail, name):
         if kind in detail:
             return kind
     if "/note/identity" in detail or "spillway-claim" in detail:
-        return None  # once an hour
+        return None  # once an hour; the first start has a test of its own
     return detail
 
 

@@ -5,18 +5,19 @@ off, the job ends once, nothing acknowledged is lost, nothing is bought twice, a
 """
 import pytest
 
-from conftest import job, small_spec
-from crash import WORKLOADS, Rig, run_cases
+from conftest import eventually, job, small_spec
+from crash import ACTIONS, WORKLOADS, Fault, Rig, run_cases
 
 
 @pytest.fixture
 def rig(tmp_path):
     made = []
 
-    def make(**settings):
+    def make(start=True, **settings):
         r = Rig(tmp_path, small_spec(), **settings)
         made.append(r)
-        r.start()
+        if start:
+            r.start()
         return r
 
     yield make
@@ -61,16 +62,13 @@ def grows_a_pool(rig, name, arm):
 
 @pytest.mark.parametrize("shard", range(4))
 def test_a_pool_grows_once_and_is_given_back_whichever_write_is_cut_off(rig, shard):
-    """What every job writes has had its turn above: here it is pools and nodes, plans, and the copy."""
-    run_cases(rig(burst__idle_release="100ms"), grows_a_pool, shard, 4, only="nodepools|nodes|intent|workloads|batch/v1")
+    """What every job writes has had its turn above: here it is pools, nodes and plans."""
+    run_cases(rig(burst__idle_release="100ms"), grows_a_pool, shard, 4, only="nodepools|nodes|intent|workloads")
 
 
-def is_deleted_while_it_runs(rig, name, arm):
+def is_deleted(rig, name):
+    """Deletes it, again if the answer was lost; then nothing of it is anywhere."""
     path = f"/apis/batch/v1/namespaces/default/jobs/{name}"
-    rig.create(job(name, "100000s", backoffLimit=0))
-    rig.until(lambda: rig.ran(name) == 1, f"{name} runs")
-    rig.until(lambda: (rig.job(name) or {}).get("status", {}).get("active"), f"{name} is known to run")
-    arm()
 
     def gone():
         status, _ = rig.ask("GET", path)
@@ -81,6 +79,15 @@ def is_deleted_while_it_runs(rig, name, arm):
     rig.until(gone, f"{name} is deleted")
     rig.until(lambda: rig.is_clean(name), f"the copy of {name} is swept")
     rig.until(lambda: rig.ask("GET", WORKLOADS)[0] == 200 and not rig.workload(name), f"the workload of {name} is let go")
+
+
+def is_deleted_while_it_runs(rig, name, arm):
+    rig.create(job(name, "100000s", backoffLimit=0))
+    rig.until(lambda: rig.ran(name) == 1, f"{name} runs")
+    rig.until(lambda: (rig.job(name) or {}).get("status", {}).get("active"), f"{name} is known to run")
+    arm()
+
+    is_deleted(rig, name)
     assert rig.ran(name) == 1
 
 
@@ -91,7 +98,7 @@ def test_a_deleted_job_leaves_nothing_whichever_write_is_cut_off(rig, shard):
 
 def stops_and_goes_on(rig, name, arm):
     path = f"/apis/batch/v1/namespaces/default/jobs/{name}"
-    rig.create(job(name, "60s", backoffLimit=0))
+    rig.create(job(name, "100000s", backoffLimit=0))
     rig.until(lambda: rig.ran(name) == 1, f"{name} runs")
     arm()
     wish = {"spec": {"suspend": True}}
@@ -99,11 +106,54 @@ def stops_and_goes_on(rig, name, arm):
     rig.until(lambda: rig.is_clean(name), f"{name} is stopped and swept")
     wish["spec"]["suspend"] = False
     rig.until(lambda: rig.ask("PATCH", path, wish, "application/merge-patch+json")[0] == 200, "the wish to go on is taken")
-    rig.until(lambda: rig.is_complete(name), f"{name} ends")
-    rig.until(lambda: rig.is_clean(name), f"the copy of {name} is swept")
+    rig.until(lambda: rig.ran(name) == 2, f"{name} runs again")
+    rig.until(lambda: (rig.job(name) or {}).get("status", {}).get("active"), f"{name} is known to run again")
+    is_deleted(rig, name)
     assert rig.ran(name) == 2, f"{rig.armed}: {name} ran {rig.ran(name)} times, expected once before and once after its stop"
 
 
 @pytest.mark.parametrize("shard", range(2))
 def test_a_stopped_job_goes_on_once_whichever_write_is_cut_off(rig, shard):
-    run_cases(rig(), stops_and_goes_on, shard, 2)
+    run_cases(rig(), stops_and_goes_on, shard, 2, only="workloads|jobs")
+
+
+def starts_first(rig, number, fault=None):
+    """A new installation, whose clusters nobody has claimed yet, from its first moment to its first job."""
+    for name, o in rig.workers.items():
+        o.api.call("DELETE", "/api/v1/namespaces/spillway-system/configmaps/spillway-claim")
+    rig.site.write_config(data=f"data-{number}")
+    rig.arm(fault, "")
+    at = rig.log_end()
+    rig.start(wait=False)
+
+    def serves():
+        rig.revive()
+        return "serving" in rig.site.gateway.text()
+
+    eventually(serves, "it serves")
+    clusters = lambda: (rig.ask("GET", "/spillway/v1/clusters")[1] or {}).get("items", [])
+    epoch = lambda: [o.api.get("/api/v1/namespaces/spillway-system/configmaps/spillway-claim")[1].get("data", {}).get("epoch") for o in rig.workers.values()]
+    rig.until(lambda: [c["state"] for c in clusters()] == ["Ready"] * 2, "both clusters are claimed")
+    fired = lambda: fault and "! " in rig.points.read_text()[at:]
+    rig.until(lambda: fired() or epoch() in (["2", "2"], ["3", "3"]), "the claims say that this start is over")
+    name = f"first-{number}"
+    rig.create(job(name, "5s"))
+    rig.until(lambda: rig.is_complete(name), f"{name} ends")
+    rig.until(lambda: rig.is_clean(name), f"the copy of {name} is swept")
+    assert rig.ran(name) == 1
+    rig.arm(None, "")
+    rig.site.gateway.stop()
+    return rig.points.read_text()[at:].splitlines()
+
+
+@pytest.mark.parametrize("shard", range(2))
+def test_a_first_start_ends_well_whichever_write_is_cut_off(rig, shard):
+    rig = rig(start=False)
+    lines = starts_first(rig, "learn")
+    first = next(i for i, line in enumerate(lines) if "first-learn" in line)
+    passed = [line.partition(" ")[0] for line in lines[:first] if " GET " not in line]
+    cases = [Fault(where, n + 1, action, "") for where in ACTIONS for n in range(passed.count(where)) for action in ACTIONS[where]]
+    assert len(cases) > 20 and {"file.write.after", "kube.send"} <= set(passed), passed
+    for i, fault in enumerate(cases):
+        if i % 2 == shard:
+            starts_first(rig, f"{shard}-{i}", fault)
