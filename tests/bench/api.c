@@ -15,14 +15,21 @@
 #include "spillway/api.h"
 #include "spillway/text.h"
 
-enum { LISTED = 12500, LISTS = 7, WATCHERS = 100, EVENTS_A_SECOND = 500, WATCH_SECONDS = 8, EVENTS = EVENTS_A_SECOND * WATCH_SECONDS,
-       WRITERS = 16 };
+enum {
+	LISTED = 12500,
+	LISTS = 7,
+	WATCHERS = 100,
+	EVENTS_A_SECOND = 500,
+	WATCH_SECONDS = 8,
+	EVENTS = EVENTS_A_SECOND * WATCH_SECONDS,
+	WRITERS = 16
+};
 
 /* ---- the server ------------------------------------------------------------------------------ */
 
 static void serve(struct sw_loop *loop, int fd, const void *dir)
 {
-	struct sw_api_options opt = { .serve = SW_SERVE_MANAGER, .name = "bench", .dir = dir, .listen = "127.0.0.1:0" };
+	struct sw_api_options opt = {.serve = SW_SERVE_MANAGER, .name = "bench", .dir = dir, .listen = "127.0.0.1:0"};
 	struct sw_api *api;
 	char token[65];
 
@@ -54,8 +61,9 @@ static double disk_rate(const char *dir, double seconds)
 
 	if (sqlite3_open(path, &db) != SQLITE_OK)
 		bench_die("SQLite: cannot open %s", path);
-	sql(db, "PRAGMA page_size=8192; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=2000;"
-	        "CREATE TABLE IF NOT EXISTS t(id INTEGER PRIMARY KEY, body BLOB);");
+	sql(db,
+	    "PRAGMA page_size=8192; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=2000;"
+	    "CREATE TABLE IF NOT EXISTS t(id INTEGER PRIMARY KEY, body BLOB);");
 	sqlite3_prepare_v2(db, "INSERT INTO t(body) VALUES(?)", -1, &st, NULL);
 	began = bench_now();
 	while ((took = bench_now() - began) < seconds) {
@@ -75,8 +83,12 @@ static double disk_rate(const char *dir, double seconds)
 
 static void creates(struct client *cl, struct bench_child *server, int conns, const char *ns, double disk)
 {
-	struct create_plan plan = { .ns = ns, .prefix = "job", .queue = "main", .conns = conns, .seconds = conns == 64 ? 20 : 3,
-		                    .count = conns == 64 ? LISTED : 100000 };
+	struct create_plan plan = {.ns = ns,
+				   .prefix = "job",
+				   .queue = "main",
+				   .conns = conns,
+				   .seconds = conns == 64 ? 20 : 3,
+				   .count = conns == 64 ? LISTED : 100000};
 	double cpu = bench_child_cpu(server);
 	struct created done;
 	char figure[80];
@@ -87,8 +99,8 @@ static void creates(struct client *cl, struct bench_child *server, int conns, co
 	snprintf(figure, sizeof(figure), "durable creates, %d connection%s", conns, conns > 1 ? "s" : "");
 	double rate = (double)done.count / done.seconds;
 	bench_row(figure, conns == 64 ? ">= 5000/s" : "", conns == 64 ? rate >= 5000 : -1, "%.0f/s", rate);
-	bench_note("%.1f x SQLite's own rate; p50 %.2f ms, p99 %.2f ms; server CPU %.0f us each", rate / disk, done.p50_ms, done.p99_ms,
-	           cpu / (double)done.count * 1e6);
+	bench_note("%.1f x SQLite's own rate; p50 %.2f ms, p99 %.2f ms; server CPU %.0f us each", rate / disk,
+		   done.p50_ms, done.p99_ms, cpu / (double)done.count * 1e6);
 	bench_turns_note(server, "the server");
 }
 
@@ -111,7 +123,8 @@ static void lists(struct client *cl, struct bench_child *server)
 	cpu = bench_child_cpu(server) - cpu;
 	double median = bench_percentile(ms, LISTS, 50);
 	bench_row("listing 12,500 jobs, median of 7", "<= 100 ms", median <= 100, "%.0f ms", median);
-	bench_note("best %.0f ms; %.1f MB each; server CPU %.0f ms each", ms[0], (double)c->got / 1e6, cpu / LISTS * 1e3);
+	bench_note("best %.0f ms; %.1f MB each; server CPU %.0f ms each", ms[0], (double)c->got / 1e6,
+		   cpu / LISTS * 1e3);
 	bench_turns_note(server, "the server");
 	client_drop(cl, 1);
 }
@@ -119,15 +132,15 @@ static void lists(struct client *cl, struct bench_child *server)
 /* ---- watches --------------------------------------------------------------------------------------- */
 
 struct feed {
-	double acked[EVENTS]; /* when each create was answered; 0: not yet */
+	double acked[EVENTS];       /* when each create was answered; 0: not yet */
 	long begun, answered, seen; /* seen: by all watchers together */
-	double *behind;       /* of every event at every watcher, in ms after the answer to its writer */
+	double *behind;             /* of every event at every watcher, in ms after the answer to its writer */
 };
 
 struct watcher {
 	struct feed *feed;
 	struct conn *conn;
-	struct sw_buf line;   /* what came of the next event */
+	struct sw_buf line; /* what came of the next event */
 	long seen;
 };
 
@@ -204,8 +217,8 @@ static void write_due(struct feed *f, struct writer *writers, double began)
 			continue;
 		wr->job = f->begun++;
 		snprintf(name, sizeof(name), "w-%06ld", wr->job);
-		conn_request(wr->conn, "POST", "/apis/batch/v1/namespaces/watch/jobs", body, job_text(body, sizeof(body), "watch", name, "main"),
-		             NULL, on_answer);
+		conn_request(wr->conn, "POST", "/apis/batch/v1/namespaces/watch/jobs", body,
+			     job_text(body, sizeof(body), "watch", name, "main"), NULL, on_answer);
 	}
 }
 
@@ -216,10 +229,12 @@ static void watches_report(struct feed *f, const struct watcher *watchers, doubl
 	for (int i = 0; i < WATCHERS; i++)
 		late += watchers[i].seen < EVENTS;
 	bench_row("watchers behind after 100 x 500 events/s", "0", late == 0, "%d of %d", late, WATCHERS);
-	double worst = bench_percentile(f->behind, (size_t)f->seen, 100), p99 = bench_percentile(f->behind, (size_t)f->seen, 99),
+	double worst = bench_percentile(f->behind, (size_t)f->seen, 100),
+	       p99 = bench_percentile(f->behind, (size_t)f->seen, 99),
 	       p50 = bench_percentile(f->behind, (size_t)f->seen, 50);
 	bench_row("watch event after its write was answered, worst", "", -1, "%.1f ms", worst);
-	bench_note("p50 %.1f ms, p99 %.1f ms; all events delivered %.0f ms after the last answer", p50, p99, drained * 1e3);
+	bench_note("p50 %.1f ms, p99 %.1f ms; all events delivered %.0f ms after the last answer", p50, p99,
+		   drained * 1e3);
 }
 
 static void feed_run(struct client *cl, struct feed *f, struct watcher *watchers, struct writer *writers)
@@ -231,7 +246,8 @@ static void feed_run(struct client *cl, struct feed *f, struct watcher *watchers
 		client_turn(cl, 1);
 	}
 	answered = bench_now();
-	bench_note("%.0f events/s written, %.0f events/s delivered", EVENTS / (answered - began), (double)f->seen / (answered - began));
+	bench_note("%.0f events/s written, %.0f events/s delivered", EVENTS / (answered - began),
+		   (double)f->seen / (answered - began));
 	for (limit = answered + 5; f->seen < (long)EVENTS * WATCHERS && bench_now() < limit;)
 		client_turn(cl, 1);
 	watches_report(f, watchers, bench_now() - answered);
@@ -246,16 +262,17 @@ static void watches(struct client *cl, struct bench_child *server)
 
 	f->behind = sw_calloc((size_t)EVENTS * WATCHERS, sizeof(double));
 	for (int i = 0; i < WATCHERS; i++) {
-		watchers[i] = (struct watcher){ .feed = f, .conn = client_connect(cl, &watchers[i]) };
+		watchers[i] = (struct watcher){.feed = f, .conn = client_connect(cl, &watchers[i])};
 		sw_buf_init(&watchers[i].line, 1 << 20);
-		conn_request(watchers[i].conn, "GET", "/apis/batch/v1/namespaces/watch/jobs?watch=true&allowWatchBookmarks=true", NULL, 0, on_events,
-		             on_watch_end);
+		conn_request(watchers[i].conn, "GET",
+			     "/apis/batch/v1/namespaces/watch/jobs?watch=true&allowWatchBookmarks=true", NULL, 0,
+			     on_events, on_watch_end);
 	}
 	for (int i = 0; i < WATCHERS; i++)
 		while (watchers[i].conn->status == 0)
 			client_turn(cl, 100);
 	for (int i = 0; i < WRITERS; i++)
-		writers[i] = (struct writer){ .feed = f, .conn = client_connect(cl, &writers[i]) };
+		writers[i] = (struct writer){.feed = f, .conn = client_connect(cl, &writers[i])};
 	cpu = bench_child_cpu(server);
 	bench_child_turns(server);
 	feed_run(cl, f, watchers, writers);
@@ -276,7 +293,8 @@ static void namespace_make(struct client *cl, const char *name)
 	char body[160];
 	int status;
 
-	snprintf(body, sizeof(body), "{\"apiVersion\":\"v1\",\"kind\":\"Namespace\",\"metadata\":{\"name\":\"%s\"}}", name);
+	snprintf(body, sizeof(body), "{\"apiVersion\":\"v1\",\"kind\":\"Namespace\",\"metadata\":{\"name\":\"%s\"}}",
+		 name);
 	status = client_once(cl, "POST", "/api/v1/namespaces", body, NULL);
 	if (status != 201 && status != 409)
 		bench_die("namespace %s: HTTP status %d", name, status);
@@ -284,7 +302,7 @@ static void namespace_make(struct client *cl, const char *name)
 
 int main(void)
 {
-	static const char *const names[] = { "c1", "c16", "c64", "watch" };
+	static const char *const names[] = {"c1", "c16", "c64", "watch"};
 	char *dir = bench_dir(), *data = sw_asprintf("%s/data", dir), token[80];
 	struct bench_child server;
 	struct client *cl;

@@ -22,19 +22,23 @@
 __attribute__((format(printf, 1, 2))) _Noreturn void bench_die(const char *fmt, ...);
 void bench_must(struct sw_err e, const char *what); /* dies of it */
 
-double bench_now(void); /* seconds, monotonic */
-int bench_by_value(const void *a, const void *b);                 /* for qsort of doubles */
+double bench_now(void);                                            /* seconds, monotonic */
+int bench_by_value(const void *a, const void *b);                  /* for qsort of doubles */
 double bench_percentile(double *values, size_t n, double percent); /* sorts; 0 if there are none */
 
 /* One line of the table. goal: "" if there is none; met: -1 unknown, 0, 1. */
-__attribute__((format(printf, 4, 5))) void bench_row(const char *figure, const char *goal, int met, const char *value_fmt, ...);
+__attribute__((format(printf, 4, 5))) void bench_row(const char *figure, const char *goal, int met,
+						     const char *value_fmt, ...);
 /* A line below the last row, with what stands beside it ("12.4 x the disk's own rate"). */
 __attribute__((format(printf, 1, 2))) void bench_note(const char *fmt, ...);
 
 /* Writes DIR/NAME. */
 __attribute__((format(printf, 3, 4))) void bench_write(const char *dir, const char *name, const char *fmt, ...);
 /* The port and token in DIR/NAME, a kubeconfig of ours. */
-struct bench_access { int port; char token[80]; };
+struct bench_access {
+	int port;
+	char token[80];
+};
 struct bench_access bench_access(const char *dir, const char *name);
 
 /* A fresh directory on the disk that is measured ($BENCH_DIR, else the build's), removed by bench_dir_remove(). */
@@ -45,8 +49,8 @@ void bench_dir_remove(const char *dir);
 
 struct bench_child {
 	pid_t pid;
-	int fd;             /* parent's end */
-	char hello[512];    /* what the child said when it was ready */
+	int fd;          /* parent's end */
+	char hello[512]; /* what the child said when it was ready */
 };
 struct bench_turns {
 	unsigned long turns, slow, slow_cpu; /* slow: over SW_TURN_LIMIT_MS by the wall clock, by processor time */
@@ -59,10 +63,10 @@ struct bench_turns {
 typedef void bench_child_fn(struct sw_loop *loop, int fd, const void *arg);
 void bench_child_start(struct bench_child *c, bench_child_fn *fn, const void *arg);
 __attribute__((format(printf, 3, 4))) void bench_child_serve(struct sw_loop *loop, int fd, const char *hello_fmt, ...);
-struct bench_turns bench_child_turns(struct bench_child *c); /* since the last call */
+struct bench_turns bench_child_turns(struct bench_child *c);   /* since the last call */
 void bench_turns_note(struct bench_child *c, const char *who); /* the same, printed */
-double bench_child_cpu(const struct bench_child *c);         /* seconds, all threads */
-long bench_child_rss(const struct bench_child *c);           /* bytes of anonymous memory in RAM */
+double bench_child_cpu(const struct bench_child *c);           /* seconds, all threads */
+long bench_child_rss(const struct bench_child *c);             /* bytes of anonymous memory in RAM */
 void bench_child_stop(struct bench_child *c);
 
 /* ---- the client ---------------------------------------------------------------------------- */
@@ -84,9 +88,9 @@ struct conn {
 	size_t sent;
 	enum { IN_HEAD, IN_LENGTH, IN_CHUNK_SIZE, IN_CHUNK, IN_CHUNK_END, IN_LAST } in;
 	bool chunked;
-	uint64_t left;      /* of the body or chunk */
-	uint64_t got;       /* body bytes of this reply */
-	double began;       /* when the request was given */
+	uint64_t left; /* of the body or chunk */
+	uint64_t got;  /* body bytes of this reply */
+	double began;  /* when the request was given */
 	conn_done_fn *done;
 	conn_body_fn *body;
 	void *owner;
@@ -96,11 +100,12 @@ struct conn {
 struct client *client_new(int port, const char *token);
 void client_free(struct client *cl);
 struct conn *client_connect(struct client *cl, void *owner); /* connected and shaken hands when it returns */
-void client_drop(struct client *cl, int n); /* closes the n connections opened last */
-void conn_request(struct conn *c, const char *method, const char *path, const char *body, size_t len, conn_body_fn *on_body,
-                  conn_done_fn *done);
+void client_drop(struct client *cl, int n);                  /* closes the n connections opened last */
+void conn_request(struct conn *c, const char *method, const char *path, const char *body, size_t len,
+		  conn_body_fn *on_body, conn_done_fn *done);
 void client_turn(struct client *cl, int timeout_ms);
-/* One request on a connection of its own, waited for. The body, NUL-terminated, is kept in `body` if that is not NULL. Status. */
+/* One request on a connection of its own, waited for. The body, NUL-terminated, is kept in `body` if that is not NULL.
+ * Status. */
 int client_once(struct client *cl, const char *method, const char *path, const char *body, struct sw_buf *reply);
 
 #endif

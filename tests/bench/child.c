@@ -66,8 +66,9 @@ static void on_control(uv_poll_t *h, int status, int events)
 		sw_loop_stop(c->loop);
 		return;
 	}
-	snprintf(line, sizeof(line), "%llu %llu %llu %lu %f %s\n", (unsigned long long)t.turns, (unsigned long long)t.slow,
-	         (unsigned long long)t.worst_us, c->slow_cpu, c->worst_cpu, t.worst_doing ? t.worst_doing : "");
+	snprintf(line, sizeof(line), "%llu %llu %llu %lu %f %s\n", (unsigned long long)t.turns,
+		 (unsigned long long)t.slow, (unsigned long long)t.worst_us, c->slow_cpu, c->worst_cpu,
+		 t.worst_doing ? t.worst_doing : "");
 	say(c->fd, line);
 	sw_loop_turns_reset(c->loop);
 	c->slow_cpu = 0;
@@ -76,7 +77,7 @@ static void on_control(uv_poll_t *h, int status, int events)
 
 void bench_child_serve(struct sw_loop *loop, int fd, const char *hello_fmt, ...)
 {
-	struct control c = { .loop = loop, .fd = fd };
+	struct control c = {.loop = loop, .fd = fd};
 	char hello[512];
 	va_list ap;
 
@@ -145,7 +146,7 @@ void bench_child_start(struct bench_child *c, bench_child_fn *fn, const void *ar
 
 struct bench_turns bench_child_turns(struct bench_child *c)
 {
-	struct bench_turns t = { 0 };
+	struct bench_turns t = {0};
 	char line[256];
 	double us = 0;
 	int at = 0;
@@ -162,8 +163,8 @@ void bench_turns_note(struct bench_child *c, const char *who)
 {
 	struct bench_turns t = bench_child_turns(c);
 
-	bench_note("%lu of %lu turns of %s over 5 ms, worst %.1f ms (%s); by its processor time %lu, worst %.1f ms", t.slow, t.turns, who,
-	           t.worst_ms, t.worst_doing, t.slow_cpu, t.worst_cpu_ms);
+	bench_note("%lu of %lu turns of %s over 5 ms, worst %.1f ms (%s); by its processor time %lu, worst %.1f ms",
+		   t.slow, t.turns, who, t.worst_ms, t.worst_doing, t.slow_cpu, t.worst_cpu_ms);
 }
 
 static void proc_read(pid_t pid, const char *file, char *text, size_t size)

@@ -68,7 +68,7 @@ void client_free(struct client *cl)
 
 static void watch_for(struct conn *c, bool writing)
 {
-	struct epoll_event ev = { .events = EPOLLIN | (writing ? (uint32_t)EPOLLOUT : 0), .data.ptr = c };
+	struct epoll_event ev = {.events = EPOLLIN | (writing ? (uint32_t)EPOLLOUT : 0), .data.ptr = c};
 
 	epoll_ctl(c->client->epoll, EPOLL_CTL_MOD, c->fd, &ev);
 	c->sending = writing;
@@ -77,9 +77,10 @@ static void watch_for(struct conn *c, bool writing)
 struct conn *client_connect(struct client *cl, void *owner)
 {
 	struct conn *c = sw_calloc(1, sizeof(*c));
-	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)cl->port),
-		                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = c };
+	struct sockaddr_in to = {.sin_family = AF_INET,
+				 .sin_port = htons((uint16_t)cl->port),
+				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct epoll_event ev = {.events = EPOLLIN, .data.ptr = c};
 
 	c->client = cl;
 	c->owner = owner;
@@ -89,7 +90,7 @@ struct conn *client_connect(struct client *cl, void *owner)
 	sw_buf_init(&c->head, HEAD_MAX);
 	if (cl->n == CONNS_MAX || connect(c->fd, (struct sockaddr *)&to, sizeof(to)) != 0)
 		bench_die("client: cannot connect to port %d: %s", cl->port, strerror(errno));
-	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
+	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
 	SSL_set_fd(c->ssl, c->fd);
 	if (SSL_connect(c->ssl) != 1)
 		bench_die("client: the TLS handshake failed");
@@ -118,8 +119,8 @@ static void conn_send(struct conn *c)
 		watch_for(c, false);
 }
 
-void conn_request(struct conn *c, const char *method, const char *path, const char *body, size_t len, conn_body_fn *on_body,
-                  conn_done_fn *done)
+void conn_request(struct conn *c, const char *method, const char *path, const char *body, size_t len,
+		  conn_body_fn *on_body, conn_done_fn *done)
 {
 	const char *type = !strcmp(method, "PATCH") ? "application/merge-patch+json" : "application/json";
 
@@ -134,8 +135,9 @@ void conn_request(struct conn *c, const char *method, const char *path, const ch
 	c->sent = 0;
 	sw_buf_reset(&c->head);
 	sw_buf_reset(&c->out);
-	sw_buf_printf(&c->out, "%s %s HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer %s\r\nAccept: application/json\r\n", method,
-	              path, c->client->token);
+	sw_buf_printf(&c->out,
+		      "%s %s HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer %s\r\nAccept: application/json\r\n",
+		      method, path, c->client->token);
 	if (body)
 		sw_buf_printf(&c->out, "Content-Type: %s\r\nContent-Length: %zu\r\n\r\n", type, len);
 	else

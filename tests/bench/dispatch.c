@@ -2,8 +2,8 @@
 /*
  * dispatch.c - from submitting a job to its creation on a worker: latency with nothing else to do, then a burst
  *
- * Three processes: simulated clusters, the gateway, and this one, which submits over HTTPS and watches the jobs of every cluster and
- * of the gateway, as users and operators would. Only the gateway's CPU time is counted.
+ * Three processes: simulated clusters, the gateway, and this one, which submits over HTTPS and watches the jobs of
+ * every cluster and of the gateway, as users and operators would. Only the gateway's CPU time is counted.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +15,9 @@
 
 enum { CLUSTERS = 3, ALONE = 150, BURST = 1000, BURST_CONNS = 16, JOBS = ALONE + BURST, LIMIT_S = 60 };
 
-struct job { double submitted, answered, created, started, ended; };
+struct job {
+	double submitted, answered, created, started, ended;
+};
 
 struct bench {
 	struct job job[JOBS];
@@ -86,7 +88,8 @@ static void watch_start(struct watch *w, struct client *cl)
 {
 	sw_buf_init(&w->line, 4 << 20);
 	w->conn = client_connect(cl, w);
-	conn_request(w->conn, "GET", "/apis/batch/v1/jobs?watch=true&allowWatchBookmarks=true", NULL, 0, on_lines, on_watch_end);
+	conn_request(w->conn, "GET", "/apis/batch/v1/jobs?watch=true&allowWatchBookmarks=true", NULL, 0, on_lines,
+		     on_watch_end);
 	while (w->conn->status == 0)
 		client_turn(cl, 100);
 }
@@ -100,7 +103,11 @@ static void turn(struct bench *b, int timeout_ms)
 
 /* ---- submitting ---------------------------------------------------------------------------- */
 
-struct submitter { struct bench *b; struct conn *conn; long job; };
+struct submitter {
+	struct bench *b;
+	struct conn *conn;
+	long job;
+};
 
 static void on_submitted(struct conn *c, void *owner)
 {
@@ -118,8 +125,8 @@ static void submit(struct submitter *s, long job)
 	s->job = job;
 	snprintf(name, sizeof(name), "j-%06ld", job);
 	s->b->job[job].submitted = bench_now();
-	conn_request(s->conn, "POST", "/apis/batch/v1/namespaces/default/jobs", body, job_text(body, sizeof(body), "default", name, "bench"), NULL,
-	             on_submitted);
+	conn_request(s->conn, "POST", "/apis/batch/v1/namespaces/default/jobs", body,
+		     job_text(body, sizeof(body), "default", name, "bench"), NULL, on_submitted);
 }
 
 /* ---- figures --------------------------------------------------------------------------------- */
@@ -148,12 +155,14 @@ static void alone(struct bench *b, struct submitter *s)
 				bench_die("job %ld of %d was not started in time", i, ALONE);
 		}
 	}
-	double p50 = percentile(b, 0, ALONE, offsetof(struct job, created), 50), p99 = percentile(b, 0, ALONE, offsetof(struct job, created), 99);
+	double p50 = percentile(b, 0, ALONE, offsetof(struct job, created), 50),
+	       p99 = percentile(b, 0, ALONE, offsetof(struct job, created), 99);
 	bench_row("submit to job created on the worker, p50", "aim 20 ms", p50 <= 20, "%.1f ms", p50);
 	bench_row("submit to job created on the worker, p99", "<= 250 ms", p99 <= 250, "%.1f ms", p99);
 	bench_note("answer to the user p50 %.1f ms; unsuspended on the worker p50 %.1f, p99 %.1f ms",
-	           percentile(b, 0, ALONE, offsetof(struct job, answered), 50), percentile(b, 0, ALONE, offsetof(struct job, started), 50),
-	           percentile(b, 0, ALONE, offsetof(struct job, started), 99));
+		   percentile(b, 0, ALONE, offsetof(struct job, answered), 50),
+		   percentile(b, 0, ALONE, offsetof(struct job, started), 50),
+		   percentile(b, 0, ALONE, offsetof(struct job, started), 99));
 	while (b->ended < ALONE && bench_now() < limit)
 		turn(b, 1);
 }
@@ -174,7 +183,8 @@ static void burst_run(struct bench *b, struct submitter *subs, double *created_s
 	}
 	*ended_s = bench_now() - began;
 	if (b->ended < JOBS)
-		bench_note("only %ld of %d jobs were created, %ld ended within %d s", b->created - ALONE, BURST, b->ended - ALONE, LIMIT_S);
+		bench_note("only %ld of %d jobs were created, %ld ended within %d s", b->created - ALONE, BURST,
+			   b->ended - ALONE, LIMIT_S);
 }
 
 static void burst(struct bench *b, struct submitter *subs, struct bench_child *gateway, struct bench_child *sims)
@@ -188,12 +198,14 @@ static void burst(struct bench *b, struct submitter *subs, struct bench_child *g
 	sim_cpu = bench_child_cpu(sims) - sim_cpu;
 	requests = site_metric(b->gateway, "spillway_kube_requests_total") - requests;
 	bench_row("burst of 1,000 jobs: created on workers", "", -1, "%.0f jobs/s", created > 0 ? BURST / created : 0);
-	bench_row("burst of 1,000 jobs: finished, results home", "", -1, "%.0f jobs/s", (double)(b->ended - ALONE) / ended);
+	bench_row("burst of 1,000 jobs: finished, results home", "", -1, "%.0f jobs/s",
+		  (double)(b->ended - ALONE) / ended);
 	bench_row("jobs per CPU second of the gateway", "", -1, "%.0f", (double)(b->ended - ALONE) / cpu);
 	bench_row("requests to workers per job", "", -1, "%.2f", requests / BURST);
-	bench_note("submit to created p50 %.0f ms, p99 %.0f ms; the simulated clusters took %.1f s of CPU beside the gateway's %.1f s",
-	           percentile(b, ALONE, JOBS, offsetof(struct job, created), 50), percentile(b, ALONE, JOBS, offsetof(struct job, created), 99),
-	           sim_cpu, cpu);
+	bench_note("submit to created p50 %.0f ms, p99 %.0f ms; the simulated clusters took %.1f s of CPU beside the "
+		   "gateway's %.1f s",
+		   percentile(b, ALONE, JOBS, offsetof(struct job, created), 50),
+		   percentile(b, ALONE, JOBS, offsetof(struct job, created), 99), sim_cpu, cpu);
 	bench_turns_note(gateway, "the gateway");
 }
 
@@ -206,11 +218,16 @@ static void write_files(const char *dir)
 	sw_buf_init(&clusters, 64 << 10);
 	sw_buf_init(&config, 64 << 10);
 	sw_buf_puts(&clusters, "timeScale: 60\nclusters:\n");
-	sw_buf_printf(&config, "data_dir: %s/data\nlisten: 127.0.0.1:0\nlog.level: warn\nbootstrap: [queue.yaml]\nclusters:\n", dir);
+	sw_buf_printf(&config,
+		      "data_dir: %s/data\nlisten: 127.0.0.1:0\nlog.level: warn\nbootstrap: [queue.yaml]\nclusters:\n",
+		      dir);
 	for (int i = 0; i < CLUSTERS; i++) {
-		sw_buf_printf(&clusters, "- name: w%d\n  cloud: onprem\n  region: here\n  nodes:\n"
-		              "  - {name: cpu, count: 10, machine: server, cpu: 128, memory: 1Ti, priceHour: 0.50}\n", i);
-		sw_buf_printf(&config, "- {name: w%d, provider: sim, kubeconfig: w%d.kubeconfig, region: here}\n", i, i);
+		sw_buf_printf(&clusters,
+			      "- name: w%d\n  cloud: onprem\n  region: here\n  nodes:\n"
+			      "  - {name: cpu, count: 10, machine: server, cpu: 128, memory: 1Ti, priceHour: 0.50}\n",
+			      i);
+		sw_buf_printf(&config, "- {name: w%d, provider: sim, kubeconfig: w%d.kubeconfig, region: here}\n", i,
+			      i);
 	}
 	bench_write(dir, "clusters.yaml", "%s", clusters.at);
 	bench_write(dir, "spillway.yaml", "%s", config.at);
@@ -230,10 +247,10 @@ static void connect_all(struct bench *b, const char *dir, struct watch watches[C
 		snprintf(name, sizeof(name), "w%d.kubeconfig", i);
 		a = bench_access(dir, name);
 		b->workers[i] = client_new(a.port, a.token);
-		watches[i] = (struct watch){ .b = b };
+		watches[i] = (struct watch){.b = b};
 		watch_start(&watches[i], b->workers[i]);
 	}
-	watches[CLUSTERS] = (struct watch){ .b = b, .is_gateway = true };
+	watches[CLUSTERS] = (struct watch){.b = b, .is_gateway = true};
 	watch_start(&watches[CLUSTERS], b->gateway);
 }
 
@@ -250,7 +267,7 @@ int main(void)
 	bench_child_start(&gateway, site_gateway, dir);
 	connect_all(b, dir, watches);
 	for (int i = 0; i < BURST_CONNS; i++)
-		subs[i] = (struct submitter){ .b = b, .conn = client_connect(b->gateway, &subs[i]) };
+		subs[i] = (struct submitter){.b = b, .conn = client_connect(b->gateway, &subs[i])};
 	alone(b, &subs[0]);
 	burst(b, subs, &gateway, &sims);
 	for (int i = 0; i <= CLUSTERS; i++)

@@ -12,18 +12,27 @@ enum { JOB_BYTES = 2048 };
 
 size_t job_text(char *out, size_t size, const char *ns, const char *name, const char *queue)
 {
-	static const char fill[] = "--learning-rate=0.0003 --batch-size=64 --epochs=90 --warmup-steps=500 --checkpoint=s3://bucket/run ";
-	int n = snprintf(out, size,
-	                 "{\"apiVersion\":\"batch/v1\",\"kind\":\"Job\",\"metadata\":{\"name\":\"%s\",\"namespace\":\"%s\",\"labels\":{"
-	                 "\"app.kubernetes.io/name\":\"train\",\"app.kubernetes.io/part-of\":\"bench\",\"kueue.x-k8s.io/queue-name\":\"%s\"},"
-	                 "\"annotations\":{\"example.org/owner\":\"somebody@example.org\",\"example.org/ticket\":\"RES-1234\"}},"
-	                 "\"spec\":{\"parallelism\":1,\"completions\":1,\"backoffLimit\":3,\"suspend\":true,\"template\":{\"metadata\":{\"labels\":{"
-	                 "\"app.kubernetes.io/name\":\"train\"},\"annotations\":{\"sim.spillway.dev/run\":\"30s\"}},\"spec\":{\"restartPolicy\":\"Never\",\"containers\":[{\"name\":\"main\","
-	                 "\"image\":\"registry.example.org/team/train:2.4.1\",\"command\":[\"python\",\"-m\",\"train\"],\"env\":["
-	                 "{\"name\":\"OMP_NUM_THREADS\",\"value\":\"8\"},{\"name\":\"POD_NAME\",\"valueFrom\":{\"fieldRef\":{\"fieldPath\":"
-	                 "\"metadata.name\"}}}],\"resources\":{\"requests\":{\"cpu\":\"1\",\"memory\":\"1Gi\"},\"limits\":{\"memory\":\"2Gi\"}},"
-	                 "\"volumeMounts\":[{\"name\":\"scratch\",\"mountPath\":\"/scratch\"}],\"args\":[\"",
-	                 name, ns, queue);
+	static const char fill[] =
+		"--learning-rate=0.0003 --batch-size=64 --epochs=90 --warmup-steps=500 --checkpoint=s3://bucket/run ";
+	int n = snprintf(
+		out, size,
+		"{\"apiVersion\":\"batch/"
+		"v1\",\"kind\":\"Job\",\"metadata\":{\"name\":\"%s\",\"namespace\":\"%s\",\"labels\":{"
+		"\"app.kubernetes.io/name\":\"train\",\"app.kubernetes.io/part-of\":\"bench\",\"kueue.x-k8s.io/"
+		"queue-name\":\"%s\"},"
+		"\"annotations\":{\"example.org/owner\":\"somebody@example.org\",\"example.org/ticket\":\"RES-1234\"}},"
+		"\"spec\":{\"parallelism\":1,\"completions\":1,\"backoffLimit\":3,\"suspend\":true,\"template\":{"
+		"\"metadata\":{\"labels\":{"
+		"\"app.kubernetes.io/name\":\"train\"},\"annotations\":{\"sim.spillway.dev/"
+		"run\":\"30s\"}},\"spec\":{\"restartPolicy\":\"Never\",\"containers\":[{\"name\":\"main\","
+		"\"image\":\"registry.example.org/team/"
+		"train:2.4.1\",\"command\":[\"python\",\"-m\",\"train\"],\"env\":["
+		"{\"name\":\"OMP_NUM_THREADS\",\"value\":\"8\"},{\"name\":\"POD_NAME\",\"valueFrom\":{\"fieldRef\":{"
+		"\"fieldPath\":"
+		"\"metadata.name\"}}}],\"resources\":{\"requests\":{\"cpu\":\"1\",\"memory\":\"1Gi\"},\"limits\":{"
+		"\"memory\":\"2Gi\"}},"
+		"\"volumeMounts\":[{\"name\":\"scratch\",\"mountPath\":\"/scratch\"}],\"args\":[\"",
+		name, ns, queue);
 	static const char tail[] = "\"]}],\"volumes\":[{\"name\":\"scratch\",\"emptyDir\":{}}]}}}}";
 	size_t at = (size_t)n, stop = JOB_BYTES - (sizeof(tail) - 1);
 
@@ -70,9 +79,9 @@ static void on_created(struct conn *c, void *owner)
 
 struct created jobs_create(struct client *cl, const struct create_plan *plan)
 {
-	struct creator cr = { .plan = plan, .took = sw_calloc((size_t)plan->count, sizeof(double)) };
+	struct creator cr = {.plan = plan, .took = sw_calloc((size_t)plan->count, sizeof(double))};
 	struct conn *conn[CREATE_CONNS_MAX];
-	struct created out = { 0 };
+	struct created out = {0};
 	double began;
 
 	SW_REQUIRE(plan->conns <= CREATE_CONNS_MAX);
@@ -85,7 +94,7 @@ struct created jobs_create(struct client *cl, const struct create_plan *plan)
 		create_next(conn[i], &cr);
 	while (cr.ended < cr.begun)
 		client_turn(cl, 100);
-	out = (struct created){ .count = cr.ended, .seconds = bench_now() - began };
+	out = (struct created){.count = cr.ended, .seconds = bench_now() - began};
 	out.p50_ms = 1e3 * bench_percentile(cr.took, (size_t)cr.ended, 50);
 	out.p99_ms = 1e3 * bench_percentile(cr.took, (size_t)cr.ended, 99);
 	free(cr.took);

@@ -12,11 +12,14 @@ size_t job_text(char *out, size_t size, const char *ns, const char *name, const 
 
 struct create_plan {
 	const char *ns, *prefix, *queue;
-	int conns;       /* at most CREATE_CONNS_MAX */
-	long count;      /* stops at whichever comes first */
+	int conns;  /* at most CREATE_CONNS_MAX */
+	long count; /* stops at whichever comes first */
 	double seconds;
 };
-struct created { long count; double seconds, p50_ms, p99_ms; };
+struct created {
+	long count;
+	double seconds, p50_ms, p99_ms;
+};
 
 /* Every connection has one request under way; all are answered when it returns. The client must have no other
  * connections that were opened later. */

@@ -19,7 +19,7 @@ enum { QUEUED = 50000, CONNS = 64, LISTS = 3, LIMIT_S = 100 };
 static double file_size(const char *dir, const char *name)
 {
 	char *path = sw_asprintf("%s/data/%s", dir, name);
-	struct stat st = { 0 };
+	struct stat st = {0};
 
 	stat(path, &st);
 	free(path);
@@ -31,8 +31,9 @@ static void turns_row(const char *figure, struct bench_child *g)
 	struct bench_turns t = bench_child_turns(g);
 
 	bench_row(figure, "<= 5 ms", t.worst_cpu_ms <= 5, "%.1f ms", t.worst_cpu_ms);
-	bench_note("of processor time; %lu of %lu turns over it. By the clock, with what others had of the processors: %lu, worst %.1f ms (%s)",
-	           t.slow_cpu, t.turns, t.slow, t.worst_ms, t.worst_doing);
+	bench_note("of processor time; %lu of %lu turns over it. By the clock, with what others had of the processors: "
+		   "%lu, worst %.1f ms (%s)",
+		   t.slow_cpu, t.turns, t.slow, t.worst_ms, t.worst_doing);
 }
 
 static void wait_quiet(struct client *cl, struct bench_child *g, double limit)
@@ -50,7 +51,8 @@ static void wait_quiet(struct client *cl, struct bench_child *g, double limit)
 
 static void fill(struct client *cl, struct bench_child *g, const char *dir)
 {
-	struct create_plan plan = { .ns = "default", .prefix = "q", .queue = "bench", .conns = CONNS, .count = QUEUED, .seconds = LIMIT_S };
+	struct create_plan plan = {
+		.ns = "default", .prefix = "q", .queue = "bench", .conns = CONNS, .count = QUEUED, .seconds = LIMIT_S};
 	long empty = bench_child_rss(g), full;
 	double limit = bench_now() + LIMIT_S;
 	struct created done;
@@ -64,10 +66,12 @@ static void fill(struct client *cl, struct bench_child *g, const char *dir)
 	bench_row("jobs queued by users, with their Workloads", "", -1, "%.0f/s", (double)done.count / done.seconds);
 	bench_row("memory of the gateway, nothing queued", "", -1, "%.1f MB", (double)empty / 1e6);
 	bench_row("memory of the gateway, 50,000 jobs queued", "", -1, "%.1f MB", (double)full / 1e6);
-	double each = (double)(full - empty) / (double)done.count, disk = (file_size(dir, "store.db")) / (double)done.count;
+	double each = (double)(full - empty) / (double)done.count,
+	       disk = (file_size(dir, "store.db")) / (double)done.count;
 	bench_row("memory per queued job", "< 1024 bytes", each < 1024, "%.0f bytes", each);
 	bench_row("disk per queued job (the job and its Workload)", "", -1, "%.0f bytes", disk);
-	bench_note("memory per job is %.2f of what is on disk for it; the write-ahead log has %.1f MB", each / disk, file_size(dir, "store.db-wal") / 1e6);
+	bench_note("memory per job is %.2f of what is on disk for it; the write-ahead log has %.1f MB", each / disk,
+		   file_size(dir, "store.db-wal") / 1e6);
 	turns_row("longest turn while they were queued", g);
 }
 
@@ -92,8 +96,10 @@ static void list(struct client *cl, struct bench_child *g)
 /* Quota for some of them: they are admitted, and wait for a place, since there is no cluster. */
 static void admit(struct client *cl, struct bench_child *g)
 {
-	static const char patch[] = "{\"spec\":{\"resourceGroups\":[{\"coveredResources\":[\"cpu\",\"memory\"],\"flavors\":[{\"name\":\"any\",\"resources\":["
-	                            "{\"name\":\"cpu\",\"nominalQuota\":\"2000\"},{\"name\":\"memory\",\"nominalQuota\":\"100Ti\"}]}]}]}}";
+	static const char patch[] =
+		"{\"spec\":{\"resourceGroups\":[{\"coveredResources\":[\"cpu\",\"memory\"],\"flavors\":[{\"name\":"
+		"\"any\",\"resources\":["
+		"{\"name\":\"cpu\",\"nominalQuota\":\"2000\"},{\"name\":\"memory\",\"nominalQuota\":\"100Ti\"}]}]}]}}";
 	double began = bench_now(), limit = began + 20;
 	int status = client_once(cl, "PATCH", "/apis/kueue.x-k8s.io/v1beta2/clusterqueues/bench", patch, NULL);
 
@@ -112,7 +118,8 @@ int main(void)
 	struct bench_access a;
 	struct client *cl;
 
-	bench_write(dir, "spillway.yaml", "data_dir: %s/data\nlisten: 127.0.0.1:0\nlog.level: warn\nbootstrap: [queue.yaml]\n", dir);
+	bench_write(dir, "spillway.yaml",
+		    "data_dir: %s/data\nlisten: 127.0.0.1:0\nlog.level: warn\nbootstrap: [queue.yaml]\n", dir);
 	site_queue(dir, "0");
 	bench_child_start(&gateway, site_gateway, dir);
 	a = bench_access(dir, "data/admin.kubeconfig");

@@ -15,7 +15,7 @@ void site_sims(struct sw_loop *loop, int fd, const void *arg)
 {
 	const char *dir = arg;
 	char *path = sw_asprintf("%s/clusters.yaml", dir), *text;
-	struct sw_sim *sims[CLUSTERS_MAX] = { NULL };
+	struct sw_sim *sims[CLUSTERS_MAX] = {NULL};
 	struct sw_sim_specs *specs;
 	struct sw_catalog *catalog;
 	size_t len;
@@ -25,7 +25,7 @@ void site_sims(struct sw_loop *loop, int fd, const void *arg)
 	bench_must(sw_sim_specs_parse(path, text, len, catalog, &specs), "clusters");
 	SW_REQUIRE(specs->n <= CLUSTERS_MAX);
 	for (size_t i = 0; i < specs->n; i++) {
-		struct sw_sim_options opt = { .dir = dir };
+		struct sw_sim_options opt = {.dir = dir};
 		char *config = sw_asprintf("%s/%s.kubeconfig", dir, specs->at[i].name);
 
 		bench_must(sw_sim_new(loop, &specs->at[i], &opt, &sims[i]), "simulated cluster");
@@ -57,14 +57,16 @@ void site_gateway(struct sw_loop *loop, int fd, const void *dir)
 
 void site_queue(const char *dir, const char *cpus)
 {
-	bench_write(dir, "queue.yaml",
-	            "apiVersion: kueue.x-k8s.io/v1beta2\nkind: ResourceFlavor\nmetadata: {name: any}\n---\n"
-	            "apiVersion: kueue.x-k8s.io/v1beta2\nkind: ClusterQueue\nmetadata: {name: bench}\n"
-	            "spec:\n  namespaceSelector: {}\n  queueingStrategy: BestEffortFIFO\n  resourceGroups:\n"
-	            "  - coveredResources: [cpu, memory]\n    flavors:\n    - name: any\n      resources:\n"
-	            "      - {name: cpu, nominalQuota: \"%s\"}\n      - {name: memory, nominalQuota: 100Ti}\n---\n"
-	            "apiVersion: kueue.x-k8s.io/v1beta2\nkind: LocalQueue\nmetadata: {name: bench, namespace: default}\n"
-	            "spec: {clusterQueue: bench}\n", cpus);
+	bench_write(
+		dir, "queue.yaml",
+		"apiVersion: kueue.x-k8s.io/v1beta2\nkind: ResourceFlavor\nmetadata: {name: any}\n---\n"
+		"apiVersion: kueue.x-k8s.io/v1beta2\nkind: ClusterQueue\nmetadata: {name: bench}\n"
+		"spec:\n  namespaceSelector: {}\n  queueingStrategy: BestEffortFIFO\n  resourceGroups:\n"
+		"  - coveredResources: [cpu, memory]\n    flavors:\n    - name: any\n      resources:\n"
+		"      - {name: cpu, nominalQuota: \"%s\"}\n      - {name: memory, nominalQuota: 100Ti}\n---\n"
+		"apiVersion: kueue.x-k8s.io/v1beta2\nkind: LocalQueue\nmetadata: {name: bench, namespace: default}\n"
+		"spec: {clusterQueue: bench}\n",
+		cpus);
 }
 
 double site_metric(struct client *cl, const char *name)

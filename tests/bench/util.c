@@ -95,14 +95,15 @@ void bench_write(const char *dir, const char *name, const char *fmt, ...)
 
 struct bench_access bench_access(const char *dir, const char *name)
 {
-	struct bench_access a = { 0 };
+	struct bench_access a = {0};
 	char *path = sw_asprintf("%s/%s", dir, name), *text, *server, *token;
 	size_t len;
 
 	bench_must(sw_file_read(path, 1 << 20, &text, &len), "kubeconfig");
 	server = strstr(text, "https://127.0.0.1:");
 	token = strstr(text, "token: \"");
-	if (!server || !token || sscanf(server, "https://127.0.0.1:%d", &a.port) != 1 || sscanf(token, "token: \"%79[^\"]", a.token) != 1)
+	if (!server || !token || sscanf(server, "https://127.0.0.1:%d", &a.port) != 1 ||
+	    sscanf(token, "token: \"%79[^\"]", a.token) != 1)
 		bench_die("%s: no server and token in it", path);
 	free(text);
 	free(path);

@@ -16,7 +16,7 @@ static struct sw_catalog_text carried(const char *path)
 	const struct sw_blob *b = sw_blob_find(path);
 
 	FUZZ_CHECK(b != NULL);
-	return (struct sw_catalog_text){ path, b->start, sw_blob_len(b) };
+	return (struct sw_catalog_text){path, b->start, sw_blob_len(b)};
 }
 
 static void ask(struct sw_catalog *c, const char *name, json_t *node)
@@ -38,8 +38,10 @@ static void ask(struct sw_catalog *c, const char *name, json_t *node)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct fuzz_parts p = fuzz_split(data, size);
-	struct sw_catalog_text gpus = p.len[0] ? (struct sw_catalog_text){ "g.csv", p.at[0], p.len[0] } : carried("config/catalog/gpus.csv"),
-	                       machines = p.len[1] ? (struct sw_catalog_text){ "m.csv", p.at[1], p.len[1] } : carried("config/catalog/machines.csv");
+	struct sw_catalog_text gpus = p.len[0] ? (struct sw_catalog_text){"g.csv", p.at[0], p.len[0]}
+					       : carried("config/catalog/gpus.csv"),
+			       machines = p.len[1] ? (struct sw_catalog_text){"m.csv", p.at[1], p.len[1]}
+						   : carried("config/catalog/machines.csv");
 	struct sw_catalog *c;
 	struct sw_err e = sw_catalog_parse(&gpus, &machines, &c);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * config.c - spillway.yaml: every setting is inside its bounds, every refusal names the file; printing what was read works
+ * config.c - spillway.yaml: every setting is inside its bounds, every refusal names the file; printing what was read
+ * works
  */
 #include <stdio.h>
 #include <stdlib.h>

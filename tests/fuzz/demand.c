@@ -43,7 +43,8 @@ static void demand(const struct sw_kind *k, json_t *job)
 
 static void copies(const struct sw_kind *k, json_t *job, json_t *remote)
 {
-	struct sw_copy_spec spec = { .origin = "o-1", .workload_key = "ns/job-x", .owner_uid = "u-1", .attempt = 3, .pool = "p" };
+	struct sw_copy_spec spec = {
+		.origin = "o-1", .workload_key = "ns/job-x", .owner_uid = "u-1", .attempt = 3, .pool = "p"};
 	json_t *before = sw_json_copy(job), *copy = sw_kind_copy(k, job, &spec), *home;
 	const char *why;
 

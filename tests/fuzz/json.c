@@ -7,7 +7,8 @@
 
 #include "fuzz.h"
 
-/* Does json-c read it as well (it cuts keys at NUL and clamps numbers, so only where it is strict)? NULL if not. gives. */
+/* Does json-c read it as well (it cuts keys at NUL and clamps numbers, so only where it is strict)? NULL if not. gives.
+ */
 static json_t *other_reader(const char *text, size_t len, bool *ok)
 {
 	struct json_tokener *tok = json_tokener_new_ex(SW_JSON_DEPTH);
@@ -28,7 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char dups[256];
 	bool ok;
 	struct sw_err e = sw_json_parse_dups(p.at[0], p.len[0], &ours, dups, sizeof(dups)),
-	              same = sw_json_parse(p.at[0], p.len[0], &plain);
+		      same = sw_json_parse(p.at[0], p.len[0], &plain);
 
 	FUZZ_CHECK(e.code == same.code && strlen(dups) < sizeof(dups));
 	if (sw_failed(e)) {

@@ -13,8 +13,8 @@
 static void plugin(const char *text, size_t len)
 {
 	char command[] = "plugin", version[] = "client.authentication.k8s.io/v1";
-	struct exec_spec x = { .command = command, .api_version = version };
-	struct exec_result r = { .expires_ms = -1 };
+	struct exec_spec x = {.command = command, .api_version = version};
+	struct exec_result r = {.expires_ms = -1};
 	struct sw_err e = exec_reply_parse(&x, text, len, &r);
 
 	FUZZ_CHECK(sw_failed(e) ? e.text[0] != 0 : r.token || (r.cert && r.key));

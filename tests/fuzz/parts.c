@@ -20,7 +20,7 @@ static char *copy(const uint8_t *data, size_t size)
 
 struct fuzz_parts fuzz_split(const uint8_t *data, size_t size)
 {
-	struct fuzz_parts p = { { NULL }, { 0 } };
+	struct fuzz_parts p = {{NULL}, {0}};
 
 	for (int i = 0; i < FUZZ_PARTS; i++) {
 		const uint8_t *cut = i + 1 < FUZZ_PARTS && size ? memmem(data, size, mark, sizeof(mark) - 1) : NULL;

@@ -2,8 +2,8 @@
 /*
  * patch.c - the four kinds of PATCH on a stored object, and server-side apply twice in a row
  *
- * Parts: the object (decoded first), the patch, what kind: "merge", "json", "strategic", "apply" or "force", perhaps with
- * " status" behind it; a second apply by another manager.
+ * Parts: the object (decoded first), the patch, what kind: "merge", "json", "strategic", "apply" or "force", perhaps
+ * with " status" behind it; a second apply by another manager.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -35,7 +35,8 @@ static json_t *stored(const struct fuzz_parts *p, const struct sw_resource **r)
 	const char *version = sw_json_str(o, "apiVersion"), *kind = sw_json_str(o, "kind");
 
 	*r = version && kind ? sw_resource_of(version, kind) : NULL;
-	if (*r && sw_json_str(o, "metadata.name") && !refused(sw_object_decode(schema(), *r, o, NULL, SW_FIELDS_IGNORE, NULL)))
+	if (*r && sw_json_str(o, "metadata.name") &&
+	    !refused(sw_object_decode(schema(), *r, o, NULL, SW_FIELDS_IGNORE, NULL)))
 		return o;
 	json_object_put(o);
 	return NULL;
@@ -43,7 +44,7 @@ static json_t *stored(const struct fuzz_parts *p, const struct sw_resource **r)
 
 static enum sw_patch_type type_of(const char *word, bool *force, const char **sub)
 {
-	static const char *const words[] = { "", "merge", "json", "strategic", "apply" };
+	static const char *const words[] = {"", "merge", "json", "strategic", "apply"};
 
 	*sub = strstr(word, " status") ? "status" : NULL;
 	*force = !strncmp(word, "force", 5);
@@ -114,7 +115,7 @@ static void second(const struct sw_patch_request *req, json_t *result, json_t *o
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct fuzz_parts p = fuzz_split(data, size);
-	struct sw_patch_request req = { .manager = "fuzz", .now_ms = 1700000000000 };
+	struct sw_patch_request req = {.manager = "fuzz", .now_ms = 1700000000000};
 	json_t *current = stored(&p, &req.r), *other = fuzz_object(&p, 3), *out;
 
 	req.type = type_of(p.at[2], &req.force, &req.sub);

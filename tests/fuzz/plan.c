@@ -15,13 +15,15 @@ static void inside(const struct plan *p)
 	for (size_t i = 0; i < p->n; i++) {
 		FUZZ_CHECK(p->step[i].n <= SW_STEP_CANDIDATES && p->step[i].patience_ms >= 0);
 		for (size_t k = 0; k < p->step[i].n; k++)
-			FUZZ_CHECK(*plan_text(p, p->step[i].place[k].cluster) && *plan_text(p, p->step[i].place[k].pool));
+			FUZZ_CHECK(*plan_text(p, p->step[i].place[k].cluster) &&
+				   *plan_text(p, p->step[i].place[k].pool));
 	}
 }
 
 static bool same_place(const struct plan *a, struct plan_place x, const struct plan *b, struct plan_place y)
 {
-	return !strcmp(plan_text(a, x.cluster), plan_text(b, y.cluster)) && !strcmp(plan_text(a, x.pool), plan_text(b, y.pool));
+	return !strcmp(plan_text(a, x.cluster), plan_text(b, y.cluster)) &&
+	       !strcmp(plan_text(a, x.pool), plan_text(b, y.pool));
 }
 
 /* b was written from a: steps at the end may be missing, nothing else. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * protobuf.c - request bodies in protobuf: what is decoded is an object of a known kind that can be printed and decoded on
+ * protobuf.c - request bodies in protobuf: what is decoded is an object of a known kind that can be printed and decoded
+ * on
  */
 #include <stdlib.h>
 
@@ -23,7 +24,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const struct sw_resource *r;
 
 	if (no) {
-		FUZZ_CHECK(o == NULL && sw_status_code(no) >= 400 && sw_status_code(no) < 500 && *sw_status_message(no));
+		FUZZ_CHECK(o == NULL && sw_status_code(no) >= 400 && sw_status_code(no) < 500 &&
+			   *sw_status_message(no));
 		json_object_put(no);
 		return 0;
 	}

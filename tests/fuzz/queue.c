@@ -9,8 +9,9 @@
 
 static void decide(struct sw_queue *q)
 {
-	struct sw_queue_amount amounts[] = { { "cpu", 1500 }, { "nvidia.com/gpu", 1000 } };
-	struct sw_queue_item item = { .key = "ns/w", .local_queue = "lq", .created_ms = 1, .amounts = amounts, .n_amounts = 2 };
+	struct sw_queue_amount amounts[] = {{"cpu", 1500}, {"nvidia.com/gpu", 1000}};
+	struct sw_queue_item item = {
+		.key = "ns/w", .local_queue = "lq", .created_ms = 1, .amounts = amounts, .n_amounts = 2};
 	struct sw_queue_pick pick;
 	struct sw_queue_usage usage[8];
 	const char *key;

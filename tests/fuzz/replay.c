@@ -30,7 +30,7 @@ FUZZ_TARGETS
 #undef X
 
 static const struct target targets[] = {
-#define X(name) { #name, fuzz_##name },
+#define X(name) {#name, fuzz_##name},
 	FUZZ_TARGETS
 #undef X
 };

@@ -9,11 +9,12 @@
 
 static void route(enum sw_serve serve, const char *path)
 {
-	static const char *const methods[] = { "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "" };
+	static const char *const methods[] = {"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", ""};
 	struct route rt;
 
 	route_parse(serve, path, &rt);
-	FUZZ_CHECK(strlen(rt.ns) < sizeof(rt.ns) && strlen(rt.name) < sizeof(rt.name) && strlen(rt.sub) < sizeof(rt.sub));
+	FUZZ_CHECK(strlen(rt.ns) < sizeof(rt.ns) && strlen(rt.name) < sizeof(rt.name) &&
+		   strlen(rt.sub) < sizeof(rt.sub));
 	if (rt.kind != ROUTE_OBJECTS)
 		return;
 	FUZZ_CHECK(rt.r && sw_resource_verbs(rt.r, serve));

@@ -19,7 +19,7 @@ static bool refused(json_t *status, const struct sw_selector *s)
 
 static void fields(const char *text, json_t *o)
 {
-	static const char *const ids[] = { "pods", "jobs.batch", "events" };
+	static const char *const ids[] = {"pods", "jobs.batch", "events"};
 
 	for (size_t i = 0; i < sizeof(ids) / sizeof(*ids); i++) {
 		struct sw_selector *s = NULL;

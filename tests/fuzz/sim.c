@@ -30,8 +30,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		FUZZ_CHECK(*s->name && isfinite(s->scale) && s->scale > 0);
 		for (size_t k = 0; k < s->n_groups; k++)
-			FUZZ_CHECK(s->groups[k].cpu_milli > 0 && s->groups[k].min >= 0 && s->groups[k].min <= s->groups[k].max &&
-			           !(s->groups[k].price_hour < 0));
+			FUZZ_CHECK(s->groups[k].cpu_milli > 0 && s->groups[k].min >= 0 &&
+				   s->groups[k].min <= s->groups[k].max && !(s->groups[k].price_hour < 0));
 	}
 	sw_sim_specs_free(specs);
 	fuzz_parts_free(&p);

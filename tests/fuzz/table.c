@@ -41,7 +41,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct fuzz_parts p = fuzz_split(data, size);
 	json_t *o = fuzz_object(&p, 2);
-	struct sw_table t = { .now_ms = 1700000000000, .api_version = "meta.k8s.io/v1" };
+	struct sw_table t = {.now_ms = 1700000000000, .api_version = "meta.k8s.io/v1"};
 	struct sw_buf b;
 
 	sw_buf_init(&b, 16 << 20);

@@ -31,7 +31,8 @@ static void times(const char *s)
 
 	if (!sw_failed(sw_time_parse(s, &ms))) {
 		FUZZ_CHECK(!sw_failed(sw_time_parse(sw_time_micro_text(ms, buf), &again)) && again == ms);
-		FUZZ_CHECK(!sw_failed(sw_time_parse(sw_time_text(ms, buf), &again)) && ms - again >= 0 && ms - again < 1000);
+		FUZZ_CHECK(!sw_failed(sw_time_parse(sw_time_text(ms, buf), &again)) && ms - again >= 0 &&
+			   ms - again < 1000);
 	}
 	if (!sw_failed(sw_duration_parse(s, &ms)))
 		FUZZ_CHECK(*sw_age_text(ms, buf));
@@ -62,7 +63,8 @@ static void escaped(const char *s, size_t len)
 	}
 	sw_buf_reset(&b);
 	sw_buf_url(&b, s);
-	FUZZ_CHECK(sw_buf_ok(&b) && strspn(b.at, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~%") == b.len);
+	FUZZ_CHECK(sw_buf_ok(&b) &&
+		   strspn(b.at, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~%") == b.len);
 	sw_buf_fini(&b);
 }
 

@@ -15,9 +15,10 @@
 
 enum { STEPS_MAX = 4000 };
 
-static const char kubeconfig[] = "apiVersion: v1\nkind: Config\ncurrent-context: c\n"
-				 "clusters: [{name: c, cluster: {server: 'https://127.0.0.1:1', insecure-skip-tls-verify: true}}]\n"
-				 "users: [{name: u, user: {token: t}}]\ncontexts: [{name: c, context: {cluster: c, user: u}}]\n";
+static const char kubeconfig[] =
+	"apiVersion: v1\nkind: Config\ncurrent-context: c\n"
+	"clusters: [{name: c, cluster: {server: 'https://127.0.0.1:1', insecure-skip-tls-verify: true}}]\n"
+	"users: [{name: u, user: {token: t}}]\ncontexts: [{name: c, context: {cluster: c, user: u}}]\n";
 
 /* What the owner knows: key -> uid and resourceVersion as they were told last. */
 struct seen {
@@ -45,7 +46,8 @@ static void on_object(void *owner, enum sw_obj_event ev, const char *key, json_t
 		forget(all, s);
 		return;
 	}
-	if (asprintf(&told, "%s\n%s", sw_json_str(object, "metadata.uid"), sw_json_str(object, "metadata.resourceVersion")) < 0)
+	if (asprintf(&told, "%s\n%s", sw_json_str(object, "metadata.uid"),
+		     sw_json_str(object, "metadata.resourceVersion")) < 0)
 		abort();
 	FUZZ_CHECK(!s || strcmp(s->told, told));
 	if (!s) {
@@ -95,7 +97,7 @@ static struct sw_kube *the_kube(void)
 		return k;
 	FUZZ_CHECK(!sw_failed(sw_loop_new(&loop)) && !sw_failed(sw_http_new(loop, &http)));
 	FUZZ_CHECK(!sw_failed(sw_kubeconfig_parse("k", kubeconfig, sizeof(kubeconfig) - 1, NULL, &kc)));
-	FUZZ_CHECK(!sw_failed(sw_kube_new(loop, http, kc, &(struct sw_kube_options){ .name = "w" }, &k)));
+	FUZZ_CHECK(!sw_failed(sw_kube_new(loop, http, kc, &(struct sw_kube_options){.name = "w"}, &k)));
 	return k;
 }
 
@@ -103,7 +105,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct fuzz_parts p = fuzz_split(data, size);
 	struct seen *all = NULL, *s, *next;
-	struct sw_reflector_cfg cfg = { .path = "/api/v1/pods", .on_object = on_object, .owner = &all };
+	struct sw_reflector_cfg cfg = {.path = "/api/v1/pods", .on_object = on_object, .owner = &all};
 	struct sw_reflector *r;
 
 	FUZZ_CHECK(!sw_failed(sw_reflector_new(the_kube(), &cfg, &r)));
@@ -119,7 +121,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	sw_reflector_free(r);
 	HASH_ITER(hh, all, s, next)
-		forget(&all, s);
+	forget(&all, s);
 	fuzz_parts_free(&p);
 	return 0;
 }

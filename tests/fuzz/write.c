@@ -62,8 +62,10 @@ static void settled(const struct sw_resource *r, json_t *o)
 
 static bool create(const struct sw_resource *r, json_t *o)
 {
-	struct sw_begin begin = { .ns = r->namespaced ? "ns" : "", .uid = "6b1f0a6e-0000-4000-8000-000000000001", .suffix = "abcde",
-		                  .now_ms = 1700000000000 };
+	struct sw_begin begin = {.ns = r->namespaced ? "ns" : "",
+				 .uid = "6b1f0a6e-0000-4000-8000-000000000001",
+				 .suffix = "abcde",
+				 .now_ms = 1700000000000};
 
 	if (refused(sw_object_begin(r, o, &begin)))
 		return false;
@@ -99,7 +101,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (old && create(r, old)) {
 		fresh = p.len[2] ? decoded(&p, 2, mode, &r) : NULL;
 		if (fresh)
-			update(r, !strcmp(p.at[3], "status") && (r->subs & SW_SUB_STATUS) ? "status" : NULL, fresh, old);
+			update(r, !strcmp(p.at[3], "status") && (r->subs & SW_SUB_STATUS) ? "status" : NULL, fresh,
+			       old);
 	}
 	json_object_put(old);
 	json_object_put(fresh);

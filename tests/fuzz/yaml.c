@@ -13,7 +13,8 @@ static void places(const struct sw_yaml *y, json_t *o)
 
 	FUZZ_CHECK(!strncmp(sw_yaml_where(y, o, NULL, buf, sizeof(buf)), "f.yaml", 6));
 	if (json_object_is_type(o, json_type_object)) {
-		json_object_object_foreach(o, key, value) {
+		json_object_object_foreach(o, key, value)
+		{
 			FUZZ_CHECK(!strncmp(sw_yaml_where(y, o, key, buf, sizeof(buf)), "f.yaml", 6));
 			places(y, value);
 		}
