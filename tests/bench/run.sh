@@ -13,7 +13,7 @@ done
 
 disk() { # the device below BENCH_DIR, and whether it turns
 	dev=$(df -P "$BENCH_DIR" | awk 'NR == 2 { print $1 }')
-	fs=$(stat -f -c %T "$BENCH_DIR")
+	fs=$(df -PT "$BENCH_DIR" | awk 'NR == 2 { print $2 }')
 	base=$(basename "$(readlink -f "$dev")")
 	turns=$(cat "/sys/class/block/$base/queue/rotational" "/sys/class/block/$base/../queue/rotational" 2>/dev/null | head -1)
 	case $turns in 0) kind="no spinning disk" ;; 1) kind="spinning or virtual disk" ;; *) kind="unknown disk" ;; esac
