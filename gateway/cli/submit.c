@@ -185,24 +185,45 @@ static int follow_job(const struct cli_command *self, struct cli_client *c, json
 	return good ? CLI_OK : CLI_FAILED;
 }
 
-static int submit(const struct cli_command *self, const struct cli_common *o, const struct sw_yaml *y, bool follow)
+static int apply_all(const struct cli_command *self, const struct cli_common *o, const struct sw_yaml *y, json_t *applied)
+{
+	struct cli_client c;
+	struct sw_err e = cli_client_open(o->kubeconfig, o->ns, &c);
+	for (size_t i = 0; !sw_failed(e) && i < sw_yaml_docs(y); i++) {
+		json_t *object;
+		e = apply(&c, sw_yaml_doc(y, i), &object);
+		if (sw_failed(e))
+			break;
+		printf("%s/%s submitted\n", sw_json_str(object, "kind"), sw_json_str(object, "metadata.name"));
+		json_object_array_add(applied, object);
+	}
+	fflush(stdout);
+	cli_client_close(&c);
+	return sw_failed(e) ? cli_fail(self, "%s", e.text) : CLI_OK;
+}
+
+/* Every job is followed to its end; one that fails makes the whole fail. */
+static int follow_all(const struct cli_command *self, const struct cli_common *o, json_t *applied)
 {
 	int rc = CLI_OK;
-	for (size_t i = 0; rc == CLI_OK && i < sw_yaml_docs(y); i++) {
+	for (size_t i = 0; i < sw_json_len(applied); i++) {
 		struct cli_client c;
-		json_t *object = NULL;
-		struct sw_err e = cli_client_open(o->kubeconfig, o->ns, &c);
-		if (!sw_failed(e))
-			e = apply(&c, sw_yaml_doc(y, i), &object);
-		if (sw_failed(e))
-			rc = cli_fail(self, "%s", e.text);
-		else
-			printf("%s/%s submitted\n", sw_json_str(object, "kind"), sw_json_str(object, "metadata.name"));
-		if (rc == CLI_OK && follow)
-			rc = follow_job(self, &c, object);
-		json_object_put(object);
+		json_t *object = sw_json_idx(applied, i);
+		struct sw_err e = cli_client_open(o->kubeconfig, sw_json_str(object, "metadata.namespace"), &c);
+		int one = sw_failed(e) ? cli_fail(self, "%s", e.text) : follow_job(self, &c, object);
+		rc = one != CLI_OK ? one : rc;
 		cli_client_close(&c);
 	}
+	return rc;
+}
+
+static int submit(const struct cli_command *self, const struct cli_common *o, const struct sw_yaml *y, bool follow)
+{
+	json_t *applied = json_object_new_array();
+	int rc = apply_all(self, o, y, applied);
+	if (rc == CLI_OK && follow)
+		rc = follow_all(self, o, applied);
+	json_object_put(applied);
 	return rc;
 }
 
