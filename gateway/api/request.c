@@ -284,6 +284,13 @@ static json_t *status_method(void)
 	return sw_status(SW_REASON_NO_METHOD, "the server does not allow this method on the requested resource");
 }
 
+static json_t *status_pods(void)
+{
+	return sw_status(SW_REASON_NO_METHOD,
+			 "pods are read-only here: they belong to jobs and run on worker clusters; "
+			 "create or delete the job");
+}
+
 static struct user *authenticate(struct request *q)
 {
 	const char *h = request_header(q, "Authorization");
@@ -292,6 +299,22 @@ static struct user *authenticate(struct request *q)
 	h += 7;
 	h += strspn(h, " ");
 	return user_by_token(q->api, h);
+}
+
+/* kubectl --as. Answering with the rights of whoever asks would be a wrong answer, so it is refused. */
+static json_t *impersonation_check(struct request *q)
+{
+	static const char *const headers[] = {"Impersonate-User", "Impersonate-Group", "Impersonate-Uid"};
+	for (size_t i = 0; i < sizeof(headers) / sizeof(headers[0]); i++) {
+		const char *as = request_header(q, headers[i]);
+		if (as)
+			return sw_status(
+				SW_REASON_FORBIDDEN,
+				"users \"%.100s\" is forbidden: User \"%s\" cannot impersonate: spillway does not "
+				"offer it (--as); use that user's own token",
+				as, q->user->name);
+	}
+	return NULL;
 }
 
 static bool is_proxied(const char *sub)
@@ -335,7 +358,7 @@ static json_t *objects_admit(struct request *q)
 	if (no)
 		return no;
 	if (!(sw_resource_verbs(rt->r, q->api->opt.serve) & route_verb_bit(q->verb)))
-		return status_method();
+		return strcmp(rt->r->id, "pods") == 0 ? status_pods() : status_method();
 	return NULL;
 }
 
@@ -350,6 +373,9 @@ static json_t *request_admit(struct request *q)
 	if (!u)
 		return status_unauthorized();
 	q->user = user_ref(u);
+	json_t *no = impersonation_check(q);
+	if (no)
+		return no;
 	if (kind == ROUTE_OBJECTS)
 		return objects_admit(q);
 	if (kind == ROUTE_UNKNOWN)

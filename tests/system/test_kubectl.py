@@ -101,6 +101,8 @@ def test_describe_shows_events_of_every_step(kubectl):
         assert reason in events, text
         assert reason in kubectl("events", "--for", "job/pi")
     workload = kubectl("get", "workloads", "-o", "name").split("job-pi-")[1].split()[0]
+    order = [events.index(reason) for reason in ("CreatedWorkload", "Placed", "Started", "FinishedWorkload")]
+    assert order == sorted(order), "the story is told in order"
     assert "QuotaReserved" in kubectl("describe", "workload", f"job-pi-{workload}")
     assert "Job/pi" in kubectl("get", "events").replace("job/pi", "Job/pi")
 
@@ -128,6 +130,7 @@ def test_logs_follow_a_running_job_to_its_end(kubectl, demo, manifest):
 def test_a_running_job_is_changed_only_after_it_was_stopped(kubectl, manifest):
     kubectl("apply", "-f", manifest(job("kc-stop", run_seconds="100000s")))
     kubectl("wait", "--for=jsonpath={.status.active}=1", "job/kc-stop", "--timeout=60s")
+    assert "use kubectl against the worker cluster that runs the pod" in kubectl("exec", "job/kc-stop", "--", "true", check=False).stderr
     refused = kubectl("patch", "job", "kc-stop", "-p", '{"spec":{"backoffLimit":1}}', check=False)
     assert refused.returncode != 0 and "spec.backoffLimit: field is immutable while the job runs" in refused.stderr
     assert "suspend it first" in refused.stderr
@@ -194,7 +197,16 @@ def test_diff_shows_only_the_change(kubectl, manifest):
 def test_auth_can_i(kubectl):
     assert kubectl("auth", "can-i", "create", "jobs").strip() == "yes"
     assert "admin" in kubectl("auth", "whoami")
+    refused = kubectl("auth", "can-i", "create", "jobs", "--as=bob", check=False)
+    assert refused.returncode != 0 and 'User "admin" cannot impersonate' in refused.stderr, "what is not offered is refused, not ignored"
     assert kubectl("auth", "can-i", "--list").splitlines()[1].split() == ["*.*", "[]", "[]", "[*]"]
+
+
+def test_what_is_not_offered_is_refused_with_a_hint(kubectl):
+    pod = kubectl("get", "pods", "-l", "job-name=pi", "-o", "name").strip()
+    assert "create or delete the job" in kubectl("delete", pod, check=False).stderr
+    assert "create or delete the job" in kubectl("run", "x", "--image=busybox", check=False).stderr
+    assert kubectl("get", "jobs", "--field-selector", "spec.parallelism=1", check=False).returncode != 0
 
 
 def test_api_resources_and_versions(kubectl):

@@ -46,7 +46,7 @@ static const struct access_row access_rows[] = {
 	{"root", "OPTIONS", JOBS, 405, "MethodNotAllowed"},
 	{"root", "POST", "/version", 200, "gitVersion"},
 	{"root", "POST", "/apis", 405, "MethodNotAllowed"},
-	{"root", "DELETE", "/api/v1/namespaces/default/pods/x", 405, "MethodNotAllowed"},
+	{"root", "DELETE", "/api/v1/namespaces/default/pods/x", 405, "create or delete the job"},
 	{"root", "GET", "/api/v1/namespaces/default/pods/x/exec?command=ls", 501, "spillway does not offer exec"},
 	{"root", "POST", "/api/v1/namespaces/default/pods/x/exec?command=ls", 501, "spillway does not offer exec"},
 	{"root", "GET", "/api/v1/namespaces/default/pods/x/log", 404, "pods \\\"x\\\" not found"},
