@@ -294,8 +294,10 @@ static struct sw_err release(struct work *wk, const struct scene *s, const char 
 static struct sw_err placed(struct work *wk, struct scene *s)
 {
 	char text[PLAN_SENTENCE], reason[PLAN_SENTENCE], message[PLAN_MESSAGE];
-	snprintf(text, sizeof text, "all %lld pods are scheduled on %s/%s", (long long)s->plan.gang,
-		 sw_worker_name(s->winner), s->pool);
+	char who[48] = "its pod is";
+	if (s->plan.gang != 1)
+		snprintf(who, sizeof who, "all %lld pods are", (long long)s->plan.gang);
+	snprintf(text, sizeof text, "%s scheduled on %s/%s", who, sw_worker_name(s->winner), s->pool);
 	work_say(wk, false, "Running", text);
 	s->plan.gang = 0;
 	plan_reason(s->row->message, reason);
@@ -355,6 +357,8 @@ static void on_read(void *owner, struct sw_err err, json_t *job, json_t *workloa
 		wk->demand = sw_calloc(1, sizeof *wk->demand);
 		wk->job_rv = row->rv;
 		wk->job_read_ms = sw_loop_now(d->opt.loop);
+		if (wk->plan_vain)
+			wk->plan_at_ms = wk->job_read_ms; /* it may ask for something else now */
 		wk->job_err = sw_demand_read(row->kind, wk->job, d->opt.catalog, wk->demand);
 		if (sw_failed(wk->job_err)) {
 			free(wk->demand);

@@ -206,6 +206,20 @@ static struct sw_err wishes_read(json_t *job, const struct sw_catalog *cat, stru
 	return e;
 }
 
+uint32_t sw_demand_mark(json_t *job)
+{
+	uint64_t mark = 0;
+
+	for (size_t i = 0; i < N_WISHES; i++) {
+		const char *text = sw_json_annotation(job, wishes[i].key);
+
+		text = text ? text : sw_json_label(job, wishes[i].key);
+		if (text)
+			mark = mark * 31 + sw_hash(text, strlen(text)) + i;
+	}
+	return (uint32_t)(mark ^ mark >> 32);
+}
+
 static struct sw_err podset_read(struct sw_podset *set, struct sw_demand *out)
 {
 	struct sw_amounts pod, one = { .at = { { "pods", 1000 } }, .n = 1 };

@@ -56,7 +56,7 @@ struct row {
 	char *message;                               /* NULL: none */
 	int64_t created_ms;
 	int32_t priority;
-	uint32_t job_generation;
+	uint32_t job_generation, wishes;             /* of the job that the Workload was made from */
 	unsigned char uid[16], job_uid[16];
 	uint16_t attempt, flags;
 	uint16_t job_at, job_len;                    /* the job's name inside text */
@@ -109,6 +109,7 @@ void put_stop(struct emb *m);
 /* ---- Workload objects (pure) ------------------------------------------------------------------ */
 
 void workload_name(const struct sw_kind *k, const char *job, const char *uid, char buf[254]);
+void workload_mark_wishes(json_t *w, json_t *job);
 json_t *workload_build(const struct sw_kind *k, json_t *job, const char *name); /* gives; without uid and times */
 json_t *workload_podsets(const struct sw_kind *k, json_t *job);                 /* gives spec.podSets */
 struct sw_err workload_amounts(json_t *workload, struct sw_amounts *out);

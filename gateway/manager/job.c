@@ -66,6 +66,7 @@ static bool needs_work(struct emb *m, const struct sw_kind *k, json_t *job, cons
 		return true;
 	job_priority(m, job, &class, &priority);
 	return (uint32_t)sw_json_int(job, "metadata.generation", 1) != r->job_generation || priority != r->priority ||
+	       sw_demand_mark(job) != r->wishes ||
 	       strcmp(queue_label(job), r->queue ? r->queue : "") != 0;
 }
 
@@ -167,7 +168,7 @@ static struct sw_err view_create(struct emb *m, struct view *v)
 
 /* ---- the Workload follows the job ---------------------------------------------------------------------- */
 
-enum { SAME, PRIORITY = 1, QUEUE = 2, PODS = 4 };
+enum { SAME, PRIORITY = 1, QUEUE = 2, PODS = 4, WISHES = 8 };
 
 static unsigned differs(struct emb *m, struct view *v, const char **class, int32_t *priority)
 {
@@ -182,6 +183,8 @@ static unsigned differs(struct emb *m, struct view *v, const char **class, int32
 		d |= PRIORITY;
 	if (strcmp(queue_label(v->job), queue ? queue : "") != 0)
 		d |= QUEUE;
+	if (r && r->wishes != sw_demand_mark(v->job))
+		d |= WISHES;
 	if (r && r->job_generation == generation)
 		return d;
 	json_t *sets = workload_podsets(v->kind, v->job);
@@ -206,6 +209,7 @@ static struct sw_err rewrite(struct emb *m, struct view *v, unsigned what, const
 		sw_json_set(v->w, "spec.podSets", workload_podsets(v->kind, v->job));
 	snprintf(generation, sizeof(generation), "%lld", (long long)sw_json_int(v->job, "metadata.generation", 1));
 	sw_json_set_annotation(v->w, SW_ANN_JOB_GENERATION, generation);
+	workload_mark_wishes(v->w, v->job);
 	sw_json_set_int(v->w, "metadata.generation", sw_json_int(v->w, "metadata.generation", 1) + 1);
 	return emb_put(m, WORKLOADS, v->w, v->w_rv, &put);
 }
@@ -220,7 +224,7 @@ static struct sw_err workload_follow(struct emb *m, struct view *v)
 
 	if (d == SAME)
 		return SW_OK;
-	if (!reserved || d == PRIORITY)
+	if (!reserved || !(d & ~(unsigned)(PRIORITY | WISHES)))
 		return rewrite(m, v, d, class, priority);
 	if (!r || row_admitted(r))
 		return SW_OK; /* a running job's spec is refused at the door; what slipped in counts for the next

@@ -158,7 +158,8 @@ static struct row *row_alloc(const char *key, const struct owner *o)
 struct row *row_new(struct emb *m, const char *key, uint64_t rv, json_t *w)
 {
 	const char *created = sw_json_str(w, "metadata.creationTimestamp"),
-		   *generation = sw_json_annotation(w, SW_ANN_JOB_GENERATION);
+		   *generation = sw_json_annotation(w, SW_ANN_JOB_GENERATION),
+		   *wishes = sw_json_annotation(w, SW_ANN_WISHES);
 	unsigned char uid[16], job_uid[16];
 	struct owner o;
 
@@ -179,6 +180,7 @@ struct row *row_new(struct emb *m, const char *key, uint64_t rv, json_t *w)
 		r->created_ms = 0;
 	r->priority = (int32_t)sw_json_int(w, "spec.priority", 0);
 	r->job_generation = generation ? (uint32_t)strtoul(generation, NULL, 10) : 0;
+	r->wishes = wishes ? (uint32_t)strtoul(wishes, NULL, 10) : 0;
 	r->attempt = attempt_read(w);
 	r->flags = flags_read(w);
 	return r;

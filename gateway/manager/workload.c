@@ -77,6 +77,14 @@ static json_t *owner_of(const struct sw_kind *k, json_t *job)
 	return o;
 }
 
+void workload_mark_wishes(json_t *w, json_t *job)
+{
+	char mark[24];
+
+	snprintf(mark, sizeof(mark), "%lu", (unsigned long)sw_demand_mark(job));
+	sw_json_set_annotation(w, SW_ANN_WISHES, mark);
+}
+
 json_t *workload_build(const struct sw_kind *k, json_t *job, const char *name)
 {
 	json_t *w = json_object_new_object(), *owners = json_object_new_array();
@@ -92,6 +100,8 @@ json_t *workload_build(const struct sw_kind *k, json_t *job, const char *name)
 	snprintf(generation, sizeof(generation), "%lld", (long long)sw_json_int(job, "metadata.generation", 1));
 	sw_json_set_annotation(w, SW_ANN_OWNER, owner);
 	sw_json_set_annotation(w, SW_ANN_JOB_GENERATION, generation);
+	if (sw_demand_mark(job))
+		workload_mark_wishes(w, job);
 	json_object_array_add(owners, owner_of(k, job));
 	sw_json_set(w, "metadata.ownerReferences", owners);
 	sw_json_set(w, "spec.podSets", workload_podsets(k, job));

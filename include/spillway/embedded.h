@@ -25,6 +25,7 @@
 #define SW_FINALIZER_COPIES "spillway.dev/copies"          /* on a Workload: its copies on workers are not yet swept */
 #define SW_ANN_OWNER        "spillway.dev/owner"           /* on a Workload: "jobs.batch/NAME" */
 #define SW_ANN_JOB_GENERATION "spillway.dev/job-generation" /* on a Workload: of the job that it was made from */
+#define SW_ANN_WISHES       "spillway.dev/wishes"          /* on a Workload: sw_demand_mark() of its job */
 #define SW_ANN_STATUS_BASE  "spillway.dev/status-base"     /* on a Workload: the job's status when this attempt began */
 
 #define SW_ANN_CLUSTER      "spillway.dev/cluster"         /* on a mirrored pod: where it runs */

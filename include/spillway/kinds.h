@@ -140,6 +140,8 @@ struct sw_demand {
  * nearest valid value. A wish for GPUs without a GPU request is refused. */
 __attribute__((warn_unused_result))
 struct sw_err sw_demand_read(const struct sw_kind *k, json_t *job, const struct sw_catalog *cat, struct sw_demand *out);
+/* One number for the wishes as they are written, 0 without any. Another number: the demand has to be read again. */
+uint32_t sw_demand_mark(json_t *job);
 /* May this GPU serve it? NULL: yes; otherwise why not, in words ("T4 has no fp64"), in buf. */
 const char *sw_demand_refuses(const struct sw_demand *d, const struct sw_gpu *gpu, char *buf, size_t size);
 

@@ -293,6 +293,25 @@ Test(manager_stop, a_waiting_job_may_change_its_queue_its_pods_and_its_class)
 	world_close(&w);
 }
 
+Test(manager_stop, a_waiting_job_that_wishes_for_something_else_is_shown_to_dispatch)
+{
+	struct world w;
+
+	world_open(&w);
+	job_add(&w, "pi", 1);
+	UNTIL(&w, is_reserved(&w, "pi"));
+	for (int i = 0; i < 2; i++) {
+		uint64_t rv = row(&w, "pi")->rv;
+		json_t *o = get(&w, "jobs.batch", "default", "pi");
+
+		sw_json_set_annotation(o, SW_ANN_MAX_PRICE, i ? "50" : "20");
+		cr_expect(!sw_failed(update(&w, "jobs.batch", o)));
+		UNTIL(&w, row(&w, "pi")->rv != rv); /* the row moves, so the job is read again */
+		cr_expect(is_reserved(&w, "pi"), "its quota is not given back for that");
+	}
+	world_close(&w);
+}
+
 Test(manager_stop, queue_status_follows)
 {
 	struct world w;
