@@ -167,9 +167,12 @@ static struct sw_err check_cluster(const struct config *c, const struct sw_clust
 		if (strcmp(other->name, cl->name) == 0)
 			return sw_err(SW_E_INVALID, "%s: a second cluster named \"%s\" (the first is at %s)", cl->where, cl->name, other->where);
 	if (!sw_provider_find(cl->provider)) {
+		char known[128] = "";
+		for (int i = 0; i < n; i++)
+			snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s", !i ? "" : i + 1 < n ? ", " : " or ", providers[i]);
 		const char *near = sw_nearest(cl->provider, providers, n);
-		return sw_err(SW_E_INVALID, "%s: cluster %s: there is no provider \"%s\"%s%s%s", cl->where, cl->name, cl->provider,
-		              near ? ", did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+		return sw_err(SW_E_INVALID, "%s: cluster %s: there is no provider \"%s\", expected %s%s%s%s", cl->where, cl->name, cl->provider, known,
+		              near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
 	}
 	if (strcmp(cl->worker, "plain") != 0)
 		return sw_err(SW_E_INVALID, "%s: cluster %s: worker: found \"%s\", expected plain", cl->where, cl->name, cl->worker);

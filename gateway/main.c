@@ -28,8 +28,8 @@ static int unknown(const char *word)
 	for (int i = 0; i < N_COMMANDS; i++)
 		names[i] = commands[i]->name;
 	const char *near = sw_nearest(word, names, N_COMMANDS);
-	fprintf(stderr, "spillway: there is no command \"%s\"%s%s%s; `spillway --help` lists them\n", word, near ? ", did you mean \"" : "",
-	        near ? near : "", near ? "\"?" : "");
+	fprintf(stderr, "spillway: there is no command \"%s\"%s%s%s `spillway --help` lists them\n", word, near ? ", did you mean \"" : "",
+	        near ? near : "", near ? "\"?" : ";");
 	return CLI_USAGE;
 }
 

@@ -35,9 +35,12 @@ static struct sw_err page_pools(void *owner, json_t *query, json_t **out)
 
 /* ---- queue ---------------------------------------------------------------------------- */
 
+struct turn { char *key, *queue; int rank; int32_t priority; int64_t created_ms; };
 struct queue_page {
 	struct sw_gateway *g;
 	json_t *query, *rows;
+	struct turn *found;
+	size_t n;
 };
 
 /* A submitter sees its own namespaces: "a,b", or "*". */
@@ -63,14 +66,37 @@ static const char *row_state(const struct sw_workload *w)
 		return "Running";
 	if (!w->active)
 		return "Inactive";
-	return w->reserved ? "Placing" : "Pending";
+	return w->reserved ? "Placing" : "Queued";
 }
 
-static void add_queue_row(void *owner, const struct sw_workload *w)
+static void note_row(void *owner, const struct sw_workload *w)
 {
 	struct queue_page *p = owner;
-	if (w->finished || sw_json_len(p->rows) >= QUEUE_ROWS || !may_see(p->query, w->ns))
+	if (w->finished || !may_see(p->query, w->ns))
 		return;
+	if (p->found)
+		p->found[p->n] = (struct turn){ sw_strdup(w->key), sw_strdup(w->queue), w->cluster ? 0 : w->reserved ? 1 : 2, w->priority, w->created_ms };
+	p->n++;
+}
+
+/* What runs, what is being placed, what waits; in each the queue's order. */
+static int by_turn(const void *va, const void *vb)
+{
+	const struct turn *a = va, *b = vb;
+	if (a->rank != b->rank)
+		return a->rank - b->rank;
+	int queue = strcmp(a->queue, b->queue);
+	if (queue)
+		return queue;
+	if (a->priority != b->priority)
+		return a->priority > b->priority ? -1 : 1;
+	if (a->created_ms != b->created_ms)
+		return a->created_ms < b->created_ms ? -1 : 1;
+	return strcmp(a->key, b->key);
+}
+
+static void add_queue_row(struct queue_page *p, const struct sw_workload *w)
+{
 	json_t *row = json_object_new_object();
 	struct sw_queue *q = sw_embedded_queue(p->g->manager);
 	int64_t now = sw_loop_wall(p->g->loop), position = sw_queue_position(q, w->key);
@@ -95,7 +121,20 @@ static void add_queue_row(void *owner, const struct sw_workload *w)
 static struct sw_err page_queue(void *owner, json_t *query, json_t **out)
 {
 	struct queue_page p = { .g = owner, .query = query, .rows = json_object_new_array() };
-	p.g->manager->ops->each(p.g->manager, add_queue_row, &p);
+	p.g->manager->ops->each(p.g->manager, note_row, &p); /* counts them */
+	p.found = sw_calloc(p.n + 1, sizeof *p.found);
+	p.n = 0;
+	p.g->manager->ops->each(p.g->manager, note_row, &p);
+	if (p.n)
+		qsort(p.found, p.n, sizeof *p.found, by_turn);
+	for (size_t i = 0; i < p.n; i++) {
+		const struct sw_workload *w = i < QUEUE_ROWS ? p.g->manager->ops->get(p.g->manager, p.found[i].key) : NULL;
+		if (w)
+			add_queue_row(&p, w);
+		free(p.found[i].key);
+		free(p.found[i].queue);
+	}
+	free(p.found);
 	*out = items(p.rows);
 	return SW_OK;
 }
@@ -109,6 +148,42 @@ static void note_workload(void *owner, const struct sw_obj_key *key)
 		*found = sw_asprintf("%s/%s", key->ns, key->name);
 }
 
+/* How it ended, in the job's own words; which indexes failed where there are any. */
+static void tell_result(json_t *job, json_t *x)
+{
+	const char *why = "", *failed = sw_json_str(job, "status.failedIndexes"), *kept = sw_json_str(job, "status.completedIndexes");
+	enum sw_outcome outcome = sw_kind_of(job)->outcome(job, &why);
+	json_t *condition = sw_json_condition(job, "Failed");
+	const char *said = condition ? sw_json_str(condition, "message") : NULL;
+	if (outcome == SW_UNFINISHED)
+		return;
+	sw_json_set_str(x, "state", outcome == SW_SUCCEEDED ? "Succeeded" : "Failed");
+	if (outcome == SW_SUCCEEDED)
+		return;
+	char *now = sw_asprintf("%s%s%s%s%s", said && *said ? said : why, failed && *failed ? ": " : "", failed ? failed : "",
+	                        kept && *kept ? "; succeeded: " : "", kept ? kept : "");
+	sw_json_set(x, "now", json_object_new_string(now));
+	free(now);
+}
+
+/* Dispatch has nothing to say of a job that has no quota: the queue does. */
+static void tell_wait(struct sw_gateway *g, const char *key, json_t *x)
+{
+	struct sw_queue *q = sw_embedded_queue(g->manager);
+	const char *state = sw_json_str(x, "state"), *why = sw_queue_why(q, key, sw_loop_wall(g->loop));
+	int64_t position = sw_queue_position(q, key);
+	if (strcmp(state, "Suspended") == 0)
+		why = "suspended by its user: it waits until spec.suspend is false";
+	else if (strcmp(state, "Inactive") == 0 && !*why)
+		why = "its queue is stopped, or spec.active of its Workload is false";
+	else if (strcmp(state, "Queued") != 0 && strcmp(state, "Inactive") != 0)
+		return;
+	if (*why)
+		sw_json_set(x, "now", json_object_new_string(why));
+	if (position > 0)
+		sw_json_set_int(x, "position", position);
+}
+
 /* A finished workload has no row any more: what its object still tells. */
 static struct sw_err explain_finished(struct sw_gateway *g, const char *key, json_t *job, json_t **out)
 {
@@ -120,12 +195,12 @@ static struct sw_err explain_finished(struct sw_gateway *g, const char *key, jso
 	free(ns);
 	if (sw_failed(e))
 		return e;
-	const char *why = "";
-	enum sw_outcome outcome = sw_kind_of(job)->outcome(job, &why);
 	json_t *finished = sw_json_condition(wl, "Finished");
 	json_t *x = json_object_new_object();
-	sw_json_set_str(x, "job", sw_json_str(job, "metadata.name"));
-	sw_json_set_str(x, "state", outcome == SW_SUCCEEDED ? "Succeeded" : outcome == SW_JOB_FAILED ? "Failed" : "Pending");
+	char *name = sw_asprintf("%s %s/%s", sw_json_str(job, "kind"), sw_json_str(job, "metadata.namespace"), sw_json_str(job, "metadata.name"));
+	sw_json_set(x, "job", json_object_new_string(name));
+	free(name);
+	sw_json_set_str(x, "state", "Queued");
 	sw_json_set_str(x, "queue", sw_json_str(wl, "spec.queueName"));
 	if (sw_json_str(wl, "status.clusterName"))
 		sw_json_set_str(x, "cluster", sw_json_str(wl, "status.clusterName"));
@@ -155,9 +230,13 @@ static struct sw_err page_explain(void *owner, json_t *query, json_t **out)
 		e = sw_err(SW_E_MISSING, "%s %s has no Workload yet; ask again in a moment", resource, name);
 	if (!sw_failed(e)) {
 		*out = sw_dispatch_explain(g->dispatch, key);
-		if (!*out)
+		if (*out)
+			tell_wait(g, key, *out);
+		else
 			e = explain_finished(g, key, job, out);
 	}
+	if (!sw_failed(e))
+		tell_result(job, *out);
 	free(key);
 	json_object_put(job);
 	return e;

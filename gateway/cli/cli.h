@@ -65,16 +65,18 @@ bool cli_wants_json(const struct cli_command *cmd, const char *output, bool *jso
 struct cli_column {
 	const char *title, *path; /* dotted path in a row */
 	bool right;               /* numbers */
-	enum cli_form { CLI_PLAIN, CLI_MONEY, CLI_AGE_MS, CLI_YESNO, CLI_STATE /* coloured by meaning */, CLI_LONG /* never cut; last column */ } form;
+	enum cli_form { CLI_PLAIN, CLI_MONEY, CLI_AGE_MS, CLI_YESNO, CLI_STATE /* coloured by meaning */, CLI_LONG /* last column */,
+		CLI_FIT /* last column, cut at the edge of a terminal */ } form;
 };
 /* rows: a JSON array of objects. Aligned by display width; absent values are "-". */
 void cli_print_table(FILE *to, const struct cli_column *cols, size_t n, json_t *rows);
 void cli_print_json(FILE *to, json_t *value);
+int cli_terminal_columns(FILE *to, int otherwise); /* otherwise: it is no terminal */
 bool cli_colour(FILE *to); /* a terminal, and NO_COLOR is not set */
 enum cli_tone { CLI_GOOD, CLI_BUSY, CLI_BAD, CLI_DIM, CLI_BOLD };
 const char *cli_tone_on(FILE *to, enum cli_tone tone); /* "" without colours */
 const char *cli_tone_off(FILE *to);
-enum cli_tone cli_state_tone(const char *word); /* "Running", "Pending", "no" */
+enum cli_tone cli_state_tone(const char *word); /* "Running", "Queued" */
 size_t cli_width(const char *utf8);             /* columns on a terminal */
 
 /* ---- the gateway ------------------------------------------------------------------------ */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* demo.c - `spillway demo`: the course's own jobs, three simulated clusters, one queue */
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -28,8 +29,8 @@ static void tell_keep(struct demo *d)
 {
 	d->told_keep = true;
 	printf("\nThe demo goes on until you press Ctrl-C. In another terminal:\n\n  kubectl --kubeconfig %s get jobs\n"
-	       "  export SPILLWAY_KUBECONFIG=%s\n  spillway explain job/pi\n\n",
-	       sw_gateway_kubeconfig(d->site.gateway), sw_gateway_kubeconfig(d->site.gateway));
+	       "  export SPILLWAY_KUBECONFIG=%s\n  %s explain job/pi\n\n",
+	       sw_gateway_kubeconfig(d->site.gateway), sw_gateway_kubeconfig(d->site.gateway), program_invocation_name);
 	fflush(stdout);
 }
 

@@ -2,8 +2,6 @@
 /* demo_show.c - the demo's live table, its lines where there is no terminal, and its summary */
 #include <math.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "demo.h"
 #include "spillway/text.h"
@@ -13,12 +11,6 @@ enum { WHY_WIDTH = 70 };
 static double seconds(const struct demo_screen *s, const struct demo_story *t)
 {
 	return (double)(sw_loop_wall(t->site->loop) - s->began_ms) / 1000;
-}
-
-static int terminal_width(FILE *to)
-{
-	struct winsize w;
-	return ioctl(fileno(to), TIOCGWINSZ, &w) == 0 && w.ws_col > 40 ? w.ws_col : 120;
 }
 
 static enum cli_tone tone_of(enum demo_state s)
@@ -47,7 +39,7 @@ static void print_cut(FILE *to, const char *text, int width)
 
 static void draw(struct demo_screen *s, const struct demo_story *t)
 {
-	int width = terminal_width(s->to);
+	int width = cli_terminal_columns(s->to, 120);
 	char where[64];
 	if (s->lines)
 		fprintf(s->to, "\033[%dA", s->lines);
@@ -153,5 +145,6 @@ void demo_summary(struct demo_screen *s, const struct demo_story *t)
 		if (p->growable && p->most)
 			fprintf(s->to, "Pool %s/%s grew from 0 to %d node%s and is back at %d.\n", p->cluster, p->pool, p->most, p->most == 1 ? "" : "s", p->size);
 	}
+	fprintf(s->to, "Two jobs are here to go wrong: shards fails on purpose (2 of 8 indexes; the other six kept their results), impossible waits on purpose.\n");
 	fprintf(s->to, "Waits and runs are simulated time, %.0f times as fast as the clock; the whole took %.1f s.\n", demo_site_scale(t->site), seconds(s, t));
 }

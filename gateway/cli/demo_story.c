@@ -153,6 +153,14 @@ static void look_at_plan(struct demo_job *j, json_t *x)
 		j->state = state && strcmp(state, "Placing") == 0 && sw_json_len(sw_json_key(x, "steps")) ? DEMO_GROWING : DEMO_WAITING;
 }
 
+static void note_failure(struct demo_job *j, json_t *job, const char *why)
+{
+	const char *failed = sw_json_str(job, "status.failedIndexes"), *kept = sw_json_str(job, "status.completedIndexes");
+	char *text = failed && *failed && kept ? sw_asprintf("%s: indexes %s failed, %s succeeded", why, failed, kept) : sw_strdup(why);
+	replace(&j->why, text);
+	free(text);
+}
+
 static void look_at_result(struct demo_job *j)
 {
 	json_t *job;
@@ -166,7 +174,7 @@ static void look_at_result(struct demo_job *j)
 		j->state = outcome == SW_SUCCEEDED ? DEMO_SUCCEEDED : DEMO_FAILED;
 		j->ended_ms = sw_loop_wall(j->story->site->loop);
 		if (outcome == SW_JOB_FAILED)
-			replace(&j->why, why);
+			note_failure(j, job, why);
 	}
 	json_object_put(job);
 }

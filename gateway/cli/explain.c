@@ -2,14 +2,51 @@
 /* explain.c - `spillway explain KIND/NAME`: every candidate, its verdict, and where the plan stands */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "cli.h"
 #include "spillway/kinds.h"
+#include "spillway/text.h"
+
+enum { ASKS = 10 };
 
 static void print_line(const char *label, const char *value)
 {
 	if (value && *value)
 		printf("%s%-10s%s %s\n", cli_tone_on(stdout, CLI_BOLD), label, cli_tone_off(stdout), value);
+}
+
+static bool is_over(json_t *x)
+{
+	const char *state = sw_json_str(x, "state");
+	return state && (strcmp(state, "Succeeded") == 0 || strcmp(state, "Failed") == 0);
+}
+
+/* It waits for a place, and no place there is will ever do. */
+static bool is_vain(json_t *x, json_t *candidates)
+{
+	const char *state = sw_json_str(x, "state");
+	if (!state || strcmp(state, "Placing") != 0)
+		return false;
+	for (size_t i = 0; i < sw_json_len(candidates); i++) {
+		const char *verdict = sw_json_str(sw_json_idx(candidates, i), "verdict");
+		if (!verdict || strcmp(verdict, "never") != 0)
+			return false;
+	}
+	return sw_json_len(candidates) > 0;
+}
+
+/* "no cluster can ...: one reason after the other": the table has the reasons. */
+static void print_plan(json_t *x, json_t *candidates)
+{
+	const char *plan = sw_json_str(x, "plan"), *reasons = plan ? strchr(plan, ':') : NULL;
+	if (!reasons || strncmp(plan, "no cluster", 10) != 0 || !sw_json_len(candidates)) {
+		print_line("Plan", plan);
+		return;
+	}
+	char *verdict = sw_asprintf("%.*s", (int)(reasons - plan), plan);
+	print_line("Plan", verdict);
+	free(verdict);
 }
 
 static void print_people(json_t *x)
@@ -20,19 +57,34 @@ static void print_people(json_t *x)
 		{ "SPOT", "spot", false, CLI_YESNO },         { "STEP", "step", true, CLI_PLAIN },       { "VERDICT", "verdict", false, CLI_STATE },
 		{ "WHY", "reason", false, CLI_LONG },
 	};
+	json_t *candidates = is_over(x) ? NULL : sw_json_key(x, "candidates");
 	print_line("Job", sw_json_str(x, "job"));
 	print_line("State", sw_json_str(x, "state"));
 	print_line("Queue", sw_json_str(x, "queue"));
 	print_line("Asks for", sw_json_str(x, "demand"));
-	print_line("Plan", sw_json_str(x, "plan"));
+	print_plan(x, candidates);
 	print_line("Placed on", sw_json_str(x, "cluster"));
 	print_line("Policy", sw_json_str(x, "policy"));
 	print_line("Now", sw_json_str(x, "now"));
-	json_t *candidates = sw_json_key(x, "candidates");
+	if (is_vain(x, candidates))
+		print_line("Next", "it waits for a cluster that can. Change what WHY names (kubectl annotate --overwrite), or delete the job");
 	if (!sw_json_len(candidates))
 		return;
 	printf("\n");
 	cli_print_table(stdout, cols, sizeof cols / sizeof *cols, candidates);
+}
+
+/* The gateway may first have to read the job; it says whether it has. */
+static struct sw_err ask(struct cli_client *c, const char *path, json_t **out)
+{
+	for (int i = 0;; i++) {
+		struct sw_err e = cli_client_call(c, "GET", path, NULL, NULL, out);
+		json_t *complete = sw_failed(e) ? NULL : sw_json_key(*out, "complete");
+		if (!complete || json_object_get_boolean(complete) || i == ASKS)
+			return e;
+		json_object_put(*out);
+		nanosleep(&(struct timespec){ .tv_nsec = 50 * 1000 * 1000 }, NULL);
+	}
 }
 
 static int run(const struct cli_command *self, int argc, char **argv)
@@ -60,7 +112,7 @@ static int run(const struct cli_command *self, int argc, char **argv)
 	sw_kube_query(&path, "namespace", c.ns);
 	sw_kube_query(&path, "resource", kind->resource);
 	sw_kube_query(&path, "name", name);
-	e = cli_client_call(&c, "GET", path.at, NULL, NULL, &x);
+	e = ask(&c, path.at, &x);
 	sw_buf_fini(&path);
 	cli_client_close(&c);
 	if (sw_failed(e))

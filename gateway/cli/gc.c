@@ -13,7 +13,7 @@ static int print_clusters(json_t *page, bool json)
 {
 	static const struct cli_column cols[] = {
 		{ "CLUSTER", "name", false, CLI_PLAIN }, { "CLAIM", "claim", false, CLI_PLAIN },     { "COPIES", "copies", true, CLI_PLAIN },
-		{ "PAUSED", "gcPaused", false, CLI_PLAIN }, { "WHY", "why", false, CLI_LONG },
+		{ "PAUSED", "gcPaused", false, CLI_YESNO }, { "WHY", "why", false, CLI_LONG },
 	};
 	json_t *rows = sw_json_key(page, "items");
 	if (json)

@@ -3,11 +3,18 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 #include <wchar.h>
 
 #include "cli.h"
 #include "spillway/text.h"
+
+int cli_terminal_columns(FILE *to, int otherwise)
+{
+	struct winsize w;
+	return ioctl(fileno(to), TIOCGWINSZ, &w) == 0 && w.ws_col > 40 ? w.ws_col : otherwise;
+}
 
 bool cli_colour(FILE *to) { return isatty(fileno(to)) && !getenv("NO_COLOR"); }
 
@@ -63,7 +70,7 @@ static const char *cell_text(const struct cli_column *col, json_t *row, char *bu
 static void print_cell(FILE *to, const struct cli_column *col, const char *text, size_t width, bool last)
 {
 	size_t pad = width > cli_width(text) ? width - cli_width(text) : 0;
-	bool coloured = col->form == CLI_STATE || col->form == CLI_YESNO;
+	bool coloured = col->form == CLI_STATE;
 	if (col->right)
 		fprintf(to, "%*s", (int)pad, "");
 	fprintf(to, "%s%s%s", coloured ? cli_tone_on(to, cli_state_tone(text)) : "", text, coloured ? cli_tone_off(to) : "");
@@ -71,10 +78,26 @@ static void print_cell(FILE *to, const struct cli_column *col, const char *text,
 		fprintf(to, "%*s", (int)(col->right ? 3 : pad + 3), "");
 }
 
+/* What fits on the line of a terminal, whole characters, with "..." where something is left out. */
+static void print_fitting(FILE *to, const char *text, size_t before)
+{
+	int columns = cli_terminal_columns(to, 0), n = 0;
+	int room = columns > (int)before + 20 ? columns - (int)before : 20;
+	const char *end = text;
+	if (!columns || cli_width(text) <= (size_t)room) {
+		fputs(text, to);
+		return;
+	}
+	for (; *end; end++)
+		if (((unsigned char)*end & 0xc0) != 0x80 && ++n > room - 3)
+			break;
+	fprintf(to, "%.*s...", (int)(end - text), text);
+}
+
 void cli_print_table(FILE *to, const struct cli_column *cols, size_t n, json_t *rows)
 {
 	char buf[1024];
-	size_t width[24] = { 0 };
+	size_t width[24] = { 0 }, before = 0;
 	SW_REQUIRE(n <= 24);
 	for (size_t c = 0; c < n; c++) {
 		width[c] = cli_width(cols[c].title);
@@ -82,13 +105,19 @@ void cli_print_table(FILE *to, const struct cli_column *cols, size_t n, json_t *
 			size_t w = cli_width(cell_text(&cols[c], sw_json_idx(rows, r), buf, sizeof buf));
 			width[c] = w > width[c] ? w : width[c];
 		}
+		before += c + 1 < n ? width[c] + 3 : 0;
 	}
 	for (size_t c = 0; c < n; c++)
 		print_cell(to, &(struct cli_column){ .right = cols[c].right }, cols[c].title, width[c], c + 1 == n);
 	fputc('\n', to);
 	for (size_t r = 0; r < sw_json_len(rows); r++) {
-		for (size_t c = 0; c < n; c++)
+		for (size_t c = 0; c < n; c++) {
+			if (cols[c].form == CLI_FIT) {
+				print_fitting(to, cell_text(&cols[c], sw_json_idx(rows, r), buf, sizeof buf), before);
+				continue;
+			}
 			print_cell(to, &cols[c], cell_text(&cols[c], sw_json_idx(rows, r), buf, sizeof buf), width[c], c + 1 == n);
+		}
 		fputc('\n', to);
 	}
 }

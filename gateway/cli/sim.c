@@ -159,7 +159,7 @@ const struct cli_command cli_sim = {
 	.summary = "Run simulated worker clusters until SIGTERM",
 	.details = "Each cluster is a Kubernetes API server with a job controller, training operator, scheduler, nodes "
 		   "and growable node\n"
-		   "pools. SIGUSR1 makes all of them hang, and answer again at the next one.\n",
+		   "pools. SIGUSR1 makes all of them hang, and answer again at the next one.",
 	.examples = "  spillway sim --dir /tmp/clusters &\n"
 		    "  kubectl --kubeconfig /tmp/clusters/gke.kubeconfig get nodepools,nodes\n",
 	.run = run,

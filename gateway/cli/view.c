@@ -73,7 +73,7 @@ static int run_queue(const struct cli_command *self, int argc, char **argv)
 	static const struct cli_column cols[] = {
 		{ "NAMESPACE", "namespace", false, CLI_PLAIN }, { "JOB", "job", false, CLI_PLAIN },       { "QUEUE", "queue", false, CLI_PLAIN },
 		{ "PRIORITY", "priority", true, CLI_PLAIN },    { "STATE", "state", false, CLI_STATE },   { "POSITION", "position", true, CLI_PLAIN },
-		{ "CLUSTER", "cluster", false, CLI_PLAIN },     { "AGE", "ageMs", true, CLI_AGE_MS },     { "WHY", "why", false, CLI_LONG },
+		{ "CLUSTER", "cluster", false, CLI_PLAIN },     { "AGE", "ageMs", true, CLI_AGE_MS },     { "WHY", "why", false, CLI_FIT },
 	};
 	return show(self, &(struct view){ "queue", cols, COUNT(cols), "The queue is empty." }, argc, argv);
 }
@@ -88,5 +88,5 @@ const struct cli_command cli_pools = {
 };
 const struct cli_command cli_queue = {
 	.name = "queue", .usage = "[-o json]", .summary = "List the jobs that wait or run: position, cluster, and why",
-	.details = "Finished jobs are left to `kubectl get jobs`.", .examples = "  spillway queue\n", .run = run_queue,
+	.details = "Finished jobs are left to `kubectl get jobs`. What WHY has no room for, `spillway explain` shows.", .examples = "  spillway queue\n", .run = run_queue,
 };

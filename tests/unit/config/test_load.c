@@ -63,7 +63,7 @@ static const struct { const char *text, *says; } bad[] = {
 	{ "clusters: [{kubeconfig: a}]\n", "name: found \"\"" },
 	{ "clusters: [{name: A, kubeconfig: a}]\n", "s.yaml:1:12: name: found \"A\", expected lower-case" },
 	{ "clusters: [{name: a}]\n", "kubeconfig is missing" },
-	{ "clusters: [{name: a, kubeconfig: x, provider: gkee}]\n", "there is no provider \"gkee\"" },
+	{ "clusters: [{name: a, kubeconfig: x, provider: gkee}]\n", "there is no provider \"gkee\", expected static or sim" },
 	{ "clusters: [{name: a, kubeconfig: x, provider: simm}]\n", "did you mean \"sim\"?" },
 	{ "clusters: [{name: a, kubeconfig: x}, {name: a, kubeconfig: y}]\n", "a second cluster named \"a\" (the first is at s.yaml:1:12)" },
 	{ "clusters: [{name: a, kubeconfig: x, kubconfig: y}]\n", "did you mean \"kubeconfig\"?" },
