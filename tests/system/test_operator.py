@@ -34,26 +34,26 @@ def test_gc_is_confirmed_for_clusters_that_are_there(spillway):
 
 
 def test_the_queue_is_listed_in_its_order_and_explain_says_why_a_job_waits(spillway, kubectl):
-    for name, queue in (("cli-b", "held"), ("cli-a", "held"), ("cli-c", "nowhere")):
+    for name, queue in (("op-b", "held"), ("op-a", "held"), ("op-c", "nowhere")):
         kubectl("create", "-f", "-", stdin=yaml.safe_dump(job(name, queue=queue)))
 
     def rows():
-        return [r for r in json.loads(spillway("queue", "-o", "json")) if r["job"].startswith("cli-")]
+        return [r for r in json.loads(spillway("queue", "-o", "json")) if r["job"].startswith("op-")]
 
     found = eventually(lambda: len(rows()) == 3 and rows(), "three rows")
-    assert [(r["job"], r["queue"]) for r in found][2] == ("cli-c", "nowhere")
-    assert {r["job"] for r in found[:2]} == {"cli-a", "cli-b"}
+    assert [(r["job"], r["queue"]) for r in found][2] == ("op-c", "nowhere")
+    assert {r["job"] for r in found[:2]} == {"op-a", "op-b"}
     assert {r["why"] for r in found[:2]} == {"LocalQueue default/held is stopped"}
-    why = json.loads(spillway("explain", "job/cli-c", "-o", "json"))
+    why = json.loads(spillway("explain", "job/op-c", "-o", "json"))
     assert (why["state"], why["now"]) == ("Queued", "LocalQueue default/nowhere does not exist")
-    kubectl("delete", "job", "cli-a", "cli-b", "cli-c")
+    kubectl("delete", "job", "op-a", "op-b", "op-c")
 
 
 def test_a_waiting_job_is_placed_when_its_user_raises_the_price(spillway, kubectl):
-    j = job("cli-price", annotations={"spillway.dev/gpu": "L4", "spillway.dev/max-price": "0.01"}, run_seconds="1s")
+    j = job("op-price", annotations={"spillway.dev/gpu": "L4", "spillway.dev/max-price": "0.01"}, run_seconds="1s")
     j["spec"]["template"]["spec"]["containers"][0]["resources"] = {"limits": {"nvidia.com/gpu": "1"}}
     kubectl("create", "-f", "-", stdin=yaml.safe_dump(j))
-    eventually(lambda: "no cluster can run this job" in spillway("explain", "job/cli-price"), "a verdict")
-    kubectl("annotate", "job", "cli-price", "spillway.dev/max-price=50", "--overwrite")
-    eventually(lambda: kubectl("get", "job", "cli-price", "-o", "jsonpath={.status.succeeded}") == "1", "its end")
-    kubectl("delete", "job", "cli-price")
+    eventually(lambda: "no cluster can run this job" in spillway("explain", "job/op-price"), "a verdict")
+    kubectl("annotate", "job", "op-price", "spillway.dev/max-price=50", "--overwrite")
+    eventually(lambda: kubectl("get", "job", "op-price", "-o", "jsonpath={.status.succeeded}") == "1", "its end")
+    kubectl("delete", "job", "op-price")
