@@ -141,6 +141,7 @@ install: $(BIN)
 	install -m 755 $(BIN) $(DESTDIR)$(PREFIX)/bin/spillway
 	install -m 644 policies/*.lua $(DESTDIR)$(PREFIX)/share/spillway/policies
 	install -m 644 config/samples/*.yaml $(DESTDIR)$(PREFIX)/share/spillway/samples
+	install -m 644 config/kubernetes/worker-rbac.yaml $(DESTDIR)$(PREFIX)/share/spillway
 	install -m 644 README.md INSTALL NEWS LICENSE $(DESTDIR)$(PREFIX)/share/doc/spillway
 	$(BIN) config print --example > $(DESTDIR)$(PREFIX)/share/doc/spillway/spillway.yaml
 	sed 's|@PREFIX@|$(PREFIX)|g' config/systemd/spillway.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/spillway.service

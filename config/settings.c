@@ -27,7 +27,7 @@ const struct setting sw_settings[] = {
 	ROW("data_dir", TEXT, data_dir, 1, 4096, "/var/lib/spillway", NULL,
 	    "where the store, the certificates and the users live; one gateway per directory"),
 	ROW("listen", TEXT, listen, 1, 256, "127.0.0.1:6443", NULL, "address and port of the API; port 0 picks a free one"),
-	ROW("hosts", TEXT, hosts, 0, 4096, "", NULL, "more names and addresses for the server's certificate, comma separated"),
+	ROW("hosts", TEXT, hosts, 0, 4096, "", NULL, "more names and addresses for the server's certificate, comma separated; users of a gateway that listens on 0.0.0.0 get the first"),
 	ROW("log.level", CHOICE, log_level, 0, 0, "info", levels, "least level that is printed"),
 	ROW("log.format", FLAG, log_json, 0, 0, "text", formats, "one JSON object or one line of text per message"),
 	ROW("policy.file", TEXT, policy, 0, 4096, "", NULL, "Lua policy; empty: the shipped policies/burst.lua"),

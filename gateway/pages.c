@@ -211,6 +211,21 @@ static struct sw_err explain_finished(struct sw_gateway *g, const char *key, jso
 	return SW_OK;
 }
 
+/* "jobs.batch x not found" helps nobody whose x is a PyTorchJob. */
+static struct sw_err not_found(struct sw_gateway *g, const struct sw_obj_key *asked, struct sw_err e)
+{
+	const struct sw_kind *k;
+	for (size_t i = 0; e.code == SW_E_MISSING && (k = sw_kind_at(i)); i++) {
+		struct sw_obj_key key = { k->resource, asked->ns, asked->name };
+		json_t *other;
+		if (sw_failed(sw_api_object_get(sw_embedded_api(g->manager), &key, &other)))
+			continue;
+		json_object_put(other);
+		return sw_err(SW_E_MISSING, "%s \"%.253s\" not found; there is a %s of that name", asked->resource, asked->name, k->kind);
+	}
+	return e;
+}
+
 static struct sw_err page_explain(void *owner, json_t *query, json_t **out)
 {
 	struct sw_gateway *g = owner;
@@ -224,7 +239,7 @@ static struct sw_err page_explain(void *owner, json_t *query, json_t **out)
 	struct sw_obj_key k = { resource, ns, name };
 	struct sw_err e = sw_api_object_get(sw_embedded_api(g->manager), &k, &job);
 	if (sw_failed(e))
-		return e;
+		return not_found(g, &k, e);
 	e = sw_store_owned_by(sw_api_store(sw_embedded_api(g->manager)), sw_json_str(job, "metadata.uid"), note_workload, &key);
 	if (!sw_failed(e) && !key)
 		e = sw_err(SW_E_MISSING, "%s %s has no Workload yet; ask again in a moment", resource, name);

@@ -292,7 +292,8 @@ struct tls {
 struct sw_err tls_load(const char *dir, const char *name, const char *const *hosts, struct tls *out);
 void tls_free(struct tls *t);
 /* namespaces: as for users_add(), or NULL */
-void kubeconfig_text(struct sw_api *a, const char *user, const char *token, const char *namespaces, struct sw_buf *out);
+void kubeconfig_text(struct sw_api *a, const char *url, const char *user, const char *token, const char *namespaces,
+		     struct sw_buf *out);
 
 /* ---- the server
  * -------------------------------------------------------------------------------------------------------- */
@@ -300,7 +301,7 @@ void kubeconfig_text(struct sw_api *a, const char *user, const char *token, cons
 struct sw_api {
 	struct sw_loop *loop;
 	struct sw_api_options opt; /* its strings are ours */
-	char *name, *dir, *url;
+	char *name, *dir, *url, *public_url; /* public: for others' kubeconfigs */
 	int port;
 	struct sw_store *store;
 	struct sw_schema *schema;

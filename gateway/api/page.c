@@ -134,7 +134,7 @@ static void users_create(struct request *q)
 	} else {
 		struct sw_buf text;
 		sw_buf_init(&text, 256 << 10);
-		kubeconfig_text(q->api, name, token, namespaces, &text);
+		kubeconfig_text(q->api, q->api->public_url, name, token, namespaces, &text);
 		sw_json_set_str(c->answer, "name", name);
 		sw_json_set_str(c->answer, "kubeconfig", text.at);
 		sw_buf_fini(&text);

@@ -169,6 +169,11 @@ static int socket_listen(const struct addrinfo *ai)
 	return -1;
 }
 
+static char *url_of(const char *host, int port)
+{
+	return sw_asprintf(strchr(host, ':') ? "https://[%s]:%d" : "https://%s:%d", host, port);
+}
+
 static void url_make(struct sw_api *a, const char *host)
 {
 	struct sockaddr_storage ss;
@@ -176,9 +181,11 @@ static void url_make(struct sw_api *a, const char *host)
 	if (getsockname(a->listen_fd, (struct sockaddr *)&ss, &n) == 0)
 		a->port = ntohs(ss.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&ss)->sin6_port
 							 : ((struct sockaddr_in *)&ss)->sin_port);
-	if (strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0)
+	bool everywhere = strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0;
+	if (everywhere)
 		host = "127.0.0.1";
-	a->url = sw_asprintf(strchr(host, ':') ? "https://[%s]:%d" : "https://%s:%d", host, a->port);
+	a->url = url_of(host, a->port);
+	a->public_url = url_of(everywhere && a->opt.hosts && a->opt.hosts[0] ? a->opt.hosts[0] : host, a->port);
 }
 
 static struct sw_err server_listen(struct sw_api *a)
@@ -370,6 +377,7 @@ void sw_api_free(struct sw_api *a)
 	json_object_put(a->parsed_before);
 	docs_free(a);
 	free(a->url);
+	free(a->public_url);
 	free(a->name);
 	free(a->dir);
 	if (!a->handles) {

@@ -314,7 +314,8 @@ void tls_free(struct tls *t)
 /* ---- kubeconfig ---------------------------------------------------------------------------------------- */
 
 /* Its words are written as JSON strings, which YAML reads as they are. Its namespace is the first of the user's. */
-void kubeconfig_text(struct sw_api *a, const char *user, const char *token, const char *namespaces, struct sw_buf *out)
+void kubeconfig_text(struct sw_api *a, const char *url, const char *user, const char *token, const char *namespaces,
+		     struct sw_buf *out)
 {
 	bool any = !namespaces || !*namespaces || *namespaces == '*';
 	char *ns = any ? sw_strdup("default") : sw_asprintf("%.*s", (int)strcspn(namespaces, ","), namespaces);
@@ -322,7 +323,7 @@ void kubeconfig_text(struct sw_api *a, const char *user, const char *token, cons
 	sw_buf_puts(out, "apiVersion: v1\nkind: Config\nclusters:\n- name: ");
 	sw_buf_json_str(out, a->name);
 	sw_buf_puts(out, "\n  cluster:\n    server: ");
-	sw_buf_json_str(out, a->url);
+	sw_buf_json_str(out, url);
 	sw_buf_printf(out, "\n    certificate-authority-data: %s\nusers:\n- name: ", ca);
 	sw_buf_json_str(out, user);
 	sw_buf_puts(out, "\n  user:\n    token: ");
@@ -346,7 +347,7 @@ struct sw_err sw_api_kubeconfig_write(struct sw_api *a, const char *path, const 
 {
 	struct sw_buf b;
 	sw_buf_init(&b, 256 << 10);
-	kubeconfig_text(a, user, token, NULL, &b);
+	kubeconfig_text(a, a->url, user, token, NULL, &b);
 	struct sw_err e =
 		sw_buf_ok(&b) ? sw_file_write(path, b.at, b.len, 0600) : sw_err(SW_E_NOMEM, "%s: out of memory", path);
 	sw_buf_fini(&b);

@@ -49,6 +49,11 @@ def test_the_queue_is_listed_in_its_order_and_explain_says_why_a_job_waits(spill
     kubectl("delete", "job", "op-a", "op-b", "op-c")
 
 
+def test_explain_names_the_kind_that_was_meant(spillway):
+    wrong = spillway("explain", "job/train", check=False)
+    assert wrong.returncode == 1 and "there is a PyTorchJob of that name" in wrong.stderr
+
+
 def test_a_waiting_job_is_placed_when_its_user_raises_the_price(spillway, kubectl):
     j = job("op-price", annotations={"spillway.dev/gpu": "L4", "spillway.dev/max-price": "0.01"}, run_seconds="1s")
     j["spec"]["template"]["spec"]["containers"][0]["resources"] = {"limits": {"nvidia.com/gpu": "1"}}

@@ -176,6 +176,23 @@ Test(server, admins_add_and_remove_users_over_the_wire, .timeout = 60)
 	api_fix_fini(&f);
 }
 
+Test(server, kubeconfigs_of_others_name_an_address_that_they_can_reach)
+{
+	struct api_fix f;
+	const char *const hosts[] = {"gateway.example", NULL};
+	api_fix_init(&f, SW_SERVE_MANAGER);
+	f.opt.listen = "0.0.0.0:0";
+	f.opt.hosts = hosts;
+	api_fix_restart(&f);
+	json_t *made = api_expect(&f, 200, "POST", "/spillway/v1/users", "Content-Type: application/json",
+				  "{\"name\":\"rob\",\"role\":\"reader\"}");
+	cr_expect(strstr(sw_json_str(made, "kubeconfig"), "server: \"https://gateway.example:"), "found %s",
+		  sw_json_str(made, "kubeconfig"));
+	cr_expect(strstr(sw_api_url(f.api), "https://127.0.0.1:"), "our own way in stays");
+	json_object_put(made);
+	api_fix_fini(&f);
+}
+
 static mode_t mode_of(const struct api_fix *f, const char *name)
 {
 	char path[128];
