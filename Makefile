@@ -72,7 +72,7 @@ $(B)/flags: FORCE
 FORCE:
 
 $(B)/compile_commands.json: $(B)/flags
-	$(Q)config/build/compile-commands.sh '$(CC) $(CPPFLAGS) $(CFLAGS)' gateway/main.c $(SRC) $(TEST_SRC) > $@
+	$(Q)config/build/compile-commands.sh '$(subst ','\'',$(CC) $(CPPFLAGS) $(CFLAGS))' gateway/main.c $(SRC) $(TEST_SRC) > $@
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
 

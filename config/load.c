@@ -28,8 +28,9 @@ struct config {
 
 static struct sw_err set_default(struct config *c, const struct setting *row)
 {
-	json_t *v = row->type == SETTING_WHOLE || row->type == SETTING_MONEY ? json_object_new_double(strtod(row->def, NULL))
-	                                                                     : json_object_new_string(row->def);
+	json_t *v = row->type == SETTING_WHOLE || row->type == SETTING_MONEY
+			    ? json_object_new_double(strtod(row->def, NULL))
+			    : json_object_new_string(row->def);
 	if (row->type == SETTING_WHOLE) {
 		json_object_put(v);
 		v = json_object_new_int64(strtoll(row->def, NULL, 10));
@@ -72,8 +73,8 @@ static struct sw_err unknown_setting(const char *where, const char *path)
 	names[n++] = "clusters";
 	names[n++] = "bootstrap";
 	const char *near = sw_nearest(path, names, n);
-	return sw_err(SW_E_INVALID, "%s: there is no setting \"%s\"%s%s%s; `spillway config print` lists them", where, path,
-	              near ? ", did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+	return sw_err(SW_E_INVALID, "%s: there is no setting \"%s\"%s%s%s; `spillway config print` lists them", where,
+		      path, near ? ", did you mean \"" : "", near ? near : "", near ? "\"?" : "");
 }
 
 static struct sw_err read_group(struct config *c, json_t *map, const char *prefix);
@@ -100,7 +101,8 @@ static struct sw_err read_entry(struct config *c, json_t *map, const char *prefi
 
 static struct sw_err read_group(struct config *c, json_t *map, const char *prefix)
 {
-	json_object_object_foreach(map, key, value) {
+	json_object_object_foreach(map, key, value)
+	{
 		struct sw_err e = read_entry(c, map, prefix, key, value);
 		if (sw_failed(e))
 			return e;
@@ -118,24 +120,37 @@ static const char *beside(const struct config *c, const char *file)
 	return sw_asprintf("%.*s/%s", (int)(slash - c->path), c->path, file);
 }
 
-enum cluster_key { KEY_NAME, KEY_PROVIDER, KEY_WORKER, KEY_KUBECONFIG, KEY_CONTEXT, KEY_REGION, KEY_BURST, KEY_OPTIONS, KEY__COUNT };
-static const char *const cluster_keys[] = { "name", "provider", "worker", "kubeconfig", "context", "region", "burst", "options", NULL };
+enum cluster_key {
+	KEY_NAME,
+	KEY_PROVIDER,
+	KEY_WORKER,
+	KEY_KUBECONFIG,
+	KEY_CONTEXT,
+	KEY_REGION,
+	KEY_BURST,
+	KEY_OPTIONS,
+	KEY__COUNT
+};
+static const char *const cluster_keys[] = {"name",   "provider", "worker",  "kubeconfig", "context",
+					   "region", "burst",    "options", NULL};
 
 static struct sw_err cluster_text(struct config *c, json_t *map, const char *key, json_t *value, const char **out)
 {
 	char where[512];
 	if (!json_object_is_type(value, json_type_string))
-		return sw_err(SW_E_INVALID, "%s: %s: found %.60s, expected text", sw_yaml_where(c->yaml, map, key, where, sizeof where), key,
-		              json_object_to_json_string(value));
+		return sw_err(SW_E_INVALID, "%s: %s: found %.60s, expected text",
+			      sw_yaml_where(c->yaml, map, key, where, sizeof where), key,
+			      json_object_to_json_string(value));
 	free((char *)(uintptr_t)*out);
 	*out = sw_strdup(json_object_get_string(value));
 	return SW_OK;
 }
 
-static struct sw_err cluster_entry(struct config *c, struct sw_cluster_cfg *cl, json_t *map, const char *key, json_t *value)
+static struct sw_err cluster_entry(struct config *c, struct sw_cluster_cfg *cl, json_t *map, const char *key,
+				   json_t *value)
 {
 	char where[512];
-	const char **texts[] = { &cl->name, &cl->provider, &cl->worker, &cl->kubeconfig, &cl->context, &cl->region };
+	const char **texts[] = {&cl->name, &cl->provider, &cl->worker, &cl->kubeconfig, &cl->context, &cl->region};
 	sw_yaml_where(c->yaml, map, key, where, sizeof where);
 	for (int i = KEY_NAME; i <= KEY_REGION; i++)
 		if (strcmp(key, cluster_keys[i]) == 0)
@@ -149,11 +164,11 @@ static struct sw_err cluster_entry(struct config *c, struct sw_cluster_cfg *cl, 
 		return SW_OK;
 	}
 	if (strcmp(key, "burst") == 0 || strcmp(key, "options") == 0)
-		return sw_err(SW_E_INVALID, "%s: %s: found %.60s, expected %s", where, key, json_object_to_json_string(value),
-		              *key == 'b' ? "true or false" : "a map");
+		return sw_err(SW_E_INVALID, "%s: %s: found %.60s, expected %s", where, key,
+			      json_object_to_json_string(value), *key == 'b' ? "true or false" : "a map");
 	const char *near = sw_nearest(key, cluster_keys, KEY__COUNT);
-	return sw_err(SW_E_INVALID, "%s: a cluster has no setting \"%.60s\"%s%s%s", where, key, near ? ", did you mean \"" : "",
-	              near ? near : "", near ? "\"?" : "");
+	return sw_err(SW_E_INVALID, "%s: a cluster has no setting \"%.60s\"%s%s%s", where, key,
+		      near ? ", did you mean \"" : "", near ? near : "", near ? "\"?" : "");
 }
 
 static struct sw_err check_cluster(const struct config *c, const struct sw_cluster_cfg *cl)
@@ -161,24 +176,33 @@ static struct sw_err check_cluster(const struct config *c, const struct sw_clust
 	int n;
 	const char *const *providers = sw_provider_names(&n);
 	if (!cl->name || !sw_is_dns_label(cl->name))
-		return sw_err(SW_E_INVALID, "%s: name: found \"%s\", expected lower-case letters, digits and '-' (at most 63)", cl->where,
-		              cl->name ? cl->name : "");
+		return sw_err(SW_E_INVALID,
+			      "%s: name: found \"%s\", expected lower-case letters, digits and '-' (at most 63)",
+			      cl->where, cl->name ? cl->name : "");
 	for (const struct sw_cluster_cfg *other = c->clusters; other < cl; other++)
 		if (strcmp(other->name, cl->name) == 0)
-			return sw_err(SW_E_INVALID, "%s: a second cluster named \"%s\" (the first is at %s)", cl->where, cl->name, other->where);
+			return sw_err(SW_E_INVALID, "%s: a second cluster named \"%s\" (the first is at %s)", cl->where,
+				      cl->name, other->where);
 	if (!sw_provider_find(cl->provider)) {
 		char known[128] = "";
 		for (int i = 0; i < n; i++)
-			snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s", !i ? "" : i + 1 < n ? ", " : " or ", providers[i]);
+			snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s",
+				 !i          ? ""
+				 : i + 1 < n ? ", "
+					     : " or ",
+				 providers[i]);
 		const char *near = sw_nearest(cl->provider, providers, n);
-		return sw_err(SW_E_INVALID, "%s: cluster %s: there is no provider \"%s\", expected %s%s%s%s", cl->where, cl->name, cl->provider, known,
-		              near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+		return sw_err(SW_E_INVALID, "%s: cluster %s: there is no provider \"%s\", expected %s%s%s%s", cl->where,
+			      cl->name, cl->provider, known, near ? "; did you mean \"" : "", near ? near : "",
+			      near ? "\"?" : "");
 	}
 	if (strcmp(cl->worker, "plain") != 0)
-		return sw_err(SW_E_INVALID, "%s: cluster %s: worker: found \"%s\", expected plain", cl->where, cl->name, cl->worker);
+		return sw_err(SW_E_INVALID, "%s: cluster %s: worker: found \"%s\", expected plain", cl->where, cl->name,
+			      cl->worker);
 	if (!cl->kubeconfig)
-		return sw_err(SW_E_INVALID, "%s: cluster %s: kubeconfig is missing, expected the path of a kubeconfig file", cl->where,
-		              cl->name);
+		return sw_err(SW_E_INVALID,
+			      "%s: cluster %s: kubeconfig is missing, expected the path of a kubeconfig file",
+			      cl->where, cl->name);
 	return SW_OK;
 }
 
@@ -190,8 +214,10 @@ static struct sw_err read_cluster(struct config *c, struct sw_cluster_cfg *cl, j
 	cl->worker = sw_strdup("plain");
 	cl->region = sw_strdup("");
 	if (!json_object_is_type(map, json_type_object))
-		return sw_err(SW_E_INVALID, "%s: clusters: expected a list of maps, each with name and kubeconfig", where);
-	json_object_object_foreach(map, key, value) {
+		return sw_err(SW_E_INVALID, "%s: clusters: expected a list of maps, each with name and kubeconfig",
+			      where);
+	json_object_object_foreach(map, key, value)
+	{
 		struct sw_err e = cluster_entry(c, cl, map, key, value);
 		if (sw_failed(e))
 			return e;
@@ -212,7 +238,8 @@ static struct sw_err read_clusters(struct config *c, json_t *root)
 	if (!list)
 		return SW_OK;
 	if (!json_object_is_type(list, json_type_array))
-		return sw_err(SW_E_INVALID, "%s: clusters: expected a list", sw_yaml_where(c->yaml, root, "clusters", where, sizeof where));
+		return sw_err(SW_E_INVALID, "%s: clusters: expected a list",
+			      sw_yaml_where(c->yaml, root, "clusters", where, sizeof where));
 	c->clusters = sw_calloc(sw_json_len(list) + 1, sizeof *c->clusters);
 	c->pub.clusters = c->clusters;
 	for (size_t i = 0; i < sw_json_len(list); i++) {
@@ -277,7 +304,8 @@ static struct sw_err read_all(struct config *c)
 	if (!root)
 		return SW_OK;
 	if (sw_yaml_docs(c->yaml) > 1)
-		return sw_err(SW_E_INVALID, "%s: found %zu YAML documents, expected one", c->path, sw_yaml_docs(c->yaml));
+		return sw_err(SW_E_INVALID, "%s: found %zu YAML documents, expected one", c->path,
+			      sw_yaml_docs(c->yaml));
 	if (!json_object_is_type(root, json_type_object))
 		return sw_err(SW_E_INVALID, "%s:1:1: expected a map of settings", c->path);
 	struct sw_err e = read_group(c, root, "");
@@ -321,7 +349,7 @@ struct sw_err sw_config_load(const char *path, struct sw_config **out)
 
 static void cluster_fini(struct sw_cluster_cfg *cl)
 {
-	const char *owned[] = { cl->name, cl->provider, cl->worker, cl->kubeconfig, cl->context, cl->region, cl->where };
+	const char *owned[] = {cl->name, cl->provider, cl->worker, cl->kubeconfig, cl->context, cl->region, cl->where};
 	for (size_t i = 0; i < sizeof owned / sizeof *owned; i++)
 		free((char *)(uintptr_t)owned[i]);
 }
@@ -354,8 +382,11 @@ static void print_json(const struct config *c, FILE *to)
 	for (size_t i = 0; i < sw_n_settings; i++) {
 		json_t *row = json_object_new_object();
 		json_object_object_add(row, "setting", json_object_new_string(sw_settings[i].path));
-		json_object_object_add(row, "value", json_object_new_string(sw_setting_text(&c->pub, &sw_settings[i], buf, sizeof buf)));
-		json_object_object_add(row, "origin", json_object_new_string(c->origins[i] ? c->origins[i] : "default"));
+		json_object_object_add(
+			row, "value",
+			json_object_new_string(sw_setting_text(&c->pub, &sw_settings[i], buf, sizeof buf)));
+		json_object_object_add(row, "origin",
+				       json_object_new_string(c->origins[i] ? c->origins[i] : "default"));
 		json_object_array_add(list, row);
 	}
 	json_object_object_add(o, "settings", list);
@@ -371,7 +402,8 @@ static void print_json(const struct config *c, FILE *to)
 		json_object_array_add(list, row);
 	}
 	json_object_object_add(o, "clusters", list);
-	fprintf(to, "%s\n", json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
+	fprintf(to, "%s\n",
+		json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
 	json_object_put(o);
 }
 
@@ -386,7 +418,8 @@ void sw_config_print(const struct sw_config *pub, FILE *to, bool json)
 	fprintf(to, "%-30s %-28s %s\n", "SETTING", "VALUE", "ORIGIN");
 	for (size_t i = 0; i < sw_n_settings; i++) {
 		const char *v = sw_setting_text(pub, &sw_settings[i], buf, sizeof buf);
-		fprintf(to, "%-30s %-28s %s\n", sw_settings[i].path, *v ? v : "\"\"", c->origins[i] ? c->origins[i] : "default");
+		fprintf(to, "%-30s %-28s %s\n", sw_settings[i].path, *v ? v : "\"\"",
+			c->origins[i] ? c->origins[i] : "default");
 	}
 	for (size_t i = 0; i < pub->n_clusters; i++)
 		fprintf(to, "%-30s %-28s %s\n", "cluster", pub->clusters[i].name, pub->clusters[i].where);
@@ -406,10 +439,12 @@ void sw_config_example(FILE *to)
 			fprintf(to, "\n%.*s:\n", (int)n, row->path);
 		group = row->path;
 		group_len = n;
-		fprintf(to, "%s# %s\n%s%s: %s\n", dot ? "  " : "\n", row->help, dot ? "  " : "", dot ? dot + 1 : row->path,
-		        *row->def ? row->def : "\"\"");
+		fprintf(to, "%s# %s\n%s%s: %s\n", dot ? "  " : "\n", row->help, dot ? "  " : "",
+			dot ? dot + 1 : row->path, *row->def ? row->def : "\"\"");
 	}
-	fprintf(to, "\n# Worker clusters. provider: static (nodes as they are) or sim; burst: its pools may grow, which costs money.\n"
-	            "clusters: []\n#  - name: onprem\n#    kubeconfig: onprem.kubeconfig\n#    region: cern\n"
-	            "\n# Manifests created at start where absent (queues, flavors, namespaces). Paths beside this file.\nbootstrap: []\n");
+	fprintf(to, "\n# Worker clusters. provider: static (nodes as they are) or sim; burst: its pools may grow, "
+		    "which costs money.\n"
+		    "clusters: []\n#  - name: onprem\n#    kubeconfig: onprem.kubeconfig\n#    region: cern\n"
+		    "\n# Manifests created at start where absent (queues, flavors, namespaces). Paths beside this "
+		    "file.\nbootstrap: []\n");
 }

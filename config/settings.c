@@ -14,36 +14,44 @@
 
 #include "spillway/text.h"
 
-static const char *const levels[] = { "debug", "info", "warn", "error", "off", NULL }; /* enum sw_log_level's order */
-static const char *const formats[] = { "text", "json", NULL };                        /* false, true */
-static const char *const lost[] = { "hold", "duplicate", NULL };                      /* enum sw_lost's order */
+static const char *const levels[] = {"debug", "info", "warn", "error", "off", NULL}; /* enum sw_log_level's order */
+static const char *const formats[] = {"text", "json", NULL};                         /* false, true */
+static const char *const lost[] = {"hold", "duplicate", NULL};                       /* enum sw_lost's order */
 
-#define ROW(path, type, field, min, max, def, choices, help) \
-	{ path, SETTING_##type, offsetof(struct sw_config, field), min, max, def, choices, help }
-#define DAY 86400e3
+#define ROW(path, type, field, min, max, def, choices, help)                                                           \
+	{                                                                                                              \
+		path, SETTING_##type, offsetof(struct sw_config, field), min, max, def, choices, help                  \
+	}
+#define DAY    86400e3
 #define SECOND 1e3
 
 const struct setting sw_settings[] = {
 	ROW("data_dir", TEXT, data_dir, 1, 4096, "/var/lib/spillway", NULL,
 	    "where the store, the certificates and the users live; one gateway per directory"),
-	ROW("listen", TEXT, listen, 1, 256, "127.0.0.1:6443", NULL, "address and port of the API; port 0 picks a free one"),
-	ROW("hosts", TEXT, hosts, 0, 4096, "", NULL, "more names and addresses for the server's certificate, comma separated; users of a gateway that listens on 0.0.0.0 get the first"),
+	ROW("listen", TEXT, listen, 1, 256, "127.0.0.1:6443", NULL,
+	    "address and port of the API; port 0 picks a free one"),
+	ROW("hosts", TEXT, hosts, 0, 4096, "", NULL,
+	    "more names and addresses for the server's certificate, comma separated; users of a gateway that listens "
+	    "on 0.0.0.0 get the first"),
 	ROW("log.level", CHOICE, log_level, 0, 0, "info", levels, "least level that is printed"),
 	ROW("log.format", FLAG, log_json, 0, 0, "text", formats, "one JSON object or one line of text per message"),
 	ROW("policy.file", TEXT, policy, 0, 4096, "", NULL, "Lua policy; empty: the shipped policies/burst.lua"),
 	ROW("policy.instructions", WHOLE, policy_instructions, 1000, 1e9, "2000000", NULL,
 	    "instructions that one decision may take"),
-	ROW("policy.memory", BYTES, policy_memory_bytes, 256 << 10, 1 << 30, "8Mi", NULL, "memory that the policy may use"),
+	ROW("policy.memory", BYTES, policy_memory_bytes, 256 << 10, 1 << 30, "8Mi", NULL,
+	    "memory that the policy may use"),
 	ROW("identity.origin", TEXT, origin, 0, 63, "", NULL,
 	    "name of this installation on every remote object; empty: a random one, made at first start and kept"),
-	ROW("dispatch.resync", DURATION, resync_ms, SECOND, DAY, "10m", NULL, "every workload is looked at again this often"),
+	ROW("dispatch.resync", DURATION, resync_ms, SECOND, DAY, "10m", NULL,
+	    "every workload is looked at again this often"),
 	ROW("dispatch.lost_after", DURATION, lost_after_ms, SECOND, 30 * DAY, "15m", NULL,
 	    "a worker cluster unreachable for longer is lost"),
 	ROW("dispatch.lost", CHOICE, lost, 0, 0, "hold", lost,
 	    "jobs of a lost cluster: hold (never moved until it answers) or duplicate (moved; may run twice)"),
 	ROW("dispatch.schedule_within", DURATION, hold_placed_ms, SECOND, 30 * DAY, "10m", NULL,
 	    "a started job whose pods are not all scheduled by then is moved"),
-	ROW("dispatch.requests_per_cluster", WHOLE, window, 1, 1024, "32", NULL, "most requests in flight to one cluster"),
+	ROW("dispatch.requests_per_cluster", WHOLE, window, 1, 1024, "32", NULL,
+	    "most requests in flight to one cluster"),
 	ROW("dispatch.log_tail", BYTES, log_tail_bytes, 0, 64 << 20, "1Mi", NULL,
 	    "end of each container's log that is kept after the job"),
 	ROW("burst.idle_release", DURATION, idle_release_ms, 0, 30 * DAY, "5m", NULL,
@@ -62,7 +70,7 @@ const size_t sw_n_settings = sizeof sw_settings / sizeof *sw_settings;
 static struct sw_err wrong(const struct setting *row, const char *where, json_t *found, const char *expected)
 {
 	return sw_err(SW_E_INVALID, "%s: %s: found %.80s, expected %s", where, row->path,
-	              found ? json_object_to_json_string_ext(found, JSON_C_TO_STRING_PLAIN) : "nothing", expected);
+		      found ? json_object_to_json_string_ext(found, JSON_C_TO_STRING_PLAIN) : "nothing", expected);
 }
 
 static struct sw_err set_text(char **field, const struct setting *row, json_t *value, const char *where)
@@ -83,8 +91,9 @@ static struct sw_err choose(int *field, const struct setting *row, json_t *value
 	char expected[160] = "one of";
 	int n = 0;
 	/* YAML 1.1 reads a bare `off` as false: take it back to the word where it is one of the choices. */
-	const char *s = json_object_is_type(value, json_type_boolean) && !json_object_get_boolean(value) ? "off"
-	                                                                                         : json_object_get_string(value);
+	const char *s = json_object_is_type(value, json_type_boolean) && !json_object_get_boolean(value)
+				? "off"
+				: json_object_get_string(value);
 	for (; row->choices[n]; n++) {
 		if (s && strcmp(s, row->choices[n]) == 0) {
 			*field = n;
@@ -134,8 +143,11 @@ static const char *number_text(const struct setting *row, double v, char *buf, s
 {
 	char small[32];
 	int64_t i = (int64_t)v;
-	static const struct { int64_t ms; const char *unit; } units[] = {
-		{ 86400000, "d" }, { 3600000, "h" }, { 60000, "m" }, { 1000, "s" }, { 1, "ms" },
+	static const struct {
+		int64_t ms;
+		const char *unit;
+	} units[] = {
+		{86400000, "d"}, {3600000, "h"}, {60000, "m"}, {1000, "s"}, {1, "ms"},
 	};
 	if (row->type == SETTING_BYTES) {
 		snprintf(buf, size, "%s", sw_bytes_text(i, small));
@@ -153,14 +165,16 @@ static const char *number_text(const struct setting *row, double v, char *buf, s
 static struct sw_err set_number(void *field, const struct setting *row, json_t *value, const char *where)
 {
 	static const char *const what[] = {
-		[SETTING_WHOLE] = "a whole number", [SETTING_DURATION] = "a duration like 90s, 10m or 2h", [SETTING_BYTES] = "a size like 8Mi",
+		[SETTING_WHOLE] = "a whole number",
+		[SETTING_DURATION] = "a duration like 90s, 10m or 2h",
+		[SETTING_BYTES] = "a size like 8Mi",
 		[SETTING_MONEY] = "USD per hour",
 	};
 	double v;
 	if (!read_number(row, value, &v) || v < row->min || v > row->max) {
 		char expected[160], lo[40], hi[40];
-		snprintf(expected, sizeof expected, "%s from %s to %s", what[row->type], number_text(row, row->min, lo, sizeof lo),
-		         number_text(row, row->max, hi, sizeof hi));
+		snprintf(expected, sizeof expected, "%s from %s to %s", what[row->type],
+			 number_text(row, row->min, lo, sizeof lo), number_text(row, row->max, hi, sizeof hi));
 		return wrong(row, where, value, expected);
 	}
 	if (row->type == SETTING_MONEY)

@@ -31,8 +31,8 @@ extern const struct setting sw_settings[];
 extern const size_t sw_n_settings;
 
 /* Checks `value` (NULL: null) against the row and stores it. where: "file:line:column". Texts are given to c. */
-__attribute__((warn_unused_result))
-struct sw_err sw_setting_set(struct sw_config *c, const struct setting *row, json_t *value, const char *where);
+__attribute__((warn_unused_result)) struct sw_err sw_setting_set(struct sw_config *c, const struct setting *row,
+								 json_t *value, const char *where);
 /* The present value as it would be written, in buf. */
 const char *sw_setting_text(const struct sw_config *c, const struct setting *row, char *buf, size_t size);
 

@@ -17,7 +17,7 @@ static const char shipped_policy[] = "policies/burst.lua";
 
 static struct sw_err open_policy(struct sw_gateway *g, struct sw_policy **out)
 {
-	struct sw_policy_limits limits = { g->config->policy_instructions, (size_t)g->config->policy_memory_bytes };
+	struct sw_policy_limits limits = {g->config->policy_instructions, (size_t)g->config->policy_memory_bytes};
 	if (!*g->config->policy) {
 		const struct sw_blob *b = sw_blob_find(shipped_policy);
 		SW_REQUIRE(b);
@@ -56,8 +56,14 @@ static struct sw_err open_manager(struct sw_gateway *g)
 	char *copy;
 	const char **hosts = split_hosts(g->config->hosts, &copy);
 	struct sw_embedded_options opt = {
-		.api = { .name = "spillway", .dir = g->config->data_dir, .listen = g->config->listen, .hosts = hosts, .metrics = g->metrics,
-		         .views = gateway_views, .n_views = gateway_n_views, .views_owner = g },
+		.api = {.name = "spillway",
+			.dir = g->config->data_dir,
+			.listen = g->config->listen,
+			.hosts = hosts,
+			.metrics = g->metrics,
+			.views = gateway_views,
+			.n_views = gateway_n_views,
+			.views_owner = g},
 		.catalog = g->catalog,
 		.bootstrap = g->config->bootstrap,
 	};
@@ -67,8 +73,8 @@ static struct sw_err open_manager(struct sw_gateway *g)
 	return e;
 }
 
-/* The admin's kubeconfig is written once; the token cannot be read back, so a lost file means a new token. So does an admin
- * whom the store does not know: then the first start ended between the file and the store. */
+/* The admin's kubeconfig is written once; the token cannot be read back, so a lost file means a new token. So does an
+ * admin whom the store does not know: then the first start ended between the file and the store. */
 static struct sw_err write_admin(struct sw_gateway *g)
 {
 	char token[65];
@@ -89,8 +95,13 @@ static struct sw_err write_admin(struct sw_gateway *g)
 
 static struct sw_err open_dispatch(struct sw_gateway *g)
 {
-	struct sw_dispatch_options opt = { .loop = g->loop, .http = g->http, .metrics = g->metrics, .config = g->config,
-	                                   .catalog = g->catalog, .manager = g->manager, .policy = g->policy };
+	struct sw_dispatch_options opt = {.loop = g->loop,
+					  .http = g->http,
+					  .metrics = g->metrics,
+					  .config = g->config,
+					  .catalog = g->catalog,
+					  .manager = g->manager,
+					  .policy = g->policy};
 	return sw_dispatch_new(&opt, &g->dispatch);
 }
 
@@ -99,16 +110,18 @@ static void on_turns(void *owner)
 {
 	struct sw_gateway *g = owner;
 	struct sw_turn_stats t = sw_loop_turns(g->loop);
-	sw_metric_set(sw_metric(g->metrics, SW_GAUGE, "spillway_loop_slow_turns", "Turns of the event loop that took over 5 ms since the start.", ""),
-	              (double)t.slow);
-	sw_metric_set(sw_metric(g->metrics, SW_GAUGE, "spillway_loop_worst_turn_seconds", "Longest turn of the event loop since the start.", ""),
-	              (double)t.worst_us / 1e6);
+	sw_metric_set(sw_metric(g->metrics, SW_GAUGE, "spillway_loop_slow_turns",
+				"Turns of the event loop that took over 5 ms since the start.", ""),
+		      (double)t.slow);
+	sw_metric_set(sw_metric(g->metrics, SW_GAUGE, "spillway_loop_worst_turn_seconds",
+				"Longest turn of the event loop since the start.", ""),
+		      (double)t.worst_us / 1e6);
 	sw_timer_in(g->turns_timer, TURNS_EVERY_MS);
 }
 
 struct sw_err sw_gateway_new(struct sw_loop *loop, const struct sw_config *config, struct sw_gateway **out)
 {
-	static struct sw_err (*const steps[])(struct sw_gateway *) = { open_manager, write_admin, open_dispatch };
+	static struct sw_err (*const steps[])(struct sw_gateway *) = {open_manager, write_admin, open_dispatch};
 	struct sw_gateway *g = sw_calloc(1, sizeof *g);
 	*out = NULL;
 	g->loop = loop;
@@ -165,9 +178,27 @@ void sw_gateway_free(struct sw_gateway *g)
 	free(g);
 }
 
-const char *sw_gateway_url(const struct sw_gateway *g) { return sw_api_url(sw_embedded_api(g->manager)); }
-const char *sw_gateway_kubeconfig(const struct sw_gateway *g) { return g->kubeconfig; }
-struct sw_manager *sw_gateway_manager(struct sw_gateway *g) { return g->manager; }
-struct sw_dispatch *sw_gateway_dispatch(struct sw_gateway *g) { return g->dispatch; }
-struct sw_http *sw_gateway_http(struct sw_gateway *g) { return g->http; }
-struct sw_metrics *sw_gateway_metrics(struct sw_gateway *g) { return g->metrics; }
+const char *sw_gateway_url(const struct sw_gateway *g)
+{
+	return sw_api_url(sw_embedded_api(g->manager));
+}
+const char *sw_gateway_kubeconfig(const struct sw_gateway *g)
+{
+	return g->kubeconfig;
+}
+struct sw_manager *sw_gateway_manager(struct sw_gateway *g)
+{
+	return g->manager;
+}
+struct sw_dispatch *sw_gateway_dispatch(struct sw_gateway *g)
+{
+	return g->dispatch;
+}
+struct sw_http *sw_gateway_http(struct sw_gateway *g)
+{
+	return g->http;
+}
+struct sw_metrics *sw_gateway_metrics(struct sw_gateway *g)
+{
+	return g->metrics;
+}

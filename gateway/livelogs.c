@@ -56,8 +56,13 @@ static void log_path(struct sw_buf *path, const struct sw_log_request *req)
 		sw_kube_query(path, "timestamps", "true");
 	if (req->previous)
 		sw_kube_query(path, "previous", "true");
-	const struct { const char *name; int64_t value; } numbers[] = {
-		{ "tailLines", req->tail_lines }, { "sinceSeconds", req->since_s }, { "limitBytes", req->limit_bytes > 0 ? req->limit_bytes : -1 },
+	const struct {
+		const char *name;
+		int64_t value;
+	} numbers[] = {
+		{"tailLines", req->tail_lines},
+		{"sinceSeconds", req->since_s},
+		{"limitBytes", req->limit_bytes > 0 ? req->limit_bytes : -1},
 	};
 	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
 		snprintf(number, sizeof number, "%lld", (long long)numbers[i].value);
@@ -71,7 +76,10 @@ static void live_start(void *owner, const struct sw_log_request *req, struct sw_
 	struct sw_gateway *g = owner;
 	struct sw_worker *w = sw_dispatch_pod_worker(g->dispatch, req->ns, req->pod);
 	if (!w) {
-		sw_log_reply_end(reply, sw_err(SW_E_MISSING, "pod %s has just gone from its cluster; ask again for the log that was kept", req->pod));
+		sw_log_reply_end(reply,
+				 sw_err(SW_E_MISSING,
+					"pod %s has just gone from its cluster; ask again for the log that was kept",
+					req->pod));
 		return;
 	}
 	struct live_log *l = sw_calloc(1, sizeof *l);
@@ -93,7 +101,8 @@ static void live_stop(void *owner, struct sw_log_reply *reply)
 {
 	struct sw_gateway *g = owner;
 	struct live_log *l, *tmp;
-	DL_FOREACH_SAFE(g->logs, l, tmp) {
+	DL_FOREACH_SAFE(g->logs, l, tmp)
+	{
 		if (l->reply != reply)
 			continue;
 		sw_kube_cancel(l->call);
@@ -103,14 +112,15 @@ static void live_stop(void *owner, struct sw_log_reply *reply)
 
 void gateway_logs_init(struct sw_gateway *g)
 {
-	struct sw_live_logs live = { .has = live_has, .source = { live_start, live_stop }, .owner = g };
+	struct sw_live_logs live = {.has = live_has, .source = {live_start, live_stop}, .owner = g};
 	sw_embedded_live_logs(g->manager, &live);
 }
 
 void gateway_logs_fini(struct sw_gateway *g)
 {
 	struct live_log *l, *tmp;
-	DL_FOREACH_SAFE(g->logs, l, tmp) {
+	DL_FOREACH_SAFE(g->logs, l, tmp)
+	{
 		struct sw_log_reply *reply = l->reply;
 		sw_kube_cancel(l->call);
 		log_free(l);

@@ -16,7 +16,8 @@ enum { N_COMMANDS = sizeof commands / sizeof *commands };
 
 static void print_help(FILE *to)
 {
-	fprintf(to, "spillway runs batch and machine-learning jobs across many Kubernetes clusters.\n\nUsage: spillway COMMAND [options]\n\n");
+	fprintf(to, "spillway runs batch and machine-learning jobs across many Kubernetes clusters.\n\nUsage: spillway "
+		    "COMMAND [options]\n\n");
 	for (int i = 0; i < N_COMMANDS; i++)
 		fprintf(to, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
 	fprintf(to, "\n`spillway COMMAND --help` tells more, with examples. Start with `spillway demo`.\n");
@@ -28,8 +29,8 @@ static int unknown(const char *word)
 	for (int i = 0; i < N_COMMANDS; i++)
 		names[i] = commands[i]->name;
 	const char *near = sw_nearest(word, names, N_COMMANDS);
-	fprintf(stderr, "spillway: there is no command \"%s\"%s%s%s `spillway --help` lists them\n", word, near ? ", did you mean \"" : "",
-	        near ? near : "", near ? "\"?" : ";");
+	fprintf(stderr, "spillway: there is no command \"%s\"%s%s%s `spillway --help` lists them\n", word,
+		near ? ", did you mean \"" : "", near ? near : "", near ? "\"?" : ";");
 	return CLI_USAGE;
 }
 

@@ -35,7 +35,12 @@ static struct sw_err page_pools(void *owner, json_t *query, json_t **out)
 
 /* ---- queue ---------------------------------------------------------------------------- */
 
-struct turn { char *key, *queue; int rank; int32_t priority; int64_t created_ms; };
+struct turn {
+	char *key, *queue;
+	int rank;
+	int32_t priority;
+	int64_t created_ms;
+};
 struct queue_page {
 	struct sw_gateway *g;
 	json_t *query, *rows;
@@ -75,7 +80,11 @@ static void note_row(void *owner, const struct sw_workload *w)
 	if (w->finished || !may_see(p->query, w->ns))
 		return;
 	if (p->found)
-		p->found[p->n] = (struct turn){ sw_strdup(w->key), sw_strdup(w->queue), w->cluster ? 0 : w->reserved ? 1 : 2, w->priority, w->created_ms };
+		p->found[p->n] = (struct turn){sw_strdup(w->key), sw_strdup(w->queue),
+					       w->cluster    ? 0
+					       : w->reserved ? 1
+							     : 2,
+					       w->priority, w->created_ms};
 	p->n++;
 }
 
@@ -114,13 +123,14 @@ static void add_queue_row(struct queue_page *p, const struct sw_workload *w)
 		sw_json_set_str(row, "cluster", w->cluster);
 	sw_json_set_int(row, "ageMs", now - w->created_ms);
 	if (why)
-		sw_json_set(row, "why", json_object_new_string_len(why, (int)(tail ? (size_t)(tail - why) : strlen(why))));
+		sw_json_set(row, "why",
+			    json_object_new_string_len(why, (int)(tail ? (size_t)(tail - why) : strlen(why))));
 	json_object_array_add(p->rows, row);
 }
 
 static struct sw_err page_queue(void *owner, json_t *query, json_t **out)
 {
-	struct queue_page p = { .g = owner, .query = query, .rows = json_object_new_array() };
+	struct queue_page p = {.g = owner, .query = query, .rows = json_object_new_array()};
 	p.g->manager->ops->each(p.g->manager, note_row, &p); /* counts them */
 	p.found = sw_calloc(p.n + 1, sizeof *p.found);
 	p.n = 0;
@@ -128,7 +138,8 @@ static struct sw_err page_queue(void *owner, json_t *query, json_t **out)
 	if (p.n)
 		qsort(p.found, p.n, sizeof *p.found, by_turn);
 	for (size_t i = 0; i < p.n; i++) {
-		const struct sw_workload *w = i < QUEUE_ROWS ? p.g->manager->ops->get(p.g->manager, p.found[i].key) : NULL;
+		const struct sw_workload *w =
+			i < QUEUE_ROWS ? p.g->manager->ops->get(p.g->manager, p.found[i].key) : NULL;
 		if (w)
 			add_queue_row(&p, w);
 		free(p.found[i].key);
@@ -143,7 +154,7 @@ static struct sw_err page_queue(void *owner, json_t *query, json_t **out)
 
 static void note_workload(void *owner, const struct sw_obj_key *key)
 {
-	char **found = owner;
+	char **found = owner; /* NAMESPACE/NAME */
 	if (!*found && strcmp(key->resource, "workloads.kueue.x-k8s.io") == 0)
 		*found = sw_asprintf("%s/%s", key->ns, key->name);
 }
@@ -151,7 +162,8 @@ static void note_workload(void *owner, const struct sw_obj_key *key)
 /* How it ended, in the job's own words; which indexes failed where there are any. */
 static void tell_result(json_t *job, json_t *x)
 {
-	const char *why = "", *failed = sw_json_str(job, "status.failedIndexes"), *kept = sw_json_str(job, "status.completedIndexes");
+	const char *why = "", *failed = sw_json_str(job, "status.failedIndexes"),
+		   *kept = sw_json_str(job, "status.completedIndexes");
 	enum sw_outcome outcome = sw_kind_of(job)->outcome(job, &why);
 	json_t *condition = sw_json_condition(job, "Failed");
 	const char *said = condition ? sw_json_str(condition, "message") : NULL;
@@ -160,8 +172,8 @@ static void tell_result(json_t *job, json_t *x)
 	sw_json_set_str(x, "state", outcome == SW_SUCCEEDED ? "Succeeded" : "Failed");
 	if (outcome == SW_SUCCEEDED)
 		return;
-	char *now = sw_asprintf("%s%s%s%s%s", said && *said ? said : why, failed && *failed ? ": " : "", failed ? failed : "",
-	                        kept && *kept ? "; succeeded: " : "", kept ? kept : "");
+	char *now = sw_asprintf("%s%s%s%s%s", said && *said ? said : why, failed && *failed ? ": " : "",
+				failed ? failed : "", kept && *kept ? "; succeeded: " : "", kept ? kept : "");
 	sw_json_set(x, "now", json_object_new_string(now));
 	free(now);
 }
@@ -190,14 +202,15 @@ static struct sw_err explain_finished(struct sw_gateway *g, const char *key, jso
 	const char *slash = strchr(key, '/');
 	char *ns = sw_asprintf("%.*s", (int)(slash - key), key);
 	json_t *wl = NULL;
-	struct sw_obj_key k = { "workloads.kueue.x-k8s.io", ns, slash + 1 };
+	struct sw_obj_key k = {"workloads.kueue.x-k8s.io", ns, slash + 1};
 	struct sw_err e = sw_api_object_get(sw_embedded_api(g->manager), &k, &wl);
 	free(ns);
 	if (sw_failed(e))
 		return e;
 	json_t *finished = sw_json_condition(wl, "Finished");
 	json_t *x = json_object_new_object();
-	char *name = sw_asprintf("%s %s/%s", sw_json_str(job, "kind"), sw_json_str(job, "metadata.namespace"), sw_json_str(job, "metadata.name"));
+	char *name = sw_asprintf("%s %s/%s", sw_json_str(job, "kind"), sw_json_str(job, "metadata.namespace"),
+				 sw_json_str(job, "metadata.name"));
 	sw_json_set(x, "job", json_object_new_string(name));
 	free(name);
 	sw_json_set_str(x, "state", "Queued");
@@ -216,12 +229,13 @@ static struct sw_err not_found(struct sw_gateway *g, const struct sw_obj_key *as
 {
 	const struct sw_kind *k;
 	for (size_t i = 0; e.code == SW_E_MISSING && (k = sw_kind_at(i)); i++) {
-		struct sw_obj_key key = { k->resource, asked->ns, asked->name };
+		struct sw_obj_key key = {k->resource, asked->ns, asked->name};
 		json_t *other;
 		if (sw_failed(sw_api_object_get(sw_embedded_api(g->manager), &key, &other)))
 			continue;
 		json_object_put(other);
-		return sw_err(SW_E_MISSING, "%s \"%.253s\" not found; there is a %s of that name", asked->resource, asked->name, k->kind);
+		return sw_err(SW_E_MISSING, "%s \"%.253s\" not found; there is a %s of that name", asked->resource,
+			      asked->name, k->kind);
 	}
 	return e;
 }
@@ -229,21 +243,24 @@ static struct sw_err not_found(struct sw_gateway *g, const struct sw_obj_key *as
 static struct sw_err page_explain(void *owner, json_t *query, json_t **out)
 {
 	struct sw_gateway *g = owner;
-	const char *resource = sw_json_str(query, "resource"), *ns = sw_json_str(query, "namespace"), *name = sw_json_str(query, "name");
+	const char *resource = sw_json_str(query, "resource"), *ns = sw_json_str(query, "namespace"),
+		   *name = sw_json_str(query, "name");
 	json_t *job;
 	char *key = NULL;
 	if (!resource || !ns || !name || !sw_kind_find(resource))
-		return sw_err(SW_E_INVALID, "explain needs resource (a job kind's, such as jobs.batch), namespace and name");
+		return sw_err(SW_E_INVALID,
+			      "explain needs resource (a job kind's, such as jobs.batch), namespace and name");
 	if (!may_see(query, ns))
 		return sw_err(SW_E_FORBIDDEN, "you may not see namespace %s", ns);
-	struct sw_obj_key k = { resource, ns, name };
+	struct sw_obj_key k = {resource, ns, name};
 	struct sw_err e = sw_api_object_get(sw_embedded_api(g->manager), &k, &job);
 	if (sw_failed(e))
 		return not_found(g, &k, e);
-	e = sw_store_owned_by(sw_api_store(sw_embedded_api(g->manager)), sw_json_str(job, "metadata.uid"), note_workload, &key);
+	e = sw_store_owned_by(sw_api_store(sw_embedded_api(g->manager)), sw_json_str(job, "metadata.uid"),
+			      note_workload, &key);
 	if (!sw_failed(e) && !key)
 		e = sw_err(SW_E_MISSING, "%s %s has no Workload yet; ask again in a moment", resource, name);
-	if (!sw_failed(e)) {
+	if (!sw_failed(e) && key) {
 		*out = sw_dispatch_explain(g->dispatch, key);
 		if (*out)
 			tell_wait(g, key, *out);
@@ -259,7 +276,8 @@ static struct sw_err page_explain(void *owner, json_t *query, json_t **out)
 
 /* ---- what an operator confirms -------------------------------------------------------------- */
 
-/* {"confirm": CLUSTER}: its next collection may delete all that it found, once. {"accept-store": true}: after a restore. */
+/* {"confirm": CLUSTER}: its next collection may delete all that it found, once. {"accept-store": true}: after a
+ * restore. */
 static struct sw_err page_gc(void *owner, json_t *body, json_t **out)
 {
 	struct sw_gateway *g = owner;
@@ -278,10 +296,7 @@ static struct sw_err page_gc(void *owner, json_t *body, json_t **out)
 }
 
 const struct sw_api_view gateway_views[] = {
-	{ "clusters", page_clusters, NULL },
-	{ "pools", page_pools, NULL },
-	{ "queue", page_queue, NULL },
-	{ "explain", page_explain, NULL },
-	{ "gc", page_clusters, page_gc },
+	{"clusters", page_clusters, NULL}, {"pools", page_pools, NULL},    {"queue", page_queue, NULL},
+	{"explain", page_explain, NULL},   {"gc", page_clusters, page_gc},
 };
 const size_t gateway_n_views = sizeof gateway_views / sizeof *gateway_views;

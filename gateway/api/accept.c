@@ -8,7 +8,10 @@
 #include "spillway/discovery.h"
 #include "spillway/table.h"
 
-struct media { const char *at; size_t n; };
+struct media {
+	const char *at;
+	size_t n;
+};
 
 static struct media trim(const char *at, size_t n)
 {
@@ -18,7 +21,7 @@ static struct media trim(const char *at, size_t n)
 	}
 	while (n && (at[n - 1] == ' ' || at[n - 1] == '\t'))
 		n--;
-	return (struct media){ at, n };
+	return (struct media){at, n};
 }
 
 static bool media_is(struct media m, const char *word)
@@ -75,7 +78,7 @@ enum sw_accept sw_accept_parse(const char *accept, const char **version)
 	*version = "meta.k8s.io/v1";
 	if (!accept || !*accept)
 		return SW_ACCEPT_OBJECT;
-	rest = (struct media){ accept, strlen(accept) };
+	rest = (struct media){accept, strlen(accept)};
 	while (rest.n) {
 		enum sw_accept a = choice_parse(next_part(&rest, ','), version);
 
@@ -116,7 +119,7 @@ static bool discovery_choice(struct media choice, enum sw_discovery_form *form)
 enum sw_discovery_form sw_discovery_form(const char *accept)
 {
 	enum sw_discovery_form form = SW_DISCOVERY_PLAIN;
-	struct media rest = { accept ? accept : "", accept ? strlen(accept) : 0 };
+	struct media rest = {accept ? accept : "", accept ? strlen(accept) : 0};
 
 	while (rest.n)
 		if (discovery_choice(next_part(&rest, ','), &form))

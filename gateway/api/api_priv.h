@@ -300,7 +300,7 @@ void kubeconfig_text(struct sw_api *a, const char *url, const char *user, const 
 
 struct sw_api {
 	struct sw_loop *loop;
-	struct sw_api_options opt; /* its strings are ours */
+	struct sw_api_options opt;           /* its strings are ours */
 	char *name, *dir, *url, *public_url; /* public: for others' kubeconfigs */
 	int port;
 	struct sw_store *store;

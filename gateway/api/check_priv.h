@@ -8,7 +8,7 @@
 struct check {
 	const struct sw_resource *r;
 	bool builtin;
-	unsigned long compared;   /* pairs compared so far in search of duplicates: bounded, see check_budget() */
+	unsigned long compared; /* pairs compared so far in search of duplicates: bounded, see check_budget() */
 	struct sw_causes causes;
 };
 enum { COMPARED_MAX = 200000 };
@@ -16,13 +16,15 @@ enum { COMPARED_MAX = 200000 };
 bool check_budget(struct check *c, const struct step *at, size_t n);
 
 /* Steps live in the caller's block. */
-#define AT_FIELD(up_, name_) (&(struct step){ .up = (up_), .kind = STEP_FIELD, .name = (name_) })
-#define AT_KEY(up_, name_) (&(struct step){ .up = (up_), .kind = STEP_KEY, .name = (name_) })
-#define AT_INDEX(up_, i_) (&(struct step){ .up = (up_), .kind = STEP_INDEX, .index = (i_) })
+#define AT_FIELD(up_, name_) (&(struct step){.up = (up_), .kind = STEP_FIELD, .name = (name_)})
+#define AT_KEY(up_, name_)   (&(struct step){.up = (up_), .kind = STEP_KEY, .name = (name_)})
+#define AT_INDEX(up_, i_)    (&(struct step){.up = (up_), .kind = STEP_INDEX, .index = (i_)})
 
 void check_required(struct check *c, const struct step *at, const char *detail);
-__attribute__((format(printf, 4, 5))) void check_invalid(struct check *c, const struct step *at, json_t *v, const char *fmt, ...);
-__attribute__((format(printf, 3, 4))) void check_forbidden(struct check *c, const struct step *at, const char *fmt, ...);
+__attribute__((format(printf, 4, 5))) void check_invalid(struct check *c, const struct step *at, json_t *v,
+							 const char *fmt, ...);
+__attribute__((format(printf, 3, 4))) void check_forbidden(struct check *c, const struct step *at, const char *fmt,
+							   ...);
 void check_not_supported(struct check *c, const struct step *at, json_t *v, const char *const *words, size_t n);
 void check_duplicate(struct check *c, const struct step *at, json_t *v);
 void check_not_found(struct check *c, const struct step *at, json_t *v);

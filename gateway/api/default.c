@@ -24,9 +24,12 @@ static bool is_unset(const struct field *f, bool builtin, json_t *v)
 	if (!builtin || f->pointer)
 		return false;
 	switch (json_object_get_type(v)) {
-	case json_type_string: return json_object_get_string_len(v) == 0;
-	case json_type_int: return f->base != B_INT_OR_STRING && json_object_get_int64(v) == 0;
-	default: return false;
+	case json_type_string:
+		return json_object_get_string_len(v) == 0;
+	case json_type_int:
+		return f->base != B_INT_OR_STRING && json_object_get_int64(v) == 0;
+	default:
+		return false;
 	}
 }
 
@@ -38,7 +41,8 @@ static void default_value(const struct field *f, unsigned depth, json_t *v, bool
 		for (size_t i = 0; i < sw_json_len(v); i++)
 			default_value(f, depth + 1, json_object_array_get_idx(v, i), builtin);
 	} else if (depth < SHAPES && f->shape[depth] == SHAPE_MAP && json_object_is_type(v, json_type_object)) {
-		json_object_object_foreach(v, key, item) {
+		json_object_object_foreach(v, key, item)
+		{
 			(void)key;
 			default_value(f, depth + 1, item, builtin);
 		}
@@ -71,11 +75,15 @@ static void default_message(const struct message *m, json_t *o, bool builtin)
 static json_t *zero_of(const struct field *f)
 {
 	switch (f->base) {
-	case B_STRING: return json_object_new_string("");
-	case B_BOOL: return json_object_new_boolean(false);
+	case B_STRING:
+		return json_object_new_string("");
+	case B_BOOL:
+		return json_object_new_boolean(false);
 	case B_INT32:
-	case B_INT64: return json_object_new_int64(0);
-	default: return NULL;
+	case B_INT64:
+		return json_object_new_int64(0);
+	default:
+		return NULL;
 	}
 }
 
@@ -174,7 +182,7 @@ static void default_volumes(json_t *volumes)
 
 static void default_pod_spec(json_t *spec, bool is_pod)
 {
-	static const char *const lists[] = { "containers", "initContainers", "ephemeralContainers" };
+	static const char *const lists[] = {"containers", "initContainers", "ephemeralContainers"};
 	bool host_network = is_pod && sw_json_bool(spec, "hostNetwork");
 
 	for (size_t l = 0; l < 3; l++) {
@@ -203,9 +211,8 @@ static void default_requests(json_t *containers)
 		if (is_empty_map(limits))
 			continue;
 		requests = object_at(resources, "requests");
-		json_object_object_foreach(limits, name, quantity)
-			if (!sw_json_key(requests, name))
-				json_object_object_add(requests, name, sw_json_copy(quantity));
+		json_object_object_foreach(limits, name, quantity) if (!sw_json_key(requests, name))
+			json_object_object_add(requests, name, sw_json_copy(quantity));
 	}
 }
 
@@ -300,7 +307,8 @@ static void default_secret(json_t *o)
 
 	if (!plain)
 		return;
-	json_object_object_foreach(plain, key, value) {
+	json_object_object_foreach(plain, key, value)
+	{
 		char *text = sw_base64(json_object_get_string(value), (size_t)json_object_get_string_len(value));
 
 		put_str(object_at(o, "data"), key, text);
@@ -317,9 +325,12 @@ static void default_node(json_t *o)
 		json_object_object_add(status, "allocatable", sw_json_copy(capacity));
 }
 
-static const struct { const char *id; void (*fn)(json_t *o); } by_kind[] = {
-	{ "jobs.batch", default_job },    { "pods", default_pod },   { "namespaces", default_namespace },
-	{ "secrets", default_secret },    { "nodes", default_node },
+static const struct {
+	const char *id;
+	void (*fn)(json_t *o);
+} by_kind[] = {
+	{"jobs.batch", default_job}, {"pods", default_pod},   {"namespaces", default_namespace},
+	{"secrets", default_secret}, {"nodes", default_node},
 };
 
 void sw_object_default(const struct sw_schema *s, const struct sw_resource *r, json_t *o)

@@ -10,9 +10,12 @@
 const char *sw_discovery_content_type(enum sw_discovery_form form)
 {
 	switch (form) {
-	case SW_DISCOVERY_V2: return "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
-	case SW_DISCOVERY_V2BETA1: return "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList";
-	default: return "application/json";
+	case SW_DISCOVERY_V2:
+		return "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
+	case SW_DISCOVERY_V2BETA1:
+		return "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList";
+	default:
+		return "application/json";
 	}
 }
 
@@ -51,10 +54,14 @@ static void put_verbs(struct sw_buf *b, unsigned verbs)
 	sw_buf_putc(b, ']');
 }
 
-static const struct { unsigned bit; const char *name, *kind; unsigned verbs; } subs[] = {
-	{ SW_SUB_LOG, "log", NULL, SW_VERB_GET },
-	{ SW_SUB_SCALE, "scale", "Scale", SW_VERB_GET | SW_VERB_PATCH | SW_VERB_UPDATE },
-	{ SW_SUB_STATUS, "status", NULL, SW_VERB_GET | SW_VERB_PATCH | SW_VERB_UPDATE },
+static const struct {
+	unsigned bit;
+	const char *name, *kind;
+	unsigned verbs;
+} subs[] = {
+	{SW_SUB_LOG, "log", NULL, SW_VERB_GET},
+	{SW_SUB_SCALE, "scale", "Scale", SW_VERB_GET | SW_VERB_PATCH | SW_VERB_UPDATE},
+	{SW_SUB_STATUS, "status", NULL, SW_VERB_GET | SW_VERB_PATCH | SW_VERB_UPDATE},
 };
 enum { N_SUBS = sizeof(subs) / sizeof(subs[0]) };
 
@@ -195,7 +202,7 @@ static void put_group(struct sw_buf *b, const struct sw_resource *rows, size_t n
 		any = true;
 	}
 	sw_buf_printf(b, "],\"preferredVersion\":{\"groupVersion\":\"%s/%s\",\"version\":\"%s\"}", rows[first].group,
-	              rows[first].version, rows[first].version);
+		      rows[first].version, rows[first].version);
 }
 
 void sw_discovery_api(struct sw_buf *b, enum sw_serve serve, enum sw_discovery_form form)

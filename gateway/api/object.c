@@ -125,13 +125,14 @@ static void carry_all_but_status(json_t *fresh, json_t *old)
 	json_t *status = json_object_get(sw_json_key(fresh, "status"));
 	json_t *managed = json_object_get(sw_json_at(fresh, "metadata.managedFields")), *meta;
 
-	json_object_object_foreach(fresh, key, v) {
+	json_object_object_foreach(fresh, key, v)
+	{
 		(void)v;
 		json_object_object_del(fresh, key);
 	}
-	json_object_object_foreach(old, old_key, old_v)
-		if (strcmp(old_key, "status") != 0 && strcmp(old_key, "metadata") != 0)
-			json_object_object_add(fresh, old_key, json_object_get(old_v));
+	json_object_object_foreach(old, old_key,
+				   old_v) if (strcmp(old_key, "status") != 0 && strcmp(old_key, "metadata") != 0)
+		json_object_object_add(fresh, old_key, json_object_get(old_v));
 	meta = sw_json_copy(sw_json_key(old, "metadata"));
 	if (managed)
 		json_object_object_add(meta, "managedFields", managed);
@@ -148,10 +149,10 @@ static bool is_content(const char *key)
 
 static bool content_differs(json_t *a, json_t *b)
 {
-	json_object_object_foreach(a, key, v)
-		if (is_content(key) && !json_object_equal(v, sw_json_key(b, key)))
-			return true;
-	json_object_object_foreach(b, other, w) {
+	json_object_object_foreach(a, key,
+				   v) if (is_content(key) && !json_object_equal(v, sw_json_key(b, key))) return true;
+	json_object_object_foreach(b, other, w)
+	{
 		(void)w;
 		if (is_content(other) && !sw_json_key(a, other))
 			return true;
@@ -176,7 +177,7 @@ json_t *sw_object_carry(const struct sw_schema *s, const struct sw_resource *r, 
 	sw_object_default(s, r, fresh);
 	if ((r->flags & SW_RES_GENERATION) && content_differs(fresh, old))
 		json_object_object_add(metadata_of(fresh), "generation",
-		                       json_object_new_int64(sw_json_int(old_meta, "generation", 0) + 1));
+				       json_object_new_int64(sw_json_int(old_meta, "generation", 0) + 1));
 	return NULL;
 }
 
@@ -191,22 +192,23 @@ static bool same_managed(json_t *a, json_t *b)
 
 		if (!json_object_is_type(x, json_type_object) || !json_object_is_type(y, json_type_object))
 			return false;
-		json_object_object_foreach(x, key, v)
-			if (strcmp(key, "time") != 0 && !json_object_equal(v, sw_json_key(y, key)))
-				return false;
+		json_object_object_foreach(x, key, v) if (strcmp(key, "time") != 0 &&
+							  !json_object_equal(v, sw_json_key(y, key))) return false;
 	}
 	return true;
 }
 
 static bool same_metadata(json_t *a, json_t *b)
 {
-	json_object_object_foreach(a, key, v) {
+	json_object_object_foreach(a, key, v)
+	{
 		if (strcmp(key, "resourceVersion") == 0 || strcmp(key, "managedFields") == 0)
 			continue;
 		if (!json_object_equal(v, sw_json_key(b, key)))
 			return false;
 	}
-	json_object_object_foreach(b, other, w) {
+	json_object_object_foreach(b, other, w)
+	{
 		(void)w;
 		if (strcmp(other, "resourceVersion") != 0 && strcmp(other, "managedFields") != 0 &&
 		    !sw_json_key(a, other))
@@ -219,10 +221,10 @@ bool sw_object_same(json_t *a, json_t *b)
 {
 	json_t *ma = sw_json_key(a, "metadata"), *mb = sw_json_key(b, "metadata");
 
-	json_object_object_foreach(a, key, v)
-		if (strcmp(key, "metadata") != 0 && !json_object_equal(v, sw_json_key(b, key)))
-			return false;
-	json_object_object_foreach(b, other, w) {
+	json_object_object_foreach(a, key, v) if (strcmp(key, "metadata") != 0 &&
+						  !json_object_equal(v, sw_json_key(b, key))) return false;
+	json_object_object_foreach(b, other, w)
+	{
 		(void)w;
 		if (!sw_json_key(a, other) && w)
 			return false;
@@ -326,7 +328,8 @@ json_t *sw_delete_options(const struct sw_schema *s, json_t *body, struct sw_del
 		return NULL;
 	if (!json_object_is_type(body, json_type_object))
 		return sw_status(SW_REASON_BAD_REQUEST, "the body of a delete must be DeleteOptions, an object");
-	json_object_object_foreach(body, key, v) {
+	json_object_object_foreach(body, key, v)
+	{
 		no = delete_field(key, v, opt);
 		if (no)
 			return no;

@@ -17,8 +17,8 @@
 struct doc {
 	struct sw_buf *b;
 	const struct sw_schema *s;
-	bool *wanted;      /* per message: reachable */
-	bool any;          /* a comma is due */
+	bool *wanted; /* per message: reachable */
+	bool any;     /* a comma is due */
 };
 
 /* ---- the index --------------------------------------------------------------------------------- */
@@ -248,10 +248,10 @@ static void put_path(struct doc *d, const struct sw_resource *r)
 		      r->namespaced ? "namespaces/{namespace}/" : "", r->plural);
 	put_gvk(b, r);
 	sw_buf_puts(b, ",\"parameters\":[{\"name\":\"dryRun\",\"in\":\"query\",\"schema\":{\"type\":\"string\"}},"
-	               "{\"name\":\"fieldManager\",\"in\":\"query\",\"schema\":{\"type\":\"string\"}},"
-	               "{\"name\":\"fieldValidation\",\"in\":\"query\",\"schema\":{\"type\":\"string\"}},"
-	               "{\"name\":\"force\",\"in\":\"query\",\"schema\":{\"type\":\"boolean\"}}],"
-	               "\"responses\":{\"200\":{\"description\":\"OK\"}}}}");
+		       "{\"name\":\"fieldManager\",\"in\":\"query\",\"schema\":{\"type\":\"string\"}},"
+		       "{\"name\":\"fieldValidation\",\"in\":\"query\",\"schema\":{\"type\":\"string\"}},"
+		       "{\"name\":\"force\",\"in\":\"query\",\"schema\":{\"type\":\"boolean\"}}],"
+		       "\"responses\":{\"200\":{\"description\":\"OK\"}}}}");
 	d->any = true;
 }
 
@@ -263,7 +263,7 @@ static bool is_of(const struct sw_resource *r, enum sw_serve serve, const char *
 bool sw_openapi_document(struct sw_buf *b, const struct sw_schema *s, enum sw_serve serve, const char *group,
 			 const char *version)
 {
-	struct doc d = { .b = b, .s = s };
+	struct doc d = {.b = b, .s = s};
 	size_t n;
 	const struct sw_resource *rows = sw_resources(&n);
 

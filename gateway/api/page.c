@@ -28,7 +28,8 @@ static void reply_view(struct request *q, const struct sw_api_view *view)
 	json_t *query = json_object_new_object(), *out = NULL;
 	MHD_get_connection_values(q->conn, MHD_GET_ARGUMENT_KIND, add_query, query);
 	/* after the client's words, so that nobody widens what it may see */
-	sw_json_set(query, "namespaces", json_object_new_string(q->user->role == SW_ROLE_SUBMITTER ? q->user->namespaces : "*"));
+	sw_json_set(query, "namespaces",
+		    json_object_new_string(q->user->role == SW_ROLE_SUBMITTER ? q->user->namespaces : "*"));
 	struct sw_err e = view->get(q->api->opt.views_owner, query, &out);
 	json_object_put(query);
 	if (sw_failed(e))
@@ -57,7 +58,8 @@ static bool is_admin(struct request *q)
 {
 	if (q->user->role == SW_ROLE_ADMIN)
 		return true;
-	reply_status(q, sw_status(SW_REASON_FORBIDDEN, "%s is forbidden: User \"%s\" is not an admin", q->path, q->user->name));
+	reply_status(q, sw_status(SW_REASON_FORBIDDEN, "%s is forbidden: User \"%s\" is not an admin", q->path,
+				  q->user->name));
 	return false;
 }
 
@@ -77,7 +79,10 @@ struct user_change {
 	json_t *answer;
 };
 
-static void change_orphan(void *op) { ((struct user_change *)op)->q = NULL; }
+static void change_orphan(void *op)
+{
+	((struct user_change *)op)->q = NULL;
+}
 
 static void on_changed(void *owner, struct sw_err err, uint64_t rv)
 {
@@ -119,9 +124,11 @@ static void users_create(struct request *q)
 	char token[65];
 	int role = -1;
 	struct sw_err e = sw_json_parse(q->body.at ? q->body.at : "", q->body.len, &body);
-	const char *name = sw_json_str(body, "name"), *word = sw_json_str(body, "role"), *namespaces = sw_json_str(body, "namespaces");
+	const char *name = sw_json_str(body, "name"), *word = sw_json_str(body, "role"),
+		   *namespaces = sw_json_str(body, "namespaces");
 	if (!sw_failed(e) && (!name || !word || (role = user_role(word)) < 0))
-		e = sw_err(SW_E_INVALID, "found %.100s, expected name and role (admin, submitter or reader)", json_object_to_json_string(body));
+		e = sw_err(SW_E_INVALID, "found %.100s, expected name and role (admin, submitter or reader)",
+			   json_object_to_json_string(body));
 	if (sw_failed(e)) {
 		reply_status(q, sw_status_of(e, NULL, NULL));
 		json_object_put(body);
@@ -155,7 +162,8 @@ static void users_list(struct request *q)
 {
 	json_t *o = json_object_new_object(), *items = json_object_new_array();
 	struct user *u, *next;
-	HASH_ITER(hh, q->api->users, u, next) {
+	HASH_ITER(hh, q->api->users, u, next)
+	{
 		json_t *row = json_object_new_object();
 		sw_json_set_str(row, "name", u->name);
 		sw_json_set_str(row, "role", user_role_word(u->role));

@@ -14,16 +14,16 @@ enum { MOVES_MAX = 20000000, TOKENS_MAX = SW_JSON_DEPTH + 2, TOKEN_BYTES = 1024 
 
 struct run {
 	json_t *doc;
-	size_t index;      /* of the operation */
-	size_t moved;      /* array slots moved so far */
-	size_t added;      /* bytes added by copies so far */
+	size_t index; /* of the operation */
+	size_t moved; /* array slots moved so far */
+	size_t added; /* bytes added by copies so far */
 };
 
 /* The place a pointer names: a member of an object or an index of an array. */
 struct place {
-	json_t *parent;      /* NULL: the whole document */
+	json_t *parent; /* NULL: the whole document */
 	char key[TOKEN_BYTES];
-	size_t at;           /* index, if parent is an array; its length for "-" */
+	size_t at; /* index, if parent is an array; its length for "-" */
 	bool exists;
 };
 
@@ -99,7 +99,7 @@ static json_t *find(const struct run *r, const char *path, struct place *pl)
 {
 	const char *p = path;
 
-	*pl = (struct place){ .exists = true };
+	*pl = (struct place){.exists = true};
 	while (*p) {
 		json_t *in;
 
@@ -288,7 +288,7 @@ static json_t *run_op(struct run *r, json_t *op)
 
 json_t *sw_json_patch(json_t **target, json_t *ops)
 {
-	struct run r = { 0 };
+	struct run r = {0};
 	json_t *no = NULL;
 	size_t n = sw_json_len(ops);
 

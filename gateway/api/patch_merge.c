@@ -8,11 +8,14 @@
 
 enum sw_patch_type sw_patch_type_of(const char *content_type)
 {
-	static const struct { const char *name; enum sw_patch_type type; } types[] = {
-		{ "application/merge-patch+json", SW_PATCH_MERGE },
-		{ "application/json-patch+json", SW_PATCH_JSON },
-		{ "application/strategic-merge-patch+json", SW_PATCH_STRATEGIC },
-		{ "application/apply-patch+yaml", SW_PATCH_APPLY },
+	static const struct {
+		const char *name;
+		enum sw_patch_type type;
+	} types[] = {
+		{"application/merge-patch+json", SW_PATCH_MERGE},
+		{"application/json-patch+json", SW_PATCH_JSON},
+		{"application/strategic-merge-patch+json", SW_PATCH_STRATEGIC},
+		{"application/apply-patch+yaml", SW_PATCH_APPLY},
 	};
 	size_t n = content_type ? strcspn(content_type, "; \t") : 0;
 
@@ -33,7 +36,8 @@ void sw_merge_patch(json_t **target, json_t *patch)
 		json_object_put(*target);
 		*target = json_object_new_object();
 	}
-	json_object_object_foreach(patch, key, v) {
+	json_object_object_foreach(patch, key, v)
+	{
 		json_t *child;
 
 		if (!v) {
@@ -54,7 +58,7 @@ static json_t *not_an_object(const struct sw_patch_request *req)
 				       : json_object_is_type(req->patch, json_type_object))
 		return NULL;
 	return sw_status(SW_REASON_BAD_REQUEST, "error decoding patch: expected %s",
-	                 req->type == SW_PATCH_JSON ? "an array of operations" : "an object");
+			 req->type == SW_PATCH_JSON ? "an array of operations" : "an object");
 }
 
 /* A patch may not turn an object into something of another kind, or into no object at all. */

@@ -20,7 +20,9 @@
 
 static const char ORDER[] = "$setElementOrder/", DELETE[] = "$deleteFromPrimitiveList/";
 
-struct smp { json_t *no; };
+struct smp {
+	json_t *no;
+};
 
 static json_t *merge_map(struct smp *x, const struct message *m, json_t *live_taken, json_t *patch);
 
@@ -60,9 +62,8 @@ static json_t *clean_copy(json_t *v)
 	if (!json_object_is_type(v, json_type_object))
 		return sw_json_copy(v);
 	o = json_object_new_object();
-	json_object_object_foreach(v, key, item)
-		if (item && !is_directive(key) && !sw_json_key(item, "$patch"))
-			json_object_object_add(o, key, clean_copy(item));
+	json_object_object_foreach(v, key, item) if (item && !is_directive(key) && !sw_json_key(item, "$patch"))
+		json_object_object_add(o, key, clean_copy(item));
 	return o;
 }
 
@@ -181,7 +182,10 @@ static json_t *group_items(const char *merge_key, json_t *list)
 	return groups;
 }
 
-struct order { json_t *list, *index, *groups; size_t at; };
+struct order {
+	json_t *list, *index, *groups;
+	size_t at;
+};
 
 /* The next group in the order asked for, or NULL; its key in *key. */
 static json_t *order_peek(struct order *o, const char *merge_key, json_t **key)
@@ -289,10 +293,10 @@ static void retain_keys(struct smp *x, json_t *live, json_t *patch)
 		if (json_object_is_type(sw_json_idx(keys, i), json_type_string))
 			json_object_object_add(index, json_object_get_string(sw_json_idx(keys, i)),
 					       json_object_new_boolean(true));
-	json_object_object_foreach(patch, key, v)
-		if (v && !is_directive(key) && !sw_json_key(index, key))
-			bad(x, "every key of the patch must be in $retainKeys", keys);
-	json_object_object_foreach(live, live_key, w) {
+	json_object_object_foreach(patch, key, v) if (v && !is_directive(key) && !sw_json_key(index, key))
+		bad(x, "every key of the patch must be in $retainKeys", keys);
+	json_object_object_foreach(live, live_key, w)
+	{
 		(void)w;
 		if (!sw_json_key(index, live_key))
 			json_object_object_del(live, live_key);
@@ -367,15 +371,13 @@ static json_t *merge_map(struct smp *x, const struct message *m, json_t *live_ta
 	}
 	live = live_taken;
 	retain_keys(x, live, patch);
-	json_object_object_foreach(patch, key, v)
-		if (!x->no)
-			merge_key(x, m, live, patch, key, v);
+	json_object_object_foreach(patch, key, v) if (!x->no) merge_key(x, m, live, patch, key, v);
 	return live;
 }
 
 json_t *smp_patch(const struct message *m, json_t **target, json_t *patch)
 {
-	struct smp x = { 0 };
+	struct smp x = {0};
 
 	*target = merge_map(&x, m, *target, patch);
 	return x.no;

@@ -21,10 +21,19 @@
 
 enum { WIRE_VARINT = 0, WIRE_64 = 1, WIRE_BYTES = 2, WIRE_32 = 5 };
 
-struct bytes { const unsigned char *at, *end; };
-struct item { unsigned number, wire; uint64_t n; struct bytes b; };
+struct bytes {
+	const unsigned char *at, *end;
+};
+struct item {
+	unsigned number, wire;
+	uint64_t n;
+	struct bytes b;
+};
 enum { VALUES_MAX = 200000 }; /* a body of empty messages must not become gigabytes of tree */
-struct decoder { const char *bad; unsigned depth, values; };
+struct decoder {
+	const char *bad;
+	unsigned depth, values;
+};
 
 /* ---- the wire ---------------------------------------------------------------------------------- */
 
@@ -55,7 +64,7 @@ static bool skip(struct decoder *d, struct bytes *b, size_t n, struct bytes *out
 {
 	if ((size_t)(b->end - b->at) < n)
 		return fail(d, "a length goes past the end");
-	*out = (struct bytes){ b->at, b->at + n };
+	*out = (struct bytes){b->at, b->at + n};
 	b->at += n;
 	return true;
 }
@@ -69,17 +78,21 @@ static bool next(struct decoder *d, struct bytes *b, struct item *it)
 		return false;
 	it->number = (unsigned)(tag >> 3);
 	it->wire = tag & 7;
-	it->b = (struct bytes){ 0 };
+	it->b = (struct bytes){0};
 	if (tag >> 3 == 0 || tag >> 3 > 536870911)
 		return fail(d, "a field number is out of range");
 	switch (it->wire) {
-	case WIRE_VARINT: return varint(d, b, &it->n);
+	case WIRE_VARINT:
+		return varint(d, b, &it->n);
 	case WIRE_BYTES:
 		return varint(d, b, &it->n) &&
 		       (it->n <= SIZE_MAX / 2 ? skip(d, b, (size_t)it->n, &it->b) : fail(d, "a length is too large"));
-	case WIRE_64: return skip(d, b, 8, &it->b);
-	case WIRE_32: return skip(d, b, 4, &it->b);
-	default: return fail(d, "a field has an unknown wire type");
+	case WIRE_64:
+		return skip(d, b, 8, &it->b);
+	case WIRE_32:
+		return skip(d, b, 4, &it->b);
+	default:
+		return fail(d, "a field has an unknown wire type");
 	}
 }
 
@@ -132,7 +145,7 @@ static json_t *time_value(struct decoder *d, struct bytes b, bool micro)
 static json_t *int_or_string(struct decoder *d, struct bytes b)
 {
 	uint64_t type = 0, n = 0;
-	struct bytes s = { 0 };
+	struct bytes s = {0};
 	struct item it;
 
 	while (next(d, &b, &it)) {
@@ -149,7 +162,7 @@ static json_t *int_or_string(struct decoder *d, struct bytes b)
 /* {1: bytes}: the first field's bytes, or nothing */
 static struct bytes only_field(struct decoder *d, struct bytes b)
 {
-	struct bytes out = { 0 };
+	struct bytes out = {0};
 	struct item it;
 
 	while (next(d, &b, &it))
@@ -204,17 +217,23 @@ static json_t *bytes_value(struct decoder *d, const struct field *f, struct byte
 		o = json_object_new_string(base64);
 		free(base64);
 		return o;
-	case B_QUANTITY: return text(d, only_field(d, b));
-	case B_TIME: return time_value(d, b, false);
-	case B_MICROTIME: return time_value(d, b, true);
-	case B_INT_OR_STRING: return int_or_string(d, b);
+	case B_QUANTITY:
+		return text(d, only_field(d, b));
+	case B_TIME:
+		return time_value(d, b, false);
+	case B_MICROTIME:
+		return time_value(d, b, true);
+	case B_INT_OR_STRING:
+		return int_or_string(d, b);
 	case B_OBJECT:
-	case B_ANY: return raw_json(d, b);
+	case B_ANY:
+		return raw_json(d, b);
 	case B_MESSAGE:
 		o = json_object_new_object();
 		message_decode(d, f->message, 0, b, o);
 		return o;
-	default: return text(d, b);
+	default:
+		return text(d, b);
 	}
 }
 
@@ -250,7 +269,7 @@ static json_t *child(json_t *o, const char *name, bool array)
 static void list_decode(struct decoder *d, const struct field *f, const struct item *it, json_t *list)
 {
 	bool number = f->base == B_INT32 || f->base == B_INT64 || f->base == B_BOOL;
-	struct item one = { .wire = WIRE_VARINT };
+	struct item one = {.wire = WIRE_VARINT};
 	struct bytes b = it->b;
 	json_t *v;
 
@@ -278,7 +297,7 @@ static struct item zero_item(const struct field *f)
 {
 	bool number = f->base == B_INT32 || f->base == B_INT64 || f->base == B_BOOL;
 
-	return (struct item){ .wire = number ? WIRE_VARINT : WIRE_BYTES };
+	return (struct item){.wire = number ? WIRE_VARINT : WIRE_BYTES};
 }
 
 static void map_put(struct decoder *d, const struct field *f, json_t *map, const char *key, const struct item *value)
@@ -318,11 +337,16 @@ static void map_decode(struct decoder *d, const struct field *f, const struct it
 static bool is_zero(json_t *v)
 {
 	switch (json_object_get_type(v)) {
-	case json_type_string: return json_object_get_string_len(v) == 0;
-	case json_type_int: return json_object_get_int64(v) == 0;
-	case json_type_boolean: return !json_object_get_boolean(v);
-	case json_type_null: return true;
-	default: return false;
+	case json_type_string:
+		return json_object_get_string_len(v) == 0;
+	case json_type_int:
+		return json_object_get_int64(v) == 0;
+	case json_type_boolean:
+		return !json_object_get_boolean(v);
+	case json_type_null:
+		return true;
+	default:
+		return false;
 	}
 }
 
@@ -362,7 +386,10 @@ static void message_decode(struct decoder *d, const struct message *m, unsigned 
 
 /* ---- the envelope ------------------------------------------------------------------------------ */
 
-struct envelope { char api_version[128], kind[128], encoding[32]; struct bytes raw; };
+struct envelope {
+	char api_version[128], kind[128], encoding[32];
+	struct bytes raw;
+};
 
 static void take_text(struct decoder *d, struct bytes b, char *out, size_t size)
 {
@@ -429,9 +456,9 @@ static const struct message *message_for(const struct sw_schema *s, const struct
 
 json_t *sw_protobuf_decode(const struct sw_schema *s, const void *bytes, size_t len, json_t **out)
 {
-	struct decoder d = { 0 };
-	struct envelope e = { 0 };
-	struct bytes b = { bytes, (const unsigned char *)bytes + len };
+	struct decoder d = {0};
+	struct envelope e = {0};
+	struct bytes b = {bytes, (const unsigned char *)bytes + len};
 	const struct message *m;
 	json_t *o;
 

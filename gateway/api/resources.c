@@ -102,8 +102,10 @@ const struct sw_resource *sw_resources(size_t *n)
 const char *sw_verb_word(enum sw_verb v)
 {
 	switch (v) {
-#define X(id, bit, word) case SW_VERB_##id: return word;
-	SW_VERB_MAP(X)
+#define X(id, bit, word)                                                                                               \
+	case SW_VERB_##id:                                                                                             \
+		return word;
+		SW_VERB_MAP(X)
 #undef X
 	}
 	return "";
@@ -166,8 +168,13 @@ const struct sw_resource *sw_resource_by_id(const char *id)
 
 unsigned sw_resource_sub(const struct sw_resource *r, const char *name)
 {
-	static const struct { const char *name; unsigned bit; } subs[] = {
-		{ "status", SW_SUB_STATUS }, { "log", SW_SUB_LOG }, { "scale", SW_SUB_SCALE },
+	static const struct {
+		const char *name;
+		unsigned bit;
+	} subs[] = {
+		{"status", SW_SUB_STATUS},
+		{"log", SW_SUB_LOG},
+		{"scale", SW_SUB_SCALE},
 	};
 
 	for (size_t i = 0; i < sizeof(subs) / sizeof(subs[0]); i++)
@@ -199,10 +206,13 @@ const struct sw_resource *sw_resource_storage(const struct sw_resource *r)
 
 /* core/v1 name, events.k8s.io/v1 name. Source: k8s.io/kubernetes pkg/apis/events/v1/conversion.go */
 static const char *const event_fields[][2] = {
-	{ "involvedObject", "regarding" },      { "message", "note" },
-	{ "source", "deprecatedSource" },       { "firstTimestamp", "deprecatedFirstTimestamp" },
-	{ "lastTimestamp", "deprecatedLastTimestamp" }, { "count", "deprecatedCount" },
-	{ "reportingComponent", "reportingController" },
+	{"involvedObject", "regarding"},
+	{"message", "note"},
+	{"source", "deprecatedSource"},
+	{"firstTimestamp", "deprecatedFirstTimestamp"},
+	{"lastTimestamp", "deprecatedLastTimestamp"},
+	{"count", "deprecatedCount"},
+	{"reportingComponent", "reportingController"},
 };
 
 static void rename_key(json_t *o, const char *from, const char *to)

@@ -13,7 +13,7 @@
 #include "spillway/text.h"
 
 static const char *const files[] = {
-	"gateway/api/schema/builtin.schema", "gateway/api/schema/crd.schema", "gateway/api/schema/sim.schema",
+	"gateway/api/schema/builtin.schema",  "gateway/api/schema/crd.schema",      "gateway/api/schema/sim.schema",
 	"gateway/api/schema/defaults.schema", "gateway/api/schema/describe.schema",
 };
 enum { N_FILES = sizeof(files) / sizeof(files[0]) };
@@ -23,7 +23,7 @@ struct reader {
 	const char *file;
 	int line;
 	bool builtin;
-	struct message *message;   /* being filled */
+	struct message *message; /* being filled */
 	size_t cap_fields, cap_messages;
 };
 
@@ -58,7 +58,7 @@ static int by_name(const void *a, const void *b)
 
 const struct message *schema_message(const struct sw_schema *s, const char *name)
 {
-	struct message key = { .name = name };
+	struct message key = {.name = name};
 
 	return s->n ? bsearch(&key, s->messages, s->n, sizeof(key), by_name) : NULL;
 }
@@ -117,7 +117,7 @@ static char *next_word(char **rest)
 /* Splits text at `sep` in place. */
 static struct words split(struct sw_schema *s, char *text, char sep)
 {
-	struct words w = { .n = 1 };
+	struct words w = {.n = 1};
 	size_t i = 0;
 
 	for (char *p = text; *p; p++)
@@ -164,9 +164,12 @@ static struct sw_err read_type(struct reader *r, struct field *f, char *type)
 /* key=NUMBER flags */
 static bool read_number_flag(struct field *f, const char *word)
 {
-	const struct { const char *key; int64_t *to; } numbers[] = {
-		{ "min=", &f->min }, { "max=", &f->max }, { "minlen=", &f->min_len }, { "maxlen=", &f->max_len },
-		{ "minn=", &f->min_n }, { "maxn=", &f->max_n },
+	const struct {
+		const char *key;
+		int64_t *to;
+	} numbers[] = {
+		{"min=", &f->min},        {"max=", &f->max},    {"minlen=", &f->min_len},
+		{"maxlen=", &f->max_len}, {"minn=", &f->min_n}, {"maxn=", &f->max_n},
 	};
 
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
@@ -198,12 +201,23 @@ static bool read_one_letter_flag(struct field *f, const char *word)
 	if (word[1])
 		return false;
 	switch (*word) {
-	case '!': f->required = true; return true;
-	case '*': f->pointer = true; return true;
-	case 'r': f->retain_keys = true; return true;
-	case 'S': f->is_set = true; return true;
-	case 'A': f->atomic = true; return true;
-	default: return false;
+	case '!':
+		f->required = true;
+		return true;
+	case '*':
+		f->pointer = true;
+		return true;
+	case 'r':
+		f->retain_keys = true;
+		return true;
+	case 'S':
+		f->is_set = true;
+		return true;
+	case 'A':
+		f->atomic = true;
+		return true;
+	default:
+		return false;
 	}
 }
 
@@ -239,7 +253,7 @@ static struct field *field_new(struct reader *r)
 		r->cap_fields = r->cap_fields ? 2 * r->cap_fields : 8;
 		m->fields = grow(m->fields, r->cap_fields, sizeof(*m->fields));
 	}
-	m->fields[m->n] = (struct field){ .min_len = -1, .max_len = -1, .min_n = -1, .max_n = -1, .description = "" };
+	m->fields[m->n] = (struct field){.min_len = -1, .max_len = -1, .min_n = -1, .max_n = -1, .description = ""};
 	return &m->fields[m->n++];
 }
 
@@ -282,7 +296,7 @@ static struct sw_err read_message(struct reader *r, char *line)
 		s->messages = grow(s->messages, r->cap_messages, sizeof(*s->messages));
 	}
 	r->message = &s->messages[s->n++];
-	*r->message = (struct message){ .name = name, .builtin = r->builtin, .description = "" };
+	*r->message = (struct message){.name = name, .builtin = r->builtin, .description = ""};
 	r->message->atomic = flag && *flag == 'A';
 	r->cap_fields = 0;
 	return SW_OK;
@@ -470,7 +484,7 @@ static struct sw_err read_file(struct reader *r, size_t i, bool late)
 struct sw_err sw_schema_new(struct sw_schema **out)
 {
 	struct sw_schema *s = sw_calloc(1, sizeof(*s));
-	struct reader r = { .s = s };
+	struct reader r = {.s = s};
 	struct sw_err e = SW_OK;
 
 	*out = NULL;

@@ -41,7 +41,7 @@ struct term *selector_add(struct sw_selector *s, const char *key, size_t n, enum
 {
 	if ((s->n & (s->n - 1)) == 0)
 		s->terms = grow(s->terms, s->n ? 2 * s->n : 1, sizeof(*s->terms));
-	s->terms[s->n] = (struct term){ .key = copy_n(key, n), .op = op };
+	s->terms[s->n] = (struct term){.key = copy_n(key, n), .op = op};
 	return &s->terms[s->n++];
 }
 
@@ -90,11 +90,16 @@ static bool compare(const struct term *t, const char *v)
 static bool term_holds(const struct term *t, const char *v)
 {
 	switch (t->op) {
-	case TERM_IN: return v && is_among(t, v);
-	case TERM_NOT_IN: return !v || !is_among(t, v);
-	case TERM_EXISTS: return v != NULL;
-	case TERM_ABSENT: return v == NULL;
-	default: return v && compare(t, v);
+	case TERM_IN:
+		return v && is_among(t, v);
+	case TERM_NOT_IN:
+		return !v || !is_among(t, v);
+	case TERM_EXISTS:
+		return v != NULL;
+	case TERM_ABSENT:
+		return v == NULL;
+	default:
+		return v && compare(t, v);
 	}
 }
 
@@ -172,13 +177,16 @@ static const char *const event_fields[] = {"involvedObject.kind",
 					   "source",
 					   "type",
 					   NULL};
-static const char *const namespace_fields[] = { "status.phase", NULL };
-static const char *const secret_fields[] = { "type", NULL };
-static const char *const node_fields[] = { "spec.unschedulable", NULL };
-static const char *const job_fields[] = { "status.successful", NULL };
-static const struct { const char *id; const char *const *fields; } more_fields[] = {
-	{ "pods", pod_fields }, { "events", event_fields }, { "namespaces", namespace_fields },
-	{ "secrets", secret_fields }, { "nodes", node_fields }, { "jobs.batch", job_fields },
+static const char *const namespace_fields[] = {"status.phase", NULL};
+static const char *const secret_fields[] = {"type", NULL};
+static const char *const node_fields[] = {"spec.unschedulable", NULL};
+static const char *const job_fields[] = {"status.successful", NULL};
+static const struct {
+	const char *id;
+	const char *const *fields;
+} more_fields[] = {
+	{"pods", pod_fields},       {"events", event_fields}, {"namespaces", namespace_fields},
+	{"secrets", secret_fields}, {"nodes", node_fields},   {"jobs.batch", job_fields},
 };
 
 static bool is_supported(const struct sw_resource *r, const char *field)
@@ -212,11 +220,14 @@ static const char *stored_field(const struct sw_resource *r, const char *field, 
 }
 
 /* Finds the end of a term and its operator, minding escapes. */
-struct field_term { const char *start, *op, *value, *end; bool negated; };
+struct field_term {
+	const char *start, *op, *value, *end;
+	bool negated;
+};
 
 static struct field_term field_term_scan(const char *s)
 {
-	struct field_term t = { .start = s };
+	struct field_term t = {.start = s};
 
 	for (; *s && *s != ','; s++) {
 		if (*s == '\\' && s[1]) {
@@ -250,7 +261,7 @@ static bool unescape(const char *from, const char *end, struct sw_buf *b)
 }
 
 static json_t *field_term_add(struct sw_selector *s, const struct sw_resource *r, const char *text, struct field_term t,
-                              struct sw_buf *b)
+			      struct sw_buf *b)
 {
 	char name[128];
 	const char *field;

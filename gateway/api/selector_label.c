@@ -16,7 +16,7 @@ enum token { T_END, T_WORD, T_COMMA, T_OPEN, T_CLOSE, T_NOT, T_EQ, T_NE, T_GT, T
 
 struct lexer {
 	const char *at;
-	enum token token;      /* the one looked at */
+	enum token token; /* the one looked at */
 	const char *start;
 	size_t n;
 };
@@ -39,15 +39,33 @@ static void lex(struct lexer *l)
 	while (is_blank(*l->at))
 		l->at++;
 	switch (*l->at) {
-	case '\0': take(l, T_END, 0); return;
-	case ',': take(l, T_COMMA, 1); return;
-	case '(': take(l, T_OPEN, 1); return;
-	case ')': take(l, T_CLOSE, 1); return;
-	case '>': take(l, T_GT, 1); return;
-	case '<': take(l, T_LT, 1); return;
-	case '=': take(l, T_EQ, l->at[1] == '=' ? 2 : 1); return;
-	case '!': take(l, l->at[1] == '=' ? T_NE : T_NOT, l->at[1] == '=' ? 2 : 1); return;
-	default: take(l, T_WORD, strcspn(l->at, ",()=!<> \t\r\n")); return;
+	case '\0':
+		take(l, T_END, 0);
+		return;
+	case ',':
+		take(l, T_COMMA, 1);
+		return;
+	case '(':
+		take(l, T_OPEN, 1);
+		return;
+	case ')':
+		take(l, T_CLOSE, 1);
+		return;
+	case '>':
+		take(l, T_GT, 1);
+		return;
+	case '<':
+		take(l, T_LT, 1);
+		return;
+	case '=':
+		take(l, T_EQ, l->at[1] == '=' ? 2 : 1);
+		return;
+	case '!':
+		take(l, l->at[1] == '=' ? T_NE : T_NOT, l->at[1] == '=' ? 2 : 1);
+		return;
+	default:
+		take(l, T_WORD, strcspn(l->at, ",()=!<> \t\r\n"));
+		return;
 	}
 }
 
@@ -191,7 +209,7 @@ static json_t *parse_selector(struct lexer *l, struct sw_selector *s)
 
 json_t *sw_label_selector_parse(const char *text, struct sw_selector **out)
 {
-	struct lexer l = { .at = text };
+	struct lexer l = {.at = text};
 	struct sw_selector *s;
 	json_t *no;
 
@@ -214,8 +232,14 @@ json_t *sw_label_selector_parse(const char *text, struct sw_selector **out)
 
 static json_t *expression_add(struct sw_selector *s, json_t *e)
 {
-	static const struct { const char *word; enum term_op op; } ops[] = {
-		{ "In", TERM_IN }, { "NotIn", TERM_NOT_IN }, { "Exists", TERM_EXISTS }, { "DoesNotExist", TERM_ABSENT },
+	static const struct {
+		const char *word;
+		enum term_op op;
+	} ops[] = {
+		{"In", TERM_IN},
+		{"NotIn", TERM_NOT_IN},
+		{"Exists", TERM_EXISTS},
+		{"DoesNotExist", TERM_ABSENT},
 	};
 	const char *key = sw_json_str(e, "key"), *op = sw_json_str(e, "operator");
 	json_t *values = sw_json_key(e, "values");
@@ -245,7 +269,8 @@ json_t *sw_label_selector_object(json_t *o, struct sw_selector **out)
 		return NULL;
 	}
 	if (labels && json_object_is_type(labels, json_type_object)) {
-		json_object_object_foreach(labels, key, value) {
+		json_object_object_foreach(labels, key, value)
+		{
 			const char *v = json_object_get_string(value);
 
 			term_value(selector_add(s, key, strlen(key), TERM_IN), v ? v : "", v ? strlen(v) : 0);

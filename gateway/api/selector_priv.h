@@ -6,8 +6,17 @@
 #include "spillway/selector.h"
 
 enum term_op { TERM_IN, TERM_NOT_IN, TERM_EXISTS, TERM_ABSENT, TERM_GREATER, TERM_LESS };
-struct term { char *key; enum term_op op; char **values; size_t n; };
-struct sw_selector { bool is_field; struct term *terms; size_t n; };
+struct term {
+	char *key;
+	enum term_op op;
+	char **values;
+	size_t n;
+};
+struct sw_selector {
+	bool is_field;
+	struct term *terms;
+	size_t n;
+};
 
 struct sw_selector *selector_new(bool is_field);
 /* The new term is lent; key is copied (n bytes). */

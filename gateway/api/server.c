@@ -176,11 +176,14 @@ static char *url_of(const char *host, int port)
 
 static void url_make(struct sw_api *a, const char *host)
 {
-	struct sockaddr_storage ss;
-	socklen_t n = sizeof(ss);
-	if (getsockname(a->listen_fd, (struct sockaddr *)&ss, &n) == 0)
-		a->port = ntohs(ss.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&ss)->sin6_port
-							 : ((struct sockaddr_in *)&ss)->sin_port);
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} at = {.v6 = {0}};
+	socklen_t n = sizeof(at);
+	if (getsockname(a->listen_fd, &at.any, &n) == 0)
+		a->port = ntohs(at.any.sa_family == AF_INET6 ? at.v6.sin6_port : at.v4.sin_port);
 	bool everywhere = strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0;
 	if (everywhere)
 		host = "127.0.0.1";

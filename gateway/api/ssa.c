@@ -27,10 +27,10 @@ struct apply {
 	const struct sw_patch_request *req;
 	struct place_type root;
 	json_t *live, *merged;
-	json_t *entries;          /* managedFields being edited: an array of our own */
-	json_t *own;              /* what the document sets */
-	json_t *changed;          /* of these, what differs from live */
-	json_t *conflicts;        /* array of {manager, text, set} */
+	json_t *entries;   /* managedFields being edited: an array of our own */
+	json_t *own;       /* what the document sets */
+	json_t *changed;   /* of these, what differs from live */
+	json_t *conflicts; /* array of {manager, text, set} */
 };
 
 /* ---- entries ----------------------------------------------------------------------------------- */
@@ -147,7 +147,8 @@ static void strip(json_t *set, const struct sw_resource *r, const char *sub)
 		json_object_object_del(set, "f:status");
 	if (!status)
 		return;
-	json_object_object_foreach(set, key, v) {
+	json_object_object_foreach(set, key, v)
+	{
 		(void)v;
 		if (strcmp(key, "f:status") != 0)
 			json_object_object_del(set, key);
@@ -217,7 +218,13 @@ static void find_conflicts(struct apply *a)
 	}
 }
 
-struct telling { json_t *status; struct sw_buf *b; const char *manager; size_t n; bool single; };
+struct telling {
+	json_t *status;
+	struct sw_buf *b;
+	const char *manager;
+	size_t n;
+	bool single;
+};
 
 static void tell_path(void *owner, const char *path)
 {
@@ -245,7 +252,7 @@ static json_t *conflict_status(const struct apply *a)
 	sw_buf_printf(&b, "Apply failed with %zu conflict%s: ", n, n == 1 ? "" : "s");
 	for (size_t i = 0; i < managers; i++) {
 		json_t *c = sw_json_idx(a->conflicts, i);
-		struct telling t = { .status = no, .b = &b, .manager = sw_json_str(c, "text"), .single = n == 1 };
+		struct telling t = {.status = no, .b = &b, .manager = sw_json_str(c, "text"), .single = n == 1};
 
 		sw_buf_printf(&b, "%sconflict%s with %s:", i ? "\n" : "", n == 1 ? "" : "s", t.manager);
 		set_paths(sw_json_key(c, "set"), tell_path, &t);
@@ -365,7 +372,8 @@ static json_t *check_duplicates(struct place_type root, json_t *doc)
 
 	sw_buf_init(&path, 64 << 10);
 	if (fields_duplicate(root, doc, &path))
-		no = sw_status(SW_REASON_BAD_REQUEST, "failed to create typed patch object: %s", path.at ? path.at : "duplicate entries");
+		no = sw_status(SW_REASON_BAD_REQUEST, "failed to create typed patch object: %s",
+			       path.at ? path.at : "duplicate entries");
 	sw_buf_fini(&path);
 	return no;
 }
@@ -381,7 +389,7 @@ static void apply_fini(struct apply *a)
 
 json_t *ssa_apply(const struct sw_schema *s, const struct sw_patch_request *req, json_t *current, json_t **out)
 {
-	struct apply a = { .req = req, .root.m = schema_message(s, req->r->message), .live = current };
+	struct apply a = {.req = req, .root.m = schema_message(s, req->r->message), .live = current};
 	json_t *no = check_request(req), *doc, *managed;
 
 	*out = NULL;
@@ -448,11 +456,11 @@ static json_t *entries_of(json_t *fresh_list, json_t *old_list)
 }
 
 void sw_managed_update(const struct sw_schema *s, const struct sw_resource *r, const char *sub, const char *manager,
-                       json_t *fresh, json_t *old, int64_t now_ms)
+		       json_t *fresh, json_t *old, int64_t now_ms)
 {
 	json_t *meta = sw_json_key(fresh, "metadata"), *mine = sw_json_key(meta, "managedFields");
 	json_t *entries = entries_of(mine, old ? sw_json_at(old, "metadata.managedFields") : NULL), *changed, *removed;
-	struct place_type root = { .m = schema_message(s, r->message) };
+	struct place_type root = {.m = schema_message(s, r->message)};
 
 	if (!entries) {
 		if (meta)

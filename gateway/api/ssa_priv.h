@@ -12,18 +12,22 @@
 #include "schema_priv.h"
 
 /* ---- ssa_set.c: plain set operations; all give a new set or edit the first --------------------- */
-bool set_empty(json_t *set);                       /* NULL is empty */
-bool set_valid(json_t *set);                       /* objects all the way down: what the functions below rely on */
+bool set_empty(json_t *set); /* NULL is empty */
+bool set_valid(json_t *set); /* objects all the way down: what the functions below rely on */
 void set_union(json_t *into, json_t *more);
 void set_minus(json_t *from, json_t *less);
-json_t *set_common(json_t *a, json_t *b);          /* gives */
+json_t *set_common(json_t *a, json_t *b); /* gives */
 size_t set_count(json_t *set);
 /* Calls fn with the readable path of each member: .spec.containers[name="c"].image */
 typedef void set_path_fn(void *owner, const char *path);
 void set_paths(json_t *set, set_path_fn *fn, void *owner);
 
 /* ---- ssa_walk.c: typed walks ------------------------------------------------------------------- */
-struct place_type { const struct message *m; const struct field *f; unsigned depth; }; /* where a value is in the schema; all 0: free-form */
+struct place_type {
+	const struct message *m;
+	const struct field *f;
+	unsigned depth;
+}; /* where a value is in the schema; all 0: free-form */
 enum value_kind { KIND_LEAF, KIND_MAP, KIND_KEYED, KIND_SET };
 enum value_kind place_kind(struct place_type t, json_t *v);
 struct place_type place_child(struct place_type t, const char *key);

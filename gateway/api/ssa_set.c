@@ -26,7 +26,8 @@ bool set_valid(json_t *set)
 {
 	if (!is_set(set))
 		return false;
-	json_object_object_foreach(set, key, node) {
+	json_object_object_foreach(set, key, node)
+	{
 		(void)key;
 		if (!set_valid(node))
 			return false;
@@ -44,7 +45,8 @@ void set_union(json_t *into, json_t *more)
 {
 	if (!is_set(more))
 		return;
-	json_object_object_foreach(more, key, theirs) {
+	json_object_object_foreach(more, key, theirs)
+	{
 		json_t *ours = sw_json_key(into, key);
 
 		if (strcmp(key, ".") == 0 || !is_set(theirs))
@@ -78,7 +80,8 @@ void set_minus(json_t *from, json_t *less)
 {
 	if (!is_set(less) || !is_set(from))
 		return;
-	json_object_object_foreach(from, key, ours) {
+	json_object_object_foreach(from, key, ours)
+	{
 		json_t *theirs = sw_json_key(less, key);
 
 		if (strcmp(key, ".") != 0 && is_set(theirs) && is_set(ours) && node_minus(ours, theirs))
@@ -92,7 +95,8 @@ json_t *set_common(json_t *a, json_t *b)
 
 	if (!is_set(a) || !is_set(b))
 		return out;
-	json_object_object_foreach(a, key, x) {
+	json_object_object_foreach(a, key, x)
+	{
 		json_t *y = sw_json_key(b, key), *both;
 		bool member;
 
@@ -116,9 +120,8 @@ size_t set_count(json_t *set)
 
 	if (!is_set(set))
 		return 0;
-	json_object_object_foreach(set, key, node)
-		if (strcmp(key, ".") != 0 && is_set(node))
-			n += is_member(node) + set_count(node);
+	json_object_object_foreach(set, key, node) if (strcmp(key, ".") != 0 && is_set(node)) n +=
+		is_member(node) + set_count(node);
 	return n;
 }
 
@@ -138,7 +141,8 @@ static void put_element(struct sw_buf *b, const char *key)
 		return;
 	}
 	sw_buf_putc(b, '[');
-	json_object_object_foreach(keys, name, v) {
+	json_object_object_foreach(keys, name, v)
+	{
 		sw_buf_printf(b, "%s%s=%s", any ? "," : "", name,
 			      json_object_to_json_string_ext(v, JSON_C_TO_STRING_PLAIN));
 		any = true;
@@ -151,7 +155,8 @@ static void walk_paths(json_t *set, struct sw_buf *b, set_path_fn *fn, void *own
 {
 	size_t len = b->len;
 
-	json_object_object_foreach(set, key, node) {
+	json_object_object_foreach(set, key, node)
+	{
 		if (strcmp(key, ".") == 0 || strlen(key) < 2 || !is_set(node))
 			continue;
 		put_element(b, key);

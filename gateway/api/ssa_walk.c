@@ -34,7 +34,7 @@ enum value_kind place_kind(struct place_type t, json_t *v)
 {
 	if (json_object_is_type(v, json_type_object))
 		return is_atomic(t) ? KIND_LEAF : KIND_MAP;
-	if (!json_object_is_type(v, json_type_array) || shape_at(t) != SHAPE_LIST || is_atomic(t))
+	if (!t.f || !json_object_is_type(v, json_type_array) || shape_at(t) != SHAPE_LIST || is_atomic(t))
 		return KIND_LEAF;
 	if (t.f->list_keys.n)
 		return KIND_KEYED;
@@ -46,13 +46,13 @@ struct place_type place_child(struct place_type t, const char *key)
 	const struct message *m = message_at(t);
 
 	if (shape_at(t) == SHAPE_MAP)
-		return (struct place_type){ .f = t.f, .depth = t.depth + 1 };
-	return (struct place_type){ .f = m && shape_at(t) == SHAPE_ONE ? message_field(m, key) : NULL };
+		return (struct place_type){.f = t.f, .depth = t.depth + 1};
+	return (struct place_type){.f = m && shape_at(t) == SHAPE_ONE ? message_field(m, key) : NULL};
 }
 
 struct place_type place_item(struct place_type t)
 {
-	return (struct place_type){ .f = t.f, .depth = t.depth + 1 };
+	return (struct place_type){.f = t.f, .depth = t.depth + 1};
 }
 
 /* A key that the item does not give has the default of its field: ports are known by containerPort and protocol TCP. */
@@ -165,7 +165,8 @@ static void walk_fields(struct place_type t, json_t *v, json_t *set, bool every)
 {
 	switch (place_kind(t, v)) {
 	case KIND_MAP: {
-		json_object_object_foreach(v, key, child) {
+		json_object_object_foreach(v, key, child)
+		{
 			struct place_type c = place_child(t, key);
 
 			add_child(c, child, set, field_name(key), shape_at(t) == SHAPE_MAP || !c.f, every);
@@ -180,7 +181,8 @@ static void walk_fields(struct place_type t, json_t *v, json_t *set, bool every)
 			add_child(place_item(t), item, set, place_item_name(t, item), true, every);
 		}
 		break;
-	default: break;
+	default:
+		break;
 	}
 }
 
@@ -224,7 +226,8 @@ bool fields_duplicate(struct place_type t, json_t *v, struct sw_buf *path)
 		return duplicate_in_list(t, v, path);
 	if (kind != KIND_MAP)
 		return false;
-	json_object_object_foreach(v, key, child) {
+	json_object_object_foreach(v, key, child)
+	{
 		size_t len = path->len;
 
 		sw_buf_printf(path, ".%s", key);
@@ -288,13 +291,15 @@ static void diff_child(struct place_type t, const char *name, json_t *a, json_t 
 
 static void diff_maps(struct place_type t, json_t *old, json_t *fresh, json_t *changed, json_t *removed)
 {
-	json_object_object_foreach(fresh, key, v) {
+	json_object_object_foreach(fresh, key, v)
+	{
 		char *name = field_name(key);
 
 		diff_child(place_child(t, key), name, sw_json_key(old, key), v, changed, removed);
 		free(name);
 	}
-	json_object_object_foreach(old, old_key, w) {
+	json_object_object_foreach(old, old_key, w)
+	{
 		char *name;
 
 		if (sw_json_key(fresh, old_key))
@@ -311,9 +316,8 @@ static void diff_lists(struct place_type t, json_t *old, json_t *fresh, json_t *
 
 	json_object_object_foreach(b, name, item)
 		diff_child(place_item(t), name, sw_json_key(a, name), item, changed, removed);
-	json_object_object_foreach(a, old_name, old_item)
-		if (!sw_json_key(b, old_name))
-			diff_child(place_item(t), old_name, old_item, NULL, changed, removed);
+	json_object_object_foreach(a, old_name, old_item) if (!sw_json_key(b, old_name))
+		diff_child(place_item(t), old_name, old_item, NULL, changed, removed);
 	json_object_put(a);
 	json_object_put(b);
 }
@@ -330,7 +334,8 @@ void fields_diff(struct place_type t, json_t *old, json_t *fresh, json_t *change
 
 static json_t *merge_maps(struct place_type t, json_t *live, json_t *applied)
 {
-	json_object_object_foreach(applied, key, v) {
+	json_object_object_foreach(applied, key, v)
+	{
 		json_t *was = sw_json_key(live, key);
 
 		if (v)
@@ -341,11 +346,15 @@ static json_t *merge_maps(struct place_type t, json_t *live, json_t *applied)
 }
 
 /* A list with the names of its items and an index of the first item of each name. */
-struct named_list { json_t *list, *index; char **names; size_t n, at; };
+struct named_list {
+	json_t *list, *index;
+	char **names;
+	size_t n, at;
+};
 
 static void named_list_init(struct named_list *l, struct place_type t, json_t *list)
 {
-	*l = (struct named_list){ .list = list, .index = json_object_new_object(), .n = json_object_array_length(list) };
+	*l = (struct named_list){.list = list, .index = json_object_new_object(), .n = json_object_array_length(list)};
 	l->names = sw_calloc(l->n + 1, sizeof(*l->names));
 	for (size_t i = 0; i < l->n; i++) {
 		l->names[i] = place_item_name(t, json_object_array_get_idx(list, i));
@@ -411,7 +420,8 @@ static json_t *merge_lists(struct place_type t, json_t *live_taken, json_t *list
 
 		if (name && !is_named(&applied, name)) {
 			json_object_array_add(out, json_object_get(json_object_array_get_idx(live.list, live.at++)));
-		} else if (name && !same && (!both || shared >= applied.n || strcmp(name, applied.names[shared]) != 0)) {
+		} else if (name && !same &&
+			   (!both || shared >= applied.n || strcmp(name, applied.names[shared]) != 0)) {
 			live.at++; /* shared, but it comes elsewhere */
 		} else {
 			live.at += same;
@@ -480,7 +490,8 @@ void value_prune(struct place_type t, json_t *v, json_t *gone, json_t *kept)
 		prune_list(t, v, gone, kept);
 	if (kind != KIND_MAP)
 		return;
-	json_object_object_foreach(v, key, child) {
+	json_object_object_foreach(v, key, child)
+	{
 		char *name = field_name(key);
 		json_t *g = sw_json_key(gone, name);
 

@@ -126,14 +126,15 @@ static int run_rv(struct committer *c, uint64_t rv)
 static void pass_fault_point(const char *where, const struct store_op *first)
 {
 	char what[256];
-	snprintf(what, sizeof(what), "%s %s/%s", first->key.resource ? first->key.resource : "note", first->key.ns ? first->key.ns : "",
-		 first->key.name ? first->key.name : "");
+	snprintf(what, sizeof(what), "%s %s/%s", first->key.resource ? first->key.resource : "note",
+		 first->key.ns ? first->key.ns : "", first->key.name ? first->key.name : "");
 	(void)sw_fault_point(where, what); /* a commit has no reply that could be lost */
 }
 
 static struct sw_err run_batch(struct committer *c, const struct op_list *batch)
 {
 	uint64_t rv = 0;
+	SW_REQUIRE(batch->first);
 	int rc = sqlite3_exec(c->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
 	for (const struct store_op *op = batch->first; op && rc == SQLITE_OK; op = op->next) {
 		rc = run_op(c, op);

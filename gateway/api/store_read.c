@@ -237,6 +237,7 @@ static struct sw_err counter_load(struct sw_store *s)
 	struct sw_err e = sw_store_note_get(s, STORE_RV_NOTE, &text);
 	if (sw_failed(e))
 		return sw_err_wrap(e, "%s: no resource version counter", s->path);
+	SW_REQUIRE(text);
 	s->given_rv = s->published_rv = s->ring_floor = strtoull(text->at, NULL, 10);
 	sw_bytes_unref(text);
 	return SW_OK;

@@ -22,10 +22,10 @@ enum { STRICT_MAX = 100 };
 struct decode {
 	const struct sw_resource *r;
 	bool builtin;
-	json_t *strict;           /* array of texts: unknown and duplicate fields */
-	char *wrong;              /* the first wrong type, built-in kinds; owned */
-	struct sw_causes causes;  /* wrong types, other kinds */
-	const char *owner;        /* Go name of the message we are in: "JobSpec" */
+	json_t *strict;          /* array of texts: unknown and duplicate fields */
+	char *wrong;             /* the first wrong type, built-in kinds; owned */
+	struct sw_causes causes; /* wrong types, other kinds */
+	const char *owner;       /* Go name of the message we are in: "JobSpec" */
 };
 
 static void decode_value(struct decode *d, const struct field *f, unsigned depth, json_t *parent, const struct step *at,
@@ -36,12 +36,17 @@ static void decode_value(struct decode *d, const struct field *f, unsigned depth
 static const char *json_word(json_t *v)
 {
 	switch (json_object_get_type(v)) {
-	case json_type_boolean: return "bool";
+	case json_type_boolean:
+		return "bool";
 	case json_type_int:
-	case json_type_double: return "number";
-	case json_type_string: return "string";
-	case json_type_array: return "array";
-	default: return "object";
+	case json_type_double:
+		return "number";
+	case json_type_string:
+		return "string";
+	case json_type_array:
+		return "array";
+	default:
+		return "object";
 	}
 }
 
@@ -49,9 +54,12 @@ static const char *json_word(json_t *v)
 static const char *schema_word(json_t *v)
 {
 	switch (json_object_get_type(v)) {
-	case json_type_boolean: return "boolean";
-	case json_type_int: return "integer";
-	default: return json_word(v);
+	case json_type_boolean:
+		return "boolean";
+	case json_type_int:
+		return "integer";
+	default:
+		return json_word(v);
 	}
 }
 
@@ -97,13 +105,18 @@ static const char *schema_type(const struct field *f, unsigned depth)
 	if (depth < SHAPES && f->shape[depth] != SHAPE_ONE)
 		return f->shape[depth] == SHAPE_LIST ? "array" : "object";
 	switch (f->base) {
-	case B_BOOL: return "boolean";
+	case B_BOOL:
+		return "boolean";
 	case B_INT32:
-	case B_INT64: return "integer";
-	case B_DOUBLE: return "number";
+	case B_INT64:
+		return "integer";
+	case B_DOUBLE:
+		return "number";
 	case B_OBJECT:
-	case B_MESSAGE: return "object";
-	default: return "string";
+	case B_MESSAGE:
+		return "object";
+	default:
+		return "string";
 	}
 }
 
@@ -256,12 +269,18 @@ static bool type_fits(enum base base, json_t *v)
 
 	switch (base) {
 	case B_STRING:
-	case B_DURATION: return t == json_type_string;
-	case B_BOOL: return t == json_type_boolean;
-	case B_DOUBLE: return t == json_type_int || t == json_type_double;
-	case B_INT_OR_STRING: return t == json_type_int || t == json_type_string;
-	case B_OBJECT: return t == json_type_object;
-	default: return true;
+	case B_DURATION:
+		return t == json_type_string;
+	case B_BOOL:
+		return t == json_type_boolean;
+	case B_DOUBLE:
+		return t == json_type_int || t == json_type_double;
+	case B_INT_OR_STRING:
+		return t == json_type_int || t == json_type_string;
+	case B_OBJECT:
+		return t == json_type_object;
+	default:
+		return true;
 	}
 }
 
@@ -269,11 +288,19 @@ static void decode_scalar(struct decode *d, const struct field *f, json_t *paren
 {
 	switch (f->base) {
 	case B_INT32:
-	case B_INT64: decode_int(d, f, at, v); return;
-	case B_QUANTITY: decode_quantity(d, f, parent, at, v); return;
+	case B_INT64:
+		decode_int(d, f, at, v);
+		return;
+	case B_QUANTITY:
+		decode_quantity(d, f, parent, at, v);
+		return;
 	case B_TIME:
-	case B_MICROTIME: decode_time(d, f, parent, at, v); return;
-	case B_BYTES: decode_bytes(d, f, at, v); return;
+	case B_MICROTIME:
+		decode_time(d, f, parent, at, v);
+		return;
+	case B_BYTES:
+		decode_bytes(d, f, at, v);
+		return;
 	default:
 		if (!type_fits(f->base, v))
 			wrong_type(d, f, SHAPES, at, v, false);
@@ -287,8 +314,9 @@ static void decode_message(struct decode *d, const struct message *m, json_t *o,
 	const char *outer = d->owner;
 
 	d->owner = short_name(m->name);
-	json_object_object_foreach(o, key, v) {
-		struct step at = { .up = up, .kind = STEP_FIELD, .name = key };
+	json_object_object_foreach(o, key, v)
+	{
+		struct step at = {.up = up, .kind = STEP_FIELD, .name = key};
 		const struct field *f = message_field(m, key);
 
 		if (!f) {
@@ -308,7 +336,7 @@ static void decode_list(struct decode *d, const struct field *f, unsigned depth,
 	size_t n = json_object_array_length(list);
 
 	for (size_t i = 0; i < n; i++) {
-		struct step at = { .up = up, .kind = STEP_INDEX, .index = i };
+		struct step at = {.up = up, .kind = STEP_INDEX, .index = i};
 		json_t *v = json_object_array_get_idx(list, i);
 
 		if (v)
@@ -320,8 +348,9 @@ static void decode_list(struct decode *d, const struct field *f, unsigned depth,
 
 static void decode_map(struct decode *d, const struct field *f, unsigned depth, const struct step *up, json_t *map)
 {
-	json_object_object_foreach(map, key, v) {
-		struct step at = { .up = up, .kind = STEP_KEY, .name = key };
+	json_object_object_foreach(map, key, v)
+	{
+		struct step at = {.up = up, .kind = STEP_KEY, .name = key};
 
 		if (v)
 			decode_value(d, f, depth, map, &at, v);
@@ -355,8 +384,9 @@ static void decode_value(struct decode *d, const struct field *f, unsigned depth
 static void decode_object(struct decode *d, const struct message *m, json_t *o)
 {
 	d->owner = short_name(m->name);
-	json_object_object_foreach(o, key, v) {
-		struct step at = { .kind = STEP_FIELD, .name = key };
+	json_object_object_foreach(o, key, v)
+	{
+		struct step at = {.kind = STEP_FIELD, .name = key};
 		const struct field *f = message_field(m, key);
 
 		if (f && v) {
@@ -443,14 +473,14 @@ static json_t *check_type_meta(const struct sw_resource *r, json_t *o)
 	    strcmp(json_object_get_string(version), expected) == 0)
 		return NULL;
 	return sw_status(SW_REASON_BAD_REQUEST, "the object provided is %.100s, Kind=%.100s, expected %s, Kind=%s",
-	                 json_object_get_string(version), json_object_get_string(kind), expected, r->kind);
+			 json_object_get_string(version), json_object_get_string(kind), expected, r->kind);
 }
 
 json_t *sw_object_decode(const struct sw_schema *s, const struct sw_resource *r, json_t *o, const char *dups,
-                         enum sw_fields mode, json_t *warnings)
+			 enum sw_fields mode, json_t *warnings)
 {
 	const struct message *m = schema_message(s, r->message);
-	struct decode d = { .r = r, .builtin = r->flags & SW_RES_BUILTIN };
+	struct decode d = {.r = r, .builtin = r->flags & SW_RES_BUILTIN};
 	json_t *no;
 
 	SW_REQUIRE(m);

@@ -97,8 +97,8 @@ void sw_table_one(struct sw_buf *b, struct sw_table *t, json_t *o, bool with_col
 
 bool sw_include_parse(const char *word, enum sw_include *out)
 {
-	static const char *const words[] = { [SW_INCLUDE_METADATA] = "Metadata", [SW_INCLUDE_OBJECT] = "Object",
-	                                     [SW_INCLUDE_NONE] = "None" };
+	static const char *const words[] = {
+		[SW_INCLUDE_METADATA] = "Metadata", [SW_INCLUDE_OBJECT] = "Object", [SW_INCLUDE_NONE] = "None"};
 
 	*out = SW_INCLUDE_METADATA;
 	if (!word || !*word)

@@ -12,14 +12,29 @@
 #include "spillway/text.h"
 #include "table_priv.h"
 
-#define COLUMNS(id, fn, ...)                                                                   \
-	static const struct sw_column cols_##id[] = { __VA_ARGS__ };                           \
-	const struct sw_columns sw_columns_##id = { cols_##id, sizeof(cols_##id) / sizeof(cols_##id[0]), fn }
-#define NAME { "Name", "string", "name", 0 }
-#define STR(name) { name, "string", "", 0 }
-#define WIDE(name) { name, "string", "", 1 }
-#define INT(name) { name, "integer", "", 0 }
-#define AGE { "Age", "string", "", 0 }
+#define COLUMNS(id, fn, ...)                                                                                           \
+	static const struct sw_column cols_##id[] = {__VA_ARGS__};                                                     \
+	const struct sw_columns sw_columns_##id = {cols_##id, sizeof(cols_##id) / sizeof(cols_##id[0]), fn}
+#define NAME                                                                                                           \
+	{                                                                                                              \
+		"Name", "string", "name", 0                                                                            \
+	}
+#define STR(name)                                                                                                      \
+	{                                                                                                              \
+		name, "string", "", 0                                                                                  \
+	}
+#define WIDE(name)                                                                                                     \
+	{                                                                                                              \
+		name, "string", "", 1                                                                                  \
+	}
+#define INT(name)                                                                                                      \
+	{                                                                                                              \
+		name, "integer", "", 0                                                                                 \
+	}
+#define AGE                                                                                                            \
+	{                                                                                                              \
+		"Age", "string", "", 0                                                                                 \
+	}
 
 /* ---- small writers ----------------------------------------------------------------------------- */
 
@@ -172,7 +187,7 @@ static void cluster_queue_cells(struct sw_buf *b, json_t *o, int64_t now_ms)
 	put_int_at(b, o, "status.admittedWorkloads");
 }
 COLUMNS(cluster_queue, cluster_queue_cells, NAME, STR("Cohort"), WIDE("Strategy"), INT("Pending Workloads"),
-        { "Admitted Workloads", "integer", "", 1 });
+	{"Admitted Workloads", "integer", "", 1});
 
 static void local_queue_cells(struct sw_buf *b, json_t *o, int64_t now_ms)
 {
@@ -412,8 +427,11 @@ static void put_node_status(struct sw_buf *b, json_t *o)
 	const char *ready = sw_json_str(sw_json_condition(o, "Ready"), "status");
 	char text[64];
 
-	snprintf(text, sizeof(text), "%s%s", !ready ? "Unknown" : strcmp(ready, "True") == 0 ? "Ready" : "NotReady",
-	         sw_json_bool(o, "spec.unschedulable") ? ",SchedulingDisabled" : "");
+	snprintf(text, sizeof(text), "%s%s",
+		 !ready                       ? "Unknown"
+		 : strcmp(ready, "True") == 0 ? "Ready"
+					      : "NotReady",
+		 sw_json_bool(o, "spec.unschedulable") ? ",SchedulingDisabled" : "");
 	put_str(b, text, "");
 }
 
@@ -425,7 +443,8 @@ static void put_node_roles(struct sw_buf *b, json_t *o)
 
 	sw_buf_init(&text, 64 << 10);
 	if (json_object_is_type(labels, json_type_object)) {
-		json_object_object_foreach(labels, key, value) {
+		json_object_object_foreach(labels, key, value)
+		{
 			const char *role = NULL;
 
 			if (strncmp(key, prefix, sizeof(prefix) - 1) == 0)

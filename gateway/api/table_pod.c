@@ -149,7 +149,7 @@ static void pod_summarize(struct pod_summary *p, json_t *pod)
 	json_t *init = sw_json_at(pod, "status.initContainerStatuses"),
 	       *init_spec = sw_json_at(pod, "spec.initContainers");
 
-	*p = (struct pod_summary){ .pod = pod };
+	*p = (struct pod_summary){.pod = pod};
 	set_status(p, "", reason && *reason ? reason : phase ? phase : "");
 	if (is(sw_json_str(sw_json_condition(pod, "PodScheduled"), "reason"), "SchedulingGated"))
 		set_status(p, "", "SchedulingGated");
@@ -236,4 +236,4 @@ static const struct sw_column columns[] = {
 	{"Nominated Node", "string", "", 1},
 	{"Readiness Gates", "string", "", 1},
 };
-const struct sw_columns sw_columns_pod = { columns, sizeof(columns) / sizeof(columns[0]), pod_cells };
+const struct sw_columns sw_columns_pod = {columns, sizeof(columns) / sizeof(columns[0]), pod_cells};

@@ -228,7 +228,8 @@ static struct sw_err ca_ensure(struct pair *ca, const char *dir, const char *nam
 	struct sw_err e = SW_OK;
 	if (!pair_read(ca, cert, key)) {
 		/* A new CA locks out every client that trusts the old one: never replace one that is merely unreadable.
-		 * A key alone, with nothing signed yet, is what a first start leaves that was killed between the two files. */
+		 * A key alone, with nothing signed yet, is what a first start leaves that was killed between the two
+		 * files. */
 		bool unborn = access(cert, F_OK) != 0 && access(server, F_OK) != 0;
 		if (!unborn)
 			e = sw_err(SW_E_INVALID,

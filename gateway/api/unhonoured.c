@@ -11,11 +11,11 @@
 #include "check_priv.h"
 
 #define OWN_QUEUE "the embedded queue does not do this; leave it out, or use a manager that runs Kueue"
-#define COPIES "a job's pods run on other clusters, where the selector is made anew; leave it out"
+#define COPIES    "a job's pods run on other clusters, where the selector is made anew; leave it out"
 
 struct unhonoured {
-	const char *id, *path;     /* "[]" behind a name: in each item of that list */
-	const char *harmless;      /* a value that asks for nothing, or NULL */
+	const char *id, *path; /* "[]" behind a name: in each item of that list */
+	const char *harmless;  /* a value that asks for nothing, or NULL */
 	const char *why;
 };
 static const struct unhonoured rows[] = {

@@ -136,7 +136,7 @@ void check_immutable(struct check *c, const struct step *up, json_t *o, json_t *
 json_t *sw_object_validate(const struct sw_schema *s, const struct sw_resource *r, const char *sub, json_t *o,
 			   json_t *old)
 {
-	struct check c = { .r = r, .builtin = r->flags & SW_RES_BUILTIN };
+	struct check c = {.r = r, .builtin = r->flags & SW_RES_BUILTIN};
 	json_t *no;
 
 	check_schema(&c, schema_message(s, r->message), o, !c.builtin);

@@ -88,8 +88,10 @@ static void check_numbers(struct check *c, const struct step *spec, json_t *s)
 						   "backoffLimitPerIndex",
 						   "maxFailedIndexes"};
 	struct job_numbers n = {
-		.completions = sw_json_key(s, "completions"), .parallelism = sw_json_key(s, "parallelism"),
-		.per_index = sw_json_key(s, "backoffLimitPerIndex"), .max_failed = sw_json_key(s, "maxFailedIndexes"),
+		.completions = sw_json_key(s, "completions"),
+		.parallelism = sw_json_key(s, "parallelism"),
+		.per_index = sw_json_key(s, "backoffLimitPerIndex"),
+		.max_failed = sw_json_key(s, "maxFailedIndexes"),
 		.indexed = text_is(sw_json_key(s, "completionMode"), "Indexed"),
 	};
 
@@ -105,7 +107,7 @@ static void check_numbers(struct check *c, const struct step *spec, json_t *s)
 
 static void check_restart_policy(struct check *c, const struct step *spec, json_t *s)
 {
-	static const char *const words[] = { "OnFailure", "Never" };
+	static const char *const words[] = {"OnFailure", "Never"};
 	json_t *v = sw_json_at(s, "template.spec.restartPolicy");
 	const struct step *at = AT_FIELD(AT_FIELD(AT_FIELD(spec, "template"), "spec"), "restartPolicy");
 
@@ -158,7 +160,8 @@ static void check_selector(struct check *c, const struct step *spec, json_t *s)
 
 static void check_generated_labels(struct check *c, const struct step *spec, json_t *o, json_t *s)
 {
-	static const struct { const char *label, *from;
+	static const struct {
+		const char *label, *from;
 	} generated[] = {
 		{"controller-uid", "metadata.uid"},
 		{"job-name", "metadata.name"},
@@ -190,7 +193,7 @@ static void check_indexed_name(struct check *c, json_t *o, json_t *s)
 	snprintf(host, sizeof(host), "%.253s-%lld", json_object_get_string(name), last);
 	if (!sw_is_dns_label(host))
 		check_invalid(c, AT_FIELD(AT_FIELD(NULL, "metadata"), "name"), name,
-		              "will not able to create pod with invalid DNS label: %s", host);
+			      "will not able to create pod with invalid DNS label: %s", host);
 }
 
 /* ---- updates ----------------------------------------------------------------------------------- */
@@ -198,7 +201,7 @@ static void check_indexed_name(struct check *c, json_t *o, json_t *s)
 /* While a job is suspended and has never started, a queue may still say where its pods go and how large they are. */
 static json_t *template_frozen_part(json_t *template, bool loose)
 {
-	static const char *const spec_loose[] = { "nodeSelector", "tolerations", "schedulingGates" };
+	static const char *const spec_loose[] = {"nodeSelector", "tolerations", "schedulingGates"};
 	json_t *copy = sw_json_copy(template), *spec = sw_json_key(copy, "spec"), *affinity, *containers;
 
 	if (!loose || !spec)
@@ -288,8 +291,8 @@ void check_job(struct check *c, json_t *o, json_t *old)
 
 void check_job_status(struct check *c, json_t *o, json_t *old)
 {
-	static const char *const counts[] = { "active", "succeeded", "failed", "ready", "terminating" };
-	static const char *const final[] = { "Complete", "Failed" };
+	static const char *const counts[] = {"active", "succeeded", "failed", "ready", "terminating"};
+	static const char *const final[] = {"Complete", "Failed"};
 	const struct step *at = AT_FIELD(NULL, "status");
 	json_t *status = sw_json_key(o, "status");
 

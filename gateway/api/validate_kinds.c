@@ -79,7 +79,8 @@ static size_t check_data_keys(struct check *c, json_t *o, const char *field)
 
 	if (!data)
 		return 0;
-	json_object_object_foreach(data, key, value) {
+	json_object_object_foreach(data, key, value)
+	{
 		bytes += (size_t)json_object_get_string_len(value);
 		if (!is_data_key(key)) {
 			json_t *k = json_object_new_string(key);
@@ -187,14 +188,17 @@ static void check_lease(struct check *c, json_t *o, json_t *old)
 
 /* ---- training jobs ----------------------------------------------------------------------------- */
 
-struct training { const char *id, *specs, *container; const char *types[6]; };
+struct training {
+	const char *id, *specs, *container;
+	const char *types[6];
+};
 static const struct training trainings[] = {
-	{ "pytorchjobs.kubeflow.org", "pytorchReplicaSpecs", "pytorch", { "Master", "Worker" } },
-	{ "tfjobs.kubeflow.org", "tfReplicaSpecs", "tensorflow", { "PS", "Worker", "Chief", "Master", "Evaluator" } },
-	{ "paddlejobs.kubeflow.org", "paddleReplicaSpecs", "paddle", { "Master", "Worker" } },
-	{ "xgboostjobs.kubeflow.org", "xgbReplicaSpecs", "xgboost", { "Master", "Worker" } },
-	{ "jaxjobs.kubeflow.org", "jaxReplicaSpecs", "jax", { "Worker" } },
-	{ "mpijobs.kubeflow.org", "mpiReplicaSpecs", NULL, { "Launcher", "Worker" } },
+	{"pytorchjobs.kubeflow.org", "pytorchReplicaSpecs", "pytorch", {"Master", "Worker"}},
+	{"tfjobs.kubeflow.org", "tfReplicaSpecs", "tensorflow", {"PS", "Worker", "Chief", "Master", "Evaluator"}},
+	{"paddlejobs.kubeflow.org", "paddleReplicaSpecs", "paddle", {"Master", "Worker"}},
+	{"xgboostjobs.kubeflow.org", "xgbReplicaSpecs", "xgboost", {"Master", "Worker"}},
+	{"jaxjobs.kubeflow.org", "jaxReplicaSpecs", "jax", {"Worker"}},
+	{"mpijobs.kubeflow.org", "mpiReplicaSpecs", NULL, {"Launcher", "Worker"}},
 };
 
 static bool has_container(json_t *containers, const char *name)
@@ -318,11 +322,12 @@ static void check_local_queue(struct check *c, json_t *o, json_t *old)
 			      "field is immutable");
 }
 
-
 /* ---- the table --------------------------------------------------------------------------------- */
 
 typedef void kind_fn(struct check *c, json_t *o, json_t *old);
-static const struct { const char *id; kind_fn *fn;
+static const struct {
+	const char *id;
+	kind_fn *fn;
 } kinds[] = {
 	{"jobs.batch", check_job},
 	{"pods", check_pod},

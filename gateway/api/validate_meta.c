@@ -11,7 +11,7 @@ enum { ANNOTATIONS_MAX_BYTES = 256 << 10 };
 /* Names: most kinds take a subdomain, namespaces a label (they become part of DNS names). */
 static void check_name(struct check *c, const struct step *meta, json_t *name)
 {
-	static const char *const label_kinds[] = { "namespaces" };
+	static const char *const label_kinds[] = {"namespaces"};
 
 	for (size_t i = 0; i < sizeof(label_kinds) / sizeof(label_kinds[0]); i++)
 		if (strcmp(c->r->id, label_kinds[i]) == 0) {
@@ -25,7 +25,8 @@ void check_labels(struct check *c, const struct step *at, json_t *labels)
 {
 	if (!labels || !json_object_is_type(labels, json_type_object))
 		return;
-	json_object_object_foreach(labels, key, value) {
+	json_object_object_foreach(labels, key, value)
+	{
 		if (!sw_is_label_key(key)) {
 			json_t *k = json_object_new_string(key);
 
@@ -56,7 +57,8 @@ void check_annotations(struct check *c, const struct step *at, json_t *annotatio
 
 	if (!annotations || !json_object_is_type(annotations, json_type_object))
 		return;
-	json_object_object_foreach(annotations, key, value) {
+	json_object_object_foreach(annotations, key, value)
+	{
 		size_t n = strlen(key);
 
 		/* annotation keys may be written in capitals; case does not matter for what they may consist of */

@@ -13,7 +13,7 @@
 
 /* ---- resources --------------------------------------------------------------------------------- */
 
-static const char *const standard_resources[] = { "cpu", "memory", "ephemeral-storage" };
+static const char *const standard_resources[] = {"cpu", "memory", "ephemeral-storage"};
 
 static bool is_standard(const char *name)
 {
@@ -50,7 +50,8 @@ void check_resource_list(struct check *c, const struct step *at, json_t *list)
 {
 	if (!list)
 		return;
-	json_object_object_foreach(list, name, v) {
+	json_object_object_foreach(list, name, v)
+	{
 		const struct step *here = AT_KEY(at, name);
 		json_t *text = NULL;
 
@@ -82,7 +83,8 @@ static void check_resources(struct check *c, const struct step *up, json_t *reso
 	check_resource_list(c, AT_FIELD(at, "requests"), requests);
 	if (!requests)
 		return;
-	json_object_object_foreach(requests, name, v) {
+	json_object_object_foreach(requests, name, v)
+	{
 		json_t *limit = sw_json_key(limits, name);
 		int64_t ask = milli_of(v), most = limit ? milli_of(limit) : 0;
 
@@ -255,7 +257,7 @@ static void check_tolerations(struct check *c, const struct step *up, json_t *li
 				      "value must be empty when `operator` is 'Exists'");
 		if (sw_json_key(t, "tolerationSeconds") && !text_is(sw_json_key(t, "effect"), "NoExecute"))
 			check_invalid(c, AT_FIELD(here, "effect"), sw_json_key(t, "effect"),
-			              "effect must be 'NoExecute' when `tolerationSeconds` is set");
+				      "effect must be 'NoExecute' when `tolerationSeconds` is set");
 	}
 }
 

@@ -44,8 +44,12 @@ static void check_pattern(struct check *c, const struct field *f, json_t *v, con
 	const char *s = json_object_get_string(v);
 
 	switch (f->pattern) {
-	case P_SUBDOMAIN: check_subdomain(c, at, v); break;
-	case P_LABEL: check_dns_label(c, at, v); break;
+	case P_SUBDOMAIN:
+		check_subdomain(c, at, v);
+		break;
+	case P_LABEL:
+		check_dns_label(c, at, v);
+		break;
 	case P_KEY:
 		if (!sw_is_label_key(s))
 			check_invalid(c, at, v,
@@ -56,7 +60,8 @@ static void check_pattern(struct check *c, const struct field *f, json_t *v, con
 		if (!is_reason(s))
 			check_invalid(c, at, v, "must be letters, digits, '_', ',' and ':', beginning with a letter");
 		break;
-	default: break;
+	default:
+		break;
 	}
 }
 
@@ -136,8 +141,7 @@ static void check_value(struct check *c, const struct field *f, unsigned depth, 
 			check_value(c, f, depth + 1, json_object_array_get_idx(v, i), AT_INDEX(at, i));
 	} else if (shape == SHAPE_MAP) {
 		check_count(c, f, (size_t)json_object_object_length(v), at);
-		json_object_object_foreach(v, key, item)
-			check_value(c, f, depth + 1, item, AT_KEY(at, key));
+		json_object_object_foreach(v, key, item) check_value(c, f, depth + 1, item, AT_KEY(at, key));
 	} else if (f->base == B_MESSAGE) {
 		check_message(c, f->message, v, at);
 	} else if (json_object_is_type(v, json_type_string)) {

@@ -42,7 +42,7 @@ struct sw_cred {
 	struct sw_loop *loop;
 	const struct sw_kubeconfig *kc;
 	struct secret_file token, ca, cert, key;
-	uint64_t looked_ms;  /* at the files */
+	uint64_t looked_ms; /* at the files */
 	bool looked;
 	struct sw_err files; /* what is wrong with them */
 	struct exec_run *run;
@@ -50,7 +50,7 @@ struct sw_cred {
 	int64_t got_wall_ms;
 	bool has_plugin;
 	uint64_t ran_ms, failed_ms;
-	struct sw_err failure;  /* of the last run; OK if none */
+	struct sw_err failure; /* of the last run; OK if none */
 	char *authorization;
 	uint64_t version;
 	struct sw_cred_wait *waits, *telling;
@@ -114,7 +114,7 @@ static void file_took(struct secret_file *f, const struct stat *st, char *fresh)
 
 static struct sw_err single_refresh(struct sw_cred *c, struct secret_file *f, bool is_pem)
 {
-	struct stat st = { .st_ino = 0 };
+	struct stat st = {.st_ino = 0};
 	char *fresh;
 	struct sw_err e = file_look(f, &st, &fresh);
 
@@ -134,14 +134,15 @@ static struct sw_err single_refresh(struct sw_cred *c, struct secret_file *f, bo
 /* Certificate and key are replaced one after the other: a pair that does not fit yet is left alone. */
 static struct sw_err pair_refresh(struct sw_cred *c)
 {
-	struct stat cert_st = { .st_ino = 0 }, key_st = { .st_ino = 0 };
+	struct stat cert_st = {.st_ino = 0}, key_st = {.st_ino = 0};
 	char *cert = NULL, *key = NULL;
 	struct sw_err e = file_look(&c->cert, &cert_st, &cert);
 
 	if (!sw_failed(e))
 		e = file_look(&c->key, &key_st, &key);
 	if (!sw_failed(e) && (cert || key)) {
-		e = pem_check_pair(c->cert.path ? c->cert.path : c->key.path, cert ? cert : c->cert.text, key ? key : c->key.text);
+		e = pem_check_pair(c->cert.path ? c->cert.path : c->key.path, cert ? cert : c->cert.text,
+				   key ? key : c->key.text);
 		if (!sw_failed(e)) {
 			if (cert)
 				file_took(&c->cert, &cert_st, cert);
@@ -166,8 +167,8 @@ static bool files_usable(const struct sw_cred *c)
 static void files_note(struct sw_cred *c, struct sw_err e)
 {
 	if (sw_failed(e) && strcmp(e.text, c->files.text) != 0)
-		sw_log(WARN, "auth", "credential file cannot be used", "kubeconfig=\"%s\" error=\"%s\" kept=%s", c->kc->name, e.text,
-		       files_usable(c) ? "the last good one" : "none");
+		sw_log(WARN, "auth", "credential file cannot be used", "kubeconfig=\"%s\" error=\"%s\" kept=%s",
+		       c->kc->name, e.text, files_usable(c) ? "the last good one" : "none");
 	c->files = e;
 	if (sw_failed(e))
 		c->files.code = SW_E_IO; /* whatever it is, somebody may put it right: try again */
@@ -236,13 +237,15 @@ static void on_plugin(void *owner, struct sw_err err, struct exec_result *result
 	} else {
 		exec_result_fini(&c->plugin);
 		c->plugin = *result;
-		*result = (struct exec_result){ .expires_ms = -1 };
+		*result = (struct exec_result){.expires_ms = -1};
 		c->has_plugin = true;
 		c->got_wall_ms = sw_loop_wall(c->loop);
 		c->version++;
 		if (!plugin_is_fresh(c))
-			plugin_failed(c, sw_err(SW_E_AUTH, "exec plugin %s: gave a credential that has expired already: expected "
-			                        "one for the future (or the clock of this machine is wrong)", c->kc->exec->command));
+			plugin_failed(c, sw_err(SW_E_AUTH,
+						"exec plugin %s: gave a credential that has expired already: expected "
+						"one for the future (or the clock of this machine is wrong)",
+						c->kc->exec->command));
 	}
 	sw_timer_in(c->soon, 0);
 }
@@ -262,7 +265,8 @@ static void plugin_start(struct sw_cred *c)
 
 static char *basic_header(const char *user, const char *password)
 {
-	char *pair = sw_asprintf("%s:%s", user, password ? password : ""), *base64 = sw_base64(pair, strlen(pair)), *out;
+	char *pair = sw_asprintf("%s:%s", user, password ? password : ""), *base64 = sw_base64(pair, strlen(pair)),
+	     *out;
 
 	out = sw_asprintf("Basic %s", base64);
 	secret_set(&pair, NULL);
@@ -286,14 +290,14 @@ static char *header_now(const struct sw_cred *c)
 static void now_fill(struct sw_cred *c, struct sw_cred_now *now)
 {
 	secret_set(&c->authorization, header_now(c));
-	*now = (struct sw_cred_now){ .authorization = c->authorization,
-	                             .tls = { .ca_pem = c->ca.text,
-	                                      .cert_pem = c->cert.text,
-	                                      .key_pem = c->key.text,
-	                                      .server_name = c->kc->tls_server_name,
-	                                      .insecure = c->kc->insecure },
-	                             .proxy_url = c->kc->proxy_url,
-	                             .version = c->version };
+	*now = (struct sw_cred_now){.authorization = c->authorization,
+				    .tls = {.ca_pem = c->ca.text,
+					    .cert_pem = c->cert.text,
+					    .key_pem = c->key.text,
+					    .server_name = c->kc->tls_server_name,
+					    .insecure = c->kc->insecure},
+				    .proxy_url = c->kc->proxy_url,
+				    .version = c->version};
 	if (c->has_plugin && c->plugin.cert) {
 		now->tls.cert_pem = c->plugin.cert;
 		now->tls.key_pem = c->plugin.key;
@@ -318,6 +322,17 @@ static void wait_unlink(struct sw_cred_wait *w)
 		w->next->link = w->link;
 }
 
+/* The first of a list that is not empty. */
+static struct sw_cred_wait *wait_take(struct sw_cred_wait **list)
+{
+	struct sw_cred_wait *w = *list;
+
+	*list = w->next;
+	if (w->next)
+		w->next->link = list;
+	return w;
+}
+
 /* Callbacks may add waiters (for the next round), cancel others, ask for credentials and free the cred. */
 static void waits_tell(struct sw_cred *c, struct sw_err e)
 {
@@ -327,11 +342,10 @@ static void waits_tell(struct sw_cred *c, struct sw_err e)
 		c->telling->link = &c->telling;
 	c->is_telling = true;
 	while (c->telling) {
-		struct sw_cred_wait *w = c->telling;
-		struct sw_cred_now now = { .version = c->version };
+		struct sw_cred_wait *w = wait_take(&c->telling);
+		struct sw_cred_now now = {.version = c->version};
 		if (!sw_failed(e))
 			now_fill(c, &now);
-		wait_unlink(w);
 		w->cred = NULL;
 		w->done(w->owner, e, &now);
 		free(w);
@@ -407,10 +421,10 @@ struct sw_err sw_cred_new(struct sw_loop *loop, const struct sw_kubeconfig *kc, 
 	c->kc = kc;
 	c->plugin.expires_ms = -1;
 	c->version = 1;
-	c->token = (struct secret_file){ .path = kc->token_file, .text = sw_strdup(kc->token_file ? NULL : kc->token) };
-	c->ca = (struct secret_file){ .path = kc->ca.path, .text = sw_strdup(kc->ca.data) };
-	c->cert = (struct secret_file){ .path = kc->cert.path, .text = sw_strdup(kc->cert.data) };
-	c->key = (struct secret_file){ .path = kc->key.path, .text = sw_strdup(kc->key.data) };
+	c->token = (struct secret_file){.path = kc->token_file, .text = sw_strdup(kc->token_file ? NULL : kc->token)};
+	c->ca = (struct secret_file){.path = kc->ca.path, .text = sw_strdup(kc->ca.data)};
+	c->cert = (struct secret_file){.path = kc->cert.path, .text = sw_strdup(kc->cert.data)};
+	c->key = (struct secret_file){.path = kc->key.path, .text = sw_strdup(kc->key.data)};
 	e = sw_timer_new(loop, on_soon, c, &c->soon);
 	if (sw_failed(e))
 		sw_cred_free(c);
@@ -424,9 +438,9 @@ void sw_cred_free(struct sw_cred *c)
 	if (!c)
 		return;
 	while (c->waits)
-		sw_cred_cancel(c->waits);
+		free(wait_take(&c->waits));
 	while (c->telling)
-		sw_cred_cancel(c->telling);
+		free(wait_take(&c->telling));
 	if (c->is_telling) {
 		c->freed = true;
 		return;

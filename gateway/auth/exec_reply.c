@@ -22,7 +22,7 @@ void exec_result_fini(struct exec_result *r)
 	secret_free(r->token);
 	secret_free(r->key);
 	free(r->cert);
-	*r = (struct exec_result){ .expires_ms = -1 };
+	*r = (struct exec_result){.expires_ms = -1};
 }
 
 static struct sw_err status_read(const struct exec_spec *x, json_t *status, struct exec_result *out)
@@ -32,12 +32,16 @@ static struct sw_err status_read(const struct exec_spec *x, json_t *status, stru
 	struct sw_err e = SW_OK;
 
 	if (token && (strpbrk(token, "\r\n") || !*token))
-		return sw_err(SW_E_AUTH, "exec plugin %s: status.token: found an empty text or a line break", x->command);
+		return sw_err(SW_E_AUTH, "exec plugin %s: status.token: found an empty text or a line break",
+			      x->command);
 	if (!cert != !key)
-		return sw_err(SW_E_AUTH, "exec plugin %s: status: found %s alone, expected clientCertificateData and clientKeyData",
-		              x->command, cert ? "clientCertificateData" : "clientKeyData");
+		return sw_err(
+			SW_E_AUTH,
+			"exec plugin %s: status: found %s alone, expected clientCertificateData and clientKeyData",
+			x->command, cert ? "clientCertificateData" : "clientKeyData");
 	if (!token && !cert)
-		return sw_err(SW_E_AUTH, "exec plugin %s: status: found neither token nor clientCertificateData", x->command);
+		return sw_err(SW_E_AUTH, "exec plugin %s: status: found neither token nor clientCertificateData",
+			      x->command);
 	if (cert)
 		e = pem_check_pair(x->command, cert, key);
 	if (!sw_failed(e) && expires)
@@ -58,19 +62,22 @@ struct sw_err exec_reply_parse(const struct exec_spec *x, const char *text, size
 	const char *kind, *version;
 	struct sw_err e = sw_json_parse(text, len, &o);
 
-	*out = (struct exec_result){ .expires_ms = -1 };
+	*out = (struct exec_result){.expires_ms = -1};
 	if (sw_failed(e) || !json_object_is_type(o, json_type_object)) {
 		json_object_put(o);
-		return sw_err(SW_E_AUTH, "exec plugin %s: found output of %zu bytes that is not a JSON object, expected an ExecCredential",
-		              x->command, len);
+		return sw_err(SW_E_AUTH,
+			      "exec plugin %s: found output of %zu bytes that is not a JSON object, expected an "
+			      "ExecCredential",
+			      x->command, len);
 	}
 	kind = sw_json_str(o, "kind");
 	version = sw_json_str(o, "apiVersion");
 	if (!kind || strcmp(kind, "ExecCredential") != 0)
-		e = sw_err(SW_E_AUTH, "exec plugin %s: kind: found \"%.40s\", expected ExecCredential", x->command, kind ? kind : "");
+		e = sw_err(SW_E_AUTH, "exec plugin %s: kind: found \"%.40s\", expected ExecCredential", x->command,
+			   kind ? kind : "");
 	else if (!version || strcmp(version, x->api_version) != 0)
-		e = sw_err(SW_E_AUTH, "exec plugin %s: apiVersion: found \"%.60s\", expected %s as in the kubeconfig", x->command,
-		           version ? version : "", x->api_version);
+		e = sw_err(SW_E_AUTH, "exec plugin %s: apiVersion: found \"%.60s\", expected %s as in the kubeconfig",
+			   x->command, version ? version : "", x->api_version);
 	else
 		e = status_read(x, sw_json_at(o, "status"), out);
 	json_object_put(o);

@@ -4,15 +4,17 @@
  *
  * No shell, no terminal, a process group of its own (so that what it started dies with it), bounded
  * output, a time limit. A run is over when the process has exited and both pipes are at their end (or a
- * second later), or at the time limit; the group is then killed in any case. Only standard error is ever quoted: standard
- * output holds the token.
+ * second later), or at the time limit; the group is then killed in any case. Only standard error is ever quoted:
+ * standard output holds the token.
  *
  * One outcome: the first failure noted wins (r->err), else the output decides.
  */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "auth_priv.h"
@@ -21,7 +23,13 @@
 
 extern char **environ;
 
-enum { EXEC_TIMEOUT_MS = 30 * 1000, EXEC_LINGER_MS = 1000, EXEC_OUTPUT_MAX = 1 << 20, EXEC_TAIL = 160, EXEC_REAP_TRIES = 50 };
+enum {
+	EXEC_TIMEOUT_MS = 30 * 1000,
+	EXEC_LINGER_MS = 1000,
+	EXEC_OUTPUT_MAX = 1 << 20,
+	EXEC_TAIL = 160,
+	EXEC_REAP_MS = 50
+};
 
 struct exec_run {
 	struct sw_loop *loop;
@@ -30,9 +38,9 @@ struct exec_run {
 	void *owner;
 	uv_process_t process;
 	uv_pipe_t out, err_pipe;
-	struct sw_timer *limit;       /* the time limit; also tells a spawn failure later */
+	struct sw_timer *limit; /* the time limit; also tells a spawn failure later */
 	struct sw_buf text;
-	char tail[EXEC_TAIL + 1];     /* the end of standard error */
+	char tail[EXEC_TAIL + 1]; /* the end of standard error */
 	size_t tail_len;
 	struct sw_err err;
 	bool spawned, exited, closing;
@@ -98,16 +106,17 @@ static struct sw_err run_outcome(struct exec_run *r, struct exec_result *result)
 	if (sw_failed(r->err))
 		return r->err;
 	if (r->signal)
-		return sw_err(SW_E_AUTH, "exec plugin %s: killed by signal %d; it said: %s", command, r->signal, tail_text(r));
+		return sw_err(SW_E_AUTH, "exec plugin %s: killed by signal %d; it said: %s", command, r->signal,
+			      tail_text(r));
 	if (r->exit_status != 0)
-		return sw_err(SW_E_AUTH, "exec plugin %s: exit status %d, expected 0; it said: %s", command, (int)r->exit_status,
-		              tail_text(r));
+		return sw_err(SW_E_AUTH, "exec plugin %s: exit status %d, expected 0; it said: %s", command,
+			      (int)r->exit_status, tail_text(r));
 	return exec_reply_parse(r->spec, r->text.len ? r->text.at : "", r->text.len, result);
 }
 
 static void run_finish(struct exec_run *r)
 {
-	struct exec_result result = { .expires_ms = -1 };
+	struct exec_result result = {.expires_ms = -1};
 	exec_done_fn *done = r->done;
 	struct sw_err e;
 
@@ -157,7 +166,7 @@ static void on_limit(void *arg)
 		return;
 	}
 	run_fail(r, sw_err(SW_E_AUTH, "exec plugin %s: not done after %d s: stopped; it said: %s", r->spec->command,
-	                   EXEC_TIMEOUT_MS / 1000, tail_text(r)));
+			   EXEC_TIMEOUT_MS / 1000, tail_text(r)));
 }
 
 static void on_alloc(uv_handle_t *h, size_t hint, uv_buf_t *b)
@@ -194,7 +203,7 @@ static void on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *b)
 	r->open_pipes--;
 	if (n == UV_ENOBUFS)
 		run_fail(r, sw_err(SW_E_AUTH, "exec plugin %s: printed more than %d bytes: stopped", r->spec->command,
-		                   EXEC_OUTPUT_MAX));
+				   EXEC_OUTPUT_MAX));
 	else
 		run_step(r);
 }
@@ -229,19 +238,26 @@ static char **environment(const struct exec_spec *x, char *info)
 static struct sw_err spawn_error(const struct exec_spec *x, int rc)
 {
 	if (rc == UV_ENOENT)
-		return sw_err(SW_E_AUTH, "exec plugin %s: not found%s; %s", x->command, strchr(x->command, '/') ? "" : " in PATH",
-		              x->install_hint ? x->install_hint : "install it on this machine, or use a token");
+		return sw_err(SW_E_AUTH, "exec plugin %s: not found%s; %s", x->command,
+			      strchr(x->command, '/') ? "" : " in PATH",
+			      x->install_hint ? x->install_hint : "install it on this machine, or use a token");
 	return sw_err(SW_E_AUTH, "exec plugin %s: cannot be run: %s", x->command, uv_strerror(rc));
 }
 
 static int run_spawn(struct exec_run *r, const char *info)
 {
-	uv_stdio_container_t io[3] = { { .flags = UV_IGNORE },
-	                               { .flags = UV_CREATE_PIPE | UV_WRITABLE_PIPE, .data.stream = (uv_stream_t *)&r->out },
-	                               { .flags = UV_CREATE_PIPE | UV_WRITABLE_PIPE, .data.stream = (uv_stream_t *)&r->err_pipe } };
+	uv_stdio_container_t io[3] = {
+		{.flags = UV_IGNORE},
+		{.flags = UV_CREATE_PIPE | UV_WRITABLE_PIPE, .data.stream = (uv_stream_t *)&r->out},
+		{.flags = UV_CREATE_PIPE | UV_WRITABLE_PIPE, .data.stream = (uv_stream_t *)&r->err_pipe}};
 	char *line = sw_asprintf("KUBERNETES_EXEC_INFO=%s", info), **env = environment(r->spec, line);
-	uv_process_options_t opt = { .exit_cb = on_exit_status, .file = r->spec->command, .args = r->spec->argv, .env = env,
-	                             .flags = UV_PROCESS_DETACHED, .stdio_count = 3, .stdio = io };
+	uv_process_options_t opt = {.exit_cb = on_exit_status,
+				    .file = r->spec->command,
+				    .args = r->spec->argv,
+				    .env = env,
+				    .flags = UV_PROCESS_DETACHED,
+				    .stdio_count = 3,
+				    .stdio = io};
 	int rc = uv_spawn(sw_loop_uv(r->loop), &r->process, &opt);
 
 	free(env);
@@ -249,8 +265,8 @@ static int run_spawn(struct exec_run *r, const char *info)
 	return rc;
 }
 
-struct sw_err exec_run_start(struct sw_loop *loop, const struct exec_spec *x, const char *info, exec_done_fn *done, void *owner,
-                             struct exec_run **out)
+struct sw_err exec_run_start(struct sw_loop *loop, const struct exec_spec *x, const char *info, exec_done_fn *done,
+			     void *owner, struct exec_run **out)
 {
 	struct exec_run *r = sw_calloc(1, sizeof *r);
 	struct sw_err e = sw_timer_new(loop, on_limit, r, &r->limit);
@@ -287,8 +303,12 @@ struct sw_err exec_run_start(struct sw_loop *loop, const struct exec_spec *x, co
 /* libuv does not reap a process whose handle is closed: wait for the killed one here, not for long. */
 static void run_reap(struct exec_run *r)
 {
-	for (int i = 0; i < EXEC_REAP_TRIES && waitpid(r->process.pid, NULL, WNOHANG) == 0; i++)
-		usleep(1000);
+	struct pollfd gone = {.fd = pidfd_open(r->process.pid, 0), .events = POLLIN}; /* -1: poll waits the time out */
+
+	if (waitpid(r->process.pid, NULL, WNOHANG) == 0 && poll(&gone, 1, EXEC_REAP_MS) >= 0)
+		waitpid(r->process.pid, NULL, WNOHANG);
+	if (gone.fd >= 0)
+		close(gone.fd);
 }
 
 void exec_run_cancel(struct exec_run *r)

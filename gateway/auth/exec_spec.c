@@ -11,7 +11,7 @@
 #include "yaml_read.h"
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof(a)[0]))
-#define GROUP "client.authentication.k8s.io/"
+#define GROUP    "client.authentication.k8s.io/"
 
 static struct sw_err version_check(const struct sw_yaml *y, json_t *map, const struct exec_spec *x)
 {
@@ -28,16 +28,19 @@ static struct sw_err version_check(const struct sw_yaml *y, json_t *map, const s
 /* There is never a terminal for the plugin here. */
 static struct sw_err interactive_check(const struct sw_yaml *y, json_t *map, const struct exec_spec *x)
 {
-	static const char *const modes[] = { "Never", "IfAvailable", "Always" };
+	static const char *const modes[] = {"Never", "IfAvailable", "Always"};
 	json_t *at = sw_json_key(map, "interactiveMode");
 	const char *mode = yaml_text(at);
 
 	if (!mode && strcmp(x->api_version, GROUP "v1") == 0)
-		return yaml_err(y, at ? at : map, "user.exec.interactiveMode: found none, expected Never or IfAvailable");
+		return yaml_err(y, at ? at : map,
+				"user.exec.interactiveMode: found none, expected Never or IfAvailable");
 	if (!mode)
 		return SW_OK;
 	if (strcmp(mode, "Always") == 0)
-		return yaml_err(y, at, "user.exec.interactiveMode: found Always, expected Never or IfAvailable: a gateway has no terminal");
+		return yaml_err(y, at,
+				"user.exec.interactiveMode: found Always, expected Never or IfAvailable: a gateway has "
+				"no terminal");
 	for (int i = 0; i < COUNT(modes); i++) {
 		if (strcmp(mode, modes[i]) == 0)
 			return SW_OK;
@@ -56,7 +59,8 @@ static struct sw_err args_read(const struct sw_yaml *y, json_t *map, struct exec
 	for (size_t i = 0; i < sw_json_len(list); i++) {
 		json_t *n = sw_json_idx(list, i);
 		if (!yaml_text(n))
-			return yaml_err(y, n ? n : list, "user.exec.args[%zu]: expected a string (put numbers in quotes)", i);
+			return yaml_err(y, n ? n : list,
+					"user.exec.args[%zu]: expected a string (put numbers in quotes)", i);
 		x->argv[i + 1] = sw_strdup(yaml_text(n));
 	}
 	return SW_OK;
@@ -64,7 +68,7 @@ static struct sw_err args_read(const struct sw_yaml *y, json_t *map, struct exec
 
 static struct sw_err env_read(const struct sw_yaml *y, json_t *map, struct exec_spec *x)
 {
-	static const char *const known[] = { "name", "value" };
+	static const char *const known[] = {"name", "value"};
 	json_t *list = sw_json_key(map, "env");
 	struct sw_err e = SW_OK;
 
@@ -90,7 +94,9 @@ static struct sw_err command_resolve(const struct sw_yaml *y, json_t *map, struc
 	if (!x->command)
 		return yaml_err(y, map, "user.exec.command: found none, expected a program to run");
 	if (!dir)
-		return yaml_err(y, map, "user.exec: found a program to run, expected a token or certificates: this kubeconfig may not run programs");
+		return yaml_err(y, map,
+				"user.exec: found a program to run, expected a token or certificates: this kubeconfig "
+				"may not run programs");
 	if (x->command[0] == '/' || !strchr(x->command, '/'))
 		return SW_OK;
 	whole = sw_asprintf("%s/%s", dir, x->command);
@@ -101,10 +107,10 @@ static struct sw_err command_resolve(const struct sw_yaml *y, json_t *map, struc
 
 struct sw_err exec_spec_read(const struct sw_yaml *y, json_t *map, struct sw_kubeconfig *kc)
 {
-	static const char *const known[] = { "command", "args", "env", "apiVersion", "installHint", "provideClusterInfo",
-	                                     "interactiveMode" };
+	static const char *const known[] = {
+		"command", "args", "env", "apiVersion", "installHint", "provideClusterInfo", "interactiveMode"};
 	struct exec_spec *x = kc->exec = sw_calloc(1, sizeof *x);
-	struct sw_err e = SW_OK;
+	struct sw_err e;
 
 	if (!yaml_is_map(map))
 		return yaml_err(y, map, "user.exec: expected a mapping");

@@ -38,12 +38,16 @@ static struct sw_err not_found(const struct sw_yaml *y, json_t *at, const struct
 	near = sw_nearest(name, names, n);
 	if (n == 0)
 		return yaml_err(y, at, "%s: found none, expected one named \"%.80s\"", l->list, name);
-	return yaml_err(y, at, "%s: found none named \"%.80s\"%s\"%.80s\"%s", l->list, name, near ? ", did you mean " : "; there is ",
-	                near ? near : names[0], near ? "?" : n > 1 ? " and more" : "");
+	return yaml_err(y, at, "%s: found none named \"%.80s\"%s\"%.80s\"%s", l->list, name,
+			near ? ", did you mean " : "; there is ", near ? near : names[0],
+			near    ? "?"
+			: n > 1 ? " and more"
+				: "");
 }
 
 /* clusters[name].cluster and the like. `at` is where the name was used. */
-static struct sw_err entry_find(const struct sw_yaml *y, json_t *at, const struct listing *l, const char *name, json_t **out)
+static struct sw_err entry_find(const struct sw_yaml *y, json_t *at, const struct listing *l, const char *name,
+				json_t **out)
 {
 	json_t *list = sw_json_key(sw_yaml_doc(y, 0), l->list), *item, *found = NULL;
 
@@ -74,7 +78,8 @@ struct str_field {
 	char **out;
 };
 
-static struct sw_err strings_read(const struct sw_yaml *y, json_t *map, const char *path, const struct str_field *f, int n)
+static struct sw_err strings_read(const struct sw_yaml *y, json_t *map, const char *path, const struct str_field *f,
+				  int n)
 {
 	struct sw_err e = SW_OK;
 
@@ -84,15 +89,17 @@ static struct sw_err strings_read(const struct sw_yaml *y, json_t *map, const ch
 }
 
 /* A path in the file becomes relative to the file's folder. */
-static struct sw_err path_resolve(const struct sw_yaml *y, json_t *map, const char *path, const char *key, const char *dir, char **file)
+static struct sw_err path_resolve(const struct sw_yaml *y, json_t *map, const char *path, const char *key,
+				  const char *dir, char **file)
 {
 	char *whole;
 
 	if (!*file)
 		return SW_OK;
 	if (!dir)
-		return yaml_err(y, sw_json_key(map, key), "%s.%s: found a file name, expected %s: this kubeconfig may not name files",
-		                path, key, strcmp(key, "tokenFile") == 0 ? "token" : "the -data form");
+		return yaml_err(y, sw_json_key(map, key),
+				"%s.%s: found a file name, expected %s: this kubeconfig may not name files", path, key,
+				strcmp(key, "tokenFile") == 0 ? "token" : "the -data form");
 	if (**file == '/')
 		return SW_OK;
 	whole = sw_asprintf("%s/%s", dir, *file);
@@ -103,7 +110,7 @@ static struct sw_err path_resolve(const struct sw_yaml *y, json_t *map, const ch
 
 /* NAME and NAME-data. Data wins, as with kubectl. */
 static struct sw_err pem_read(const struct sw_yaml *y, json_t *map, const char *path, const char *key, const char *dir,
-                              struct pem_source *out)
+			      struct pem_source *out)
 {
 	char *data_key = sw_asprintf("%s-data", key), *base64 = NULL;
 	unsigned char *bytes = NULL;
@@ -115,7 +122,8 @@ static struct sw_err pem_read(const struct sw_yaml *y, json_t *map, const char *
 	if (!sw_failed(e) && base64) {
 		e = sw_base64_decode(base64, strlen(base64), &bytes, &len);
 		if (sw_failed(e) || memchr(bytes, 0, len))
-			e = yaml_err(y, sw_json_key(map, data_key), "%s.%s: found text that is not base64 of a PEM text", path, data_key);
+			e = yaml_err(y, sw_json_key(map, data_key),
+				     "%s.%s: found text that is not base64 of a PEM text", path, data_key);
 		else
 			out->data = sw_asprintf("%.*s", (int)len, (char *)bytes);
 		free(out->path); /* not used, so not judged either */
@@ -142,14 +150,16 @@ static bool starts_with_any(const char *s, const char *const *prefixes, int n)
 
 static struct sw_err server_check(const struct sw_yaml *y, json_t *map, const char *path, struct sw_kubeconfig *kc)
 {
-	static const char *const schemes[] = { "https://", "http://" };
+	static const char *const schemes[] = {"https://", "http://"};
 	json_t *at = sw_json_key(map, "server");
 	size_t len;
 
 	if (!kc->server)
 		return yaml_err(y, map, "%s.server: found none, expected a URL such as https://host:6443", path);
-	if (!starts_with_any(kc->server, schemes, 2) || strpbrk(kc->server, "?#@ \t\r\n") || !strchr(kc->server, '/')[2])
-		return yaml_err(y, at, "%s.server: found \"%.120s\", expected a URL such as https://host:6443", path, kc->server);
+	if (!starts_with_any(kc->server, schemes, 2) || strpbrk(kc->server, "?#@ \t\r\n") ||
+	    !strchr(kc->server, '/')[2])
+		return yaml_err(y, at, "%s.server: found \"%.120s\", expected a URL such as https://host:6443", path,
+				kc->server);
 	len = strlen(kc->server);
 	while (len > 0 && kc->server[len - 1] == '/')
 		kc->server[--len] = '\0';
@@ -158,17 +168,20 @@ static struct sw_err server_check(const struct sw_yaml *y, json_t *map, const ch
 
 static struct sw_err cluster_check(const struct sw_yaml *y, json_t *map, const char *path, struct sw_kubeconfig *kc)
 {
-	static const char *const proxies[] = { "http://", "https://", "socks5://", "socks5h://" };
+	static const char *const proxies[] = {"http://", "https://", "socks5://", "socks5h://"};
 	struct sw_err e = server_check(y, map, path, kc);
 
 	if (sw_failed(e))
 		return e;
 	if (kc->proxy_url && !starts_with_any(kc->proxy_url, proxies, 4))
-		return yaml_err(y, sw_json_key(map, "proxy-url"), "%s.proxy-url: found \"%.80s\", expected http://, https:// or socks5://",
-		                path, kc->proxy_url);
+		return yaml_err(y, sw_json_key(map, "proxy-url"),
+				"%s.proxy-url: found \"%.80s\", expected http://, https:// or socks5://", path,
+				kc->proxy_url);
 	if (kc->insecure && (kc->ca.data || kc->ca.path))
-		return yaml_err(y, map, "%s: found insecure-skip-tls-verify together with a certificate authority, expected one of them",
-		                path);
+		return yaml_err(y, map,
+				"%s: found insecure-skip-tls-verify together with a certificate authority, expected "
+				"one of them",
+				path);
 	return SW_OK;
 }
 
@@ -188,12 +201,16 @@ static json_t *exec_config(json_t *map)
 
 static struct sw_err cluster_read(const struct sw_yaml *y, json_t *map, const char *path, struct sw_kubeconfig *kc)
 {
-	static const char *const known[] = { "server", "certificate-authority", "certificate-authority-data",
-	                                     "insecure-skip-tls-verify", "tls-server-name", "proxy-url",
-	                                     "disable-compression", "extensions" };
-	const struct str_field fields[] = { { "server", &kc->server },
-	                                    { "tls-server-name", &kc->tls_server_name },
-	                                    { "proxy-url", &kc->proxy_url } };
+	static const char *const known[] = {"server",
+					    "certificate-authority",
+					    "certificate-authority-data",
+					    "insecure-skip-tls-verify",
+					    "tls-server-name",
+					    "proxy-url",
+					    "disable-compression",
+					    "extensions"};
+	const struct str_field fields[] = {
+		{"server", &kc->server}, {"tls-server-name", &kc->tls_server_name}, {"proxy-url", &kc->proxy_url}};
 	struct sw_err e = yaml_only(y, map, path, known, COUNT(known));
 
 	if (!sw_failed(e))
@@ -201,7 +218,8 @@ static struct sw_err cluster_read(const struct sw_yaml *y, json_t *map, const ch
 	if (!sw_failed(e))
 		e = yaml_bool(y, map, path, "insecure-skip-tls-verify", &kc->insecure);
 	if (!sw_failed(e))
-		e = yaml_bool(y, map, path, "disable-compression", &kc->disable_compression); /* nothing is compressed anyway */
+		e = yaml_bool(y, map, path, "disable-compression",
+			      &kc->disable_compression); /* nothing is compressed anyway */
 	if (!sw_failed(e))
 		e = pem_read(y, map, path, "certificate-authority", kc->dir, &kc->ca);
 	return sw_failed(e) ? e : cluster_check(y, map, path, kc);
@@ -212,11 +230,11 @@ static struct sw_err cluster_read(const struct sw_yaml *y, json_t *map, const ch
 static struct sw_err user_refuse(const struct sw_yaml *y, json_t *map, const char *path)
 {
 	static const char *const refused[][2] = {
-		{ "auth-provider", "it was removed from Kubernetes clients in 1.26: use exec" },
-		{ "as", "spillway does not impersonate: use a user with the rights needed" },
-		{ "as-uid", "spillway does not impersonate: use a user with the rights needed" },
-		{ "as-groups", "spillway does not impersonate: use a user with the rights needed" },
-		{ "as-user-extra", "spillway does not impersonate: use a user with the rights needed" },
+		{"auth-provider", "it was removed from Kubernetes clients in 1.26: use exec"},
+		{"as", "spillway does not impersonate: use a user with the rights needed"},
+		{"as-uid", "spillway does not impersonate: use a user with the rights needed"},
+		{"as-groups", "spillway does not impersonate: use a user with the rights needed"},
+		{"as-user-extra", "spillway does not impersonate: use a user with the rights needed"},
 	};
 
 	for (int i = 0; i < COUNT(refused); i++) {
@@ -259,27 +277,31 @@ static struct sw_err user_check(const struct sw_yaml *y, json_t *map, const char
 	bool cert = kc->cert.data || kc->cert.path, key = kc->key.data || kc->key.path;
 
 	if (cert != key)
-		return yaml_err(y, map, "%s: found client-%s without client-%s, expected both", path, cert ? "certificate" : "key",
-		                cert ? "key" : "certificate");
+		return yaml_err(y, map, "%s: found client-%s without client-%s, expected both", path,
+				cert ? "certificate" : "key", cert ? "key" : "certificate");
 	if (ways > 1)
 		return yaml_err(y, map, "%s: found more than one of token, username and exec, expected one", path);
 	if (kc->token && strpbrk(kc->token, "\r\n"))
 		return yaml_err(y, map, "%s.token: found a line break inside", path);
 	if (ways > 0 && strncmp(kc->server, "http://", 7) == 0 && !is_loopback(kc->server))
-		return yaml_err(y, map, "%s: found credentials for %.80s, expected an https:// server: they would travel in the clear",
-		                path, kc->server);
+		return yaml_err(
+			y, map,
+			"%s: found credentials for %.80s, expected an https:// server: they would travel in the clear",
+			path, kc->server);
 	return basic_check(y, map, path, kc);
 }
 
 static struct sw_err user_read(const struct sw_yaml *y, json_t *map, const char *path, struct sw_kubeconfig *kc)
 {
-	static const char *const known[] = { "token", "tokenFile", "client-certificate", "client-certificate-data", "client-key",
-	                                     "client-key-data", "username", "password", "exec", "extensions", "auth-provider",
-	                                     "as", "as-uid", "as-groups", "as-user-extra" };
-	const struct str_field fields[] = { { "token", &kc->token },
-	                                    { "tokenFile", &kc->token_file },
-	                                    { "username", &kc->username },
-	                                    { "password", &kc->password } };
+	static const char *const known[] = {
+		"token",      "tokenFile",       "client-certificate", "client-certificate-data",
+		"client-key", "client-key-data", "username",           "password",
+		"exec",       "extensions",      "auth-provider",      "as",
+		"as-uid",     "as-groups",       "as-user-extra"};
+	const struct str_field fields[] = {{"token", &kc->token},
+					   {"tokenFile", &kc->token_file},
+					   {"username", &kc->username},
+					   {"password", &kc->password}};
 	struct sw_err e = yaml_only(y, map, path, known, COUNT(known));
 
 	if (!sw_failed(e))
@@ -336,8 +358,8 @@ static struct sw_err pems_check(const struct sw_kubeconfig *kc)
 
 static struct sw_err kind_check(const struct sw_yaml *y, json_t *root)
 {
-	static const char *const known[] = { "apiVersion", "kind", "preferences", "clusters", "users", "contexts",
-	                                     "current-context", "extensions" };
+	static const char *const known[] = {"apiVersion", "kind",     "preferences",     "clusters",
+					    "users",      "contexts", "current-context", "extensions"};
 	json_t *kind = sw_json_key(root, "kind"), *version = sw_json_key(root, "apiVersion");
 
 	if (!yaml_is_map(root))
@@ -345,14 +367,15 @@ static struct sw_err kind_check(const struct sw_yaml *y, json_t *root)
 	if (kind && strcmp(json_object_get_string(kind), "Config") != 0)
 		return yaml_err(y, kind, "kind: found \"%.60s\", expected Config", json_object_get_string(kind));
 	if (version && strcmp(json_object_get_string(version), "v1") != 0)
-		return yaml_err(y, version, "apiVersion: found \"%.60s\", expected v1", json_object_get_string(version));
+		return yaml_err(y, version, "apiVersion: found \"%.60s\", expected v1",
+				json_object_get_string(version));
 	return yaml_only(y, root, "kubeconfig", known, COUNT(known));
 }
 
 static struct sw_err context_read(const struct sw_yaml *y, const char *context, json_t **out)
 {
-	static const struct listing contexts = { "contexts", "context" };
-	static const char *const known[] = { "cluster", "user", "namespace", "extensions" };
+	static const struct listing contexts = {"contexts", "context"};
+	static const char *const known[] = {"cluster", "user", "namespace", "extensions"};
 	json_t *root = sw_yaml_doc(y, 0), *at = sw_json_key(root, "current-context");
 	struct sw_err e = kind_check(y, root);
 
@@ -368,18 +391,17 @@ static struct sw_err context_read(const struct sw_yaml *y, const char *context, 
 
 static struct sw_err kubeconfig_read(const struct sw_yaml *y, const char *context, struct sw_kubeconfig *kc)
 {
-	static const struct listing clusters = { "clusters", "cluster" }, users = { "users", "user" };
+	static const struct listing clusters = {"clusters", "cluster"}, users = {"users", "user"};
 	json_t *ctx = NULL, *place = NULL, *who = NULL;
 	char *cluster = NULL, *user = NULL;
-	const struct str_field fields[] = { { "cluster", &cluster }, { "user", &user }, { "namespace", &kc->ns } };
+	const struct str_field fields[] = {{"cluster", &cluster}, {"user", &user}, {"namespace", &kc->ns}};
 	struct sw_err e = context_read(y, context, &ctx);
 
 	if (!sw_failed(e))
 		e = strings_read(y, ctx, "context", fields, COUNT(fields));
-	if (!sw_failed(e) && !cluster)
-		e = yaml_err(y, ctx, "context.cluster: found none, expected the name of a cluster");
 	if (!sw_failed(e))
-		e = entry_find(y, sw_json_key(ctx, "cluster"), &clusters, cluster, &place);
+		e = cluster ? entry_find(y, sw_json_key(ctx, "cluster"), &clusters, cluster, &place)
+			    : yaml_err(y, ctx, "context.cluster: found none, expected the name of a cluster");
 	if (!sw_failed(e))
 		e = cluster_read(y, place, "cluster", kc);
 	if (!sw_failed(e) && user)
@@ -393,8 +415,8 @@ static struct sw_err kubeconfig_read(const struct sw_yaml *y, const char *contex
 	return e;
 }
 
-static struct sw_err kubeconfig_make(const char *name, const char *dir, const char *text, size_t len, const char *context,
-                                     struct sw_kubeconfig **out)
+static struct sw_err kubeconfig_make(const char *name, const char *dir, const char *text, size_t len,
+				     const char *context, struct sw_kubeconfig **out)
 {
 	struct sw_kubeconfig *kc = sw_calloc(1, sizeof *kc);
 	struct sw_yaml *y = NULL;
@@ -418,7 +440,8 @@ static struct sw_err kubeconfig_make(const char *name, const char *dir, const ch
 	return e;
 }
 
-struct sw_err sw_kubeconfig_parse(const char *name, const char *text, size_t len, const char *context, struct sw_kubeconfig **out)
+struct sw_err sw_kubeconfig_parse(const char *name, const char *text, size_t len, const char *context,
+				  struct sw_kubeconfig **out)
 {
 	return kubeconfig_make(name, NULL, text, len, context, out);
 }

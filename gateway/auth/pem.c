@@ -30,11 +30,14 @@ struct sw_err pem_check_certs(const char *where, const char *pem)
 
 	X509_free(first_cert(pem, &count));
 	if (count == 0)
-		return sw_err(SW_E_INVALID, "%s: found no certificate, expected PEM text with -----BEGIN CERTIFICATE-----", where);
+		return sw_err(SW_E_INVALID,
+			      "%s: found no certificate, expected PEM text with -----BEGIN CERTIFICATE-----", where);
 	return SW_OK;
 }
 
-struct password_asked { bool asked; };
+struct password_asked {
+	bool asked;
+};
 
 static int no_password(char *buf, int size, int writing, void *arg)
 {
@@ -49,7 +52,7 @@ static int no_password(char *buf, int size, int writing, void *arg)
 
 static struct sw_err key_read(const char *where, const char *pem, EVP_PKEY **out)
 {
-	struct password_asked p = { false };
+	struct password_asked p = {false};
 	BIO *in = BIO_new_mem_buf(pem, -1);
 
 	*out = in ? PEM_read_bio_PrivateKey(in, NULL, no_password, &p) : NULL;
@@ -58,8 +61,10 @@ static struct sw_err key_read(const char *where, const char *pem, EVP_PKEY **out
 	if (*out)
 		return SW_OK;
 	if (p.asked)
-		return sw_err(SW_E_INVALID, "%s: client-key: found an encrypted key, expected one without a password", where);
-	return sw_err(SW_E_INVALID, "%s: client-key: found no key, expected PEM text with -----BEGIN PRIVATE KEY-----", where);
+		return sw_err(SW_E_INVALID, "%s: client-key: found an encrypted key, expected one without a password",
+			      where);
+	return sw_err(SW_E_INVALID, "%s: client-key: found no key, expected PEM text with -----BEGIN PRIVATE KEY-----",
+		      where);
 }
 
 struct sw_err pem_check_pair(const char *where, const char *cert, const char *key)
@@ -73,11 +78,15 @@ struct sw_err pem_check_pair(const char *where, const char *cert, const char *ke
 		return e;
 	x = first_cert(cert, &count);
 	if (!x)
-		e = sw_err(SW_E_INVALID, "%s: client-certificate: found no certificate, expected PEM text with -----BEGIN CERTIFICATE-----",
-		           where);
+		e = sw_err(SW_E_INVALID,
+			   "%s: client-certificate: found no certificate, expected PEM text with -----BEGIN "
+			   "CERTIFICATE-----",
+			   where);
 	else if (X509_check_private_key(x, pkey) != 1)
-		e = sw_err(SW_E_INVALID, "%s: client-certificate and client-key do not belong together: expected the certificate of this key",
-		           where);
+		e = sw_err(SW_E_INVALID,
+			   "%s: client-certificate and client-key do not belong together: expected the certificate of "
+			   "this key",
+			   where);
 	ERR_clear_error();
 	X509_free(x);
 	EVP_PKEY_free(pkey);

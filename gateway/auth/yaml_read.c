@@ -46,14 +46,15 @@ struct sw_err yaml_only(const struct sw_yaml *y, json_t *map, const char *path, 
 	char where[256];
 	const char *near;
 
-	json_object_object_foreach(map, key, value) {
+	json_object_object_foreach(map, key, value)
+	{
 		(void)value;
 		if (is_known(key, known, n))
 			continue;
 		near = sw_nearest(key, known, n);
 		return sw_err(SW_E_INVALID, "%s: %s: found unknown field \"%.60s\"%s%s%s",
-		              sw_yaml_where(y, map, key, where, sizeof where), path, key, near ? ", did you mean \"" : "",
-		              near ? near : "", near ? "\"?" : "");
+			      sw_yaml_where(y, map, key, where, sizeof where), path, key,
+			      near ? ", did you mean \"" : "", near ? near : "", near ? "\"?" : "");
 	}
 	return SW_OK;
 }
@@ -84,7 +85,7 @@ struct sw_err yaml_str(const struct sw_yaml *y, json_t *map, const char *path, c
 		return SW_OK;
 	if (!s)
 		return yaml_err(y, v, "%s.%s: found %s, expected a string%s", path, key, type_word(v),
-		                yaml_is_map(v) || yaml_is_list(v) ? "" : " (put it in quotes)");
+				yaml_is_map(v) || yaml_is_list(v) ? "" : " (put it in quotes)");
 	if (strlen(s) != (size_t)json_object_get_string_len(v))
 		return yaml_err(y, v, "%s.%s: found a NUL byte inside the string", path, key);
 	if (*s)

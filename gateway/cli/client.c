@@ -11,7 +11,7 @@
 
 static const char *kubeconfig_path(const char *asked, char *buf, size_t size)
 {
-	static const char *const variables[] = { "SPILLWAY_KUBECONFIG", "KUBECONFIG" };
+	static const char *const variables[] = {"SPILLWAY_KUBECONFIG", "KUBECONFIG"};
 	if (asked)
 		return asked;
 	for (size_t i = 0; i < 2; i++) {
@@ -27,7 +27,7 @@ struct sw_err cli_client_open(const char *kubeconfig, const char *ns, struct cli
 {
 	char buf[4096];
 	struct sw_kubeconfig *kc;
-	*c = (struct cli_client){ 0 };
+	*c = (struct cli_client){0};
 	struct sw_err e = sw_kubeconfig_load(kubeconfig_path(kubeconfig, buf, sizeof buf), NULL, &kc);
 	if (sw_failed(e))
 		return e;
@@ -38,7 +38,7 @@ struct sw_err cli_client_open(const char *kubeconfig, const char *ns, struct cli
 	if (sw_failed(e)) {
 		sw_kubeconfig_free(kc);
 	} else {
-		struct sw_kube_options opt = { .name = "gateway" };
+		struct sw_kube_options opt = {.name = "gateway"};
 		e = sw_kube_new(c->loop, c->http, kc, &opt, &c->kube);
 	}
 	if (sw_failed(e))
@@ -52,7 +52,7 @@ void cli_client_close(struct cli_client *c)
 	sw_http_free(c->http);
 	sw_loop_free(c->loop);
 	free(c->ns);
-	*c = (struct cli_client){ 0 };
+	*c = (struct cli_client){0};
 }
 
 struct answer {
@@ -77,13 +77,19 @@ static void wait_for(struct cli_client *c, struct answer *a)
 		uv_run(sw_loop_uv(c->loop), UV_RUN_ONCE);
 }
 
-struct sw_err cli_client_call(struct cli_client *c, const char *method, const char *path, const char *content_type, json_t *body, json_t **out)
+struct sw_err cli_client_call(struct cli_client *c, const char *method, const char *path, const char *content_type,
+			      json_t *body, json_t **out)
 {
-	struct answer a = { 0 };
+	struct answer a = {0};
 	struct sw_kube_call *call;
 	size_t len = 0;
 	char *text = body ? sw_json_text(body, &len) : NULL;
-	struct sw_kube_req req = { .cls = SW_KUBE_STATUS, .method = method, .path = path, .content_type = content_type, .body = text, .body_len = len };
+	struct sw_kube_req req = {.cls = SW_KUBE_STATUS,
+				  .method = method,
+				  .path = path,
+				  .content_type = content_type,
+				  .body = text,
+				  .body_len = len};
 	*out = NULL;
 	struct sw_err e = sw_kube_start(c->kube, &req, on_reply, &a, &call);
 	free(text);
@@ -106,7 +112,7 @@ static void on_bytes(void *owner, const char *bytes, size_t n)
 
 struct sw_err cli_client_stream(struct cli_client *c, const char *path, sw_chunk_fn *on_chunk, void *owner)
 {
-	struct answer a = { .on_chunk = on_chunk, .owner = owner };
+	struct answer a = {.on_chunk = on_chunk, .owner = owner};
 	struct sw_kube_call *call;
 	struct sw_err e = sw_kube_stream(c->kube, path, on_bytes, on_reply, &a, &call);
 	if (sw_failed(e))

@@ -26,7 +26,8 @@ static struct sw_err check_files(const struct sw_config *c)
 	struct sw_err e = sw_file_read(c->policy, 1 << 20, &src, &len);
 	if (sw_failed(e))
 		return sw_err_wrap(e, "policy.file");
-	e = sw_policy_new(c->policy, src, len, (struct sw_policy_limits){ c->policy_instructions, (size_t)c->policy_memory_bytes }, &p);
+	e = sw_policy_new(c->policy, src, len,
+			  (struct sw_policy_limits){c->policy_instructions, (size_t)c->policy_memory_bytes}, &p);
 	free(src);
 	if (!sw_failed(e))
 		sw_policy_free(p);
@@ -63,14 +64,15 @@ static int run(const struct cli_command *self, int argc, char **argv)
 	bool json, example = false;
 	int words;
 	const struct cli_option options[] = {
-		{ "config", 'c', "FILE", "the file to read (print: without it, the defaults)", &file, NULL },
-		{ "example", 0, NULL, "print: a commented example file instead", NULL, &example },
-		{ "output", 'o', "FORMAT", "print: table (default) or json", &output, NULL },
+		{"config", 'c', "FILE", "the file to read (print: without it, the defaults)", &file, NULL},
+		{"example", 0, NULL, "print: a commented example file instead", NULL, &example},
+		{"output", 'o', "FORMAT", "print: table (default) or json", &output, NULL},
 		CLI_OPTION_END,
 	};
 	if (!cli_parse(self, options, argc, argv, &words) || !cli_wants_json(self, output, &json))
 		return CLI_USAGE;
-	bool checking = words >= 1 && strcmp(argv[0], "check") == 0, printing = words >= 1 && strcmp(argv[0], "print") == 0;
+	bool checking = words >= 1 && strcmp(argv[0], "check") == 0,
+	     printing = words >= 1 && strcmp(argv[0], "print") == 0;
 	if (words == 2 && !file)
 		file = argv[1];
 	else if (words != 1)
@@ -88,7 +90,10 @@ static int run(const struct cli_command *self, int argc, char **argv)
 }
 
 const struct cli_command cli_config = {
-	.name = "config", .usage = "check FILE | print [FILE] [--example]", .summary = "Validate the configuration, or show every setting with its value and origin",
-	.examples = "  spillway config check spillway.yaml\n  spillway config print spillway.yaml -o json\n  spillway config print --example > spillway.yaml\n",
+	.name = "config",
+	.usage = "check FILE | print [FILE] [--example]",
+	.summary = "Validate the configuration, or show every setting with its value and origin",
+	.examples = "  spillway config check spillway.yaml\n  spillway config print spillway.yaml -o json\n  spillway "
+		    "config print --example > spillway.yaml\n",
 	.run = run,
 };

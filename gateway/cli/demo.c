@@ -45,7 +45,8 @@ static void on_tick(void *owner)
 	d->shown = d->story.changes;
 	d->err = d->story.err;
 	if (!over && !sw_failed(d->err) && took > LIMIT_MS)
-		d->err = sw_err(SW_E_TIMEOUT, "not every job ended within %d s; %s/spillway.log says more", LIMIT_MS / 1000, d->site.dir);
+		d->err = sw_err(SW_E_TIMEOUT, "not every job ended within %d s; %s/spillway.log says more",
+				LIMIT_MS / 1000, d->site.dir);
 	if (over)
 		demo_summary(&d->screen, &d->story);
 	if (over && d->keep)
@@ -66,7 +67,7 @@ static void on_signal(uv_signal_t *s, int signum)
 
 static void catch_signals(struct demo *d, bool on)
 {
-	static const int numbers[] = { SIGTERM, SIGINT };
+	static const int numbers[] = {SIGTERM, SIGINT};
 	for (int i = 0; i < 2; i++) {
 		if (!on) {
 			uv_close((uv_handle_t *)&d->signals[i], NULL);
@@ -113,7 +114,8 @@ static int run_demo(const struct cli_command *self, const char *dir, bool keep)
 		printf("Starting three simulated clusters (onprem, gke, aks) and a gateway ...\n");
 		e = demo_site_open(&d->site, d->loop, dir);
 	}
-	d->screen = (struct demo_screen){ .to = stdout, .live = isatty(1), .began_ms = d->loop ? sw_loop_wall(d->loop) : 0 };
+	d->screen =
+		(struct demo_screen){.to = stdout, .live = isatty(1), .began_ms = d->loop ? sw_loop_wall(d->loop) : 0};
 	if (!sw_failed(e)) {
 		log_to_file(d);
 		printf("Submitting the sample jobs of config/samples to one queue ...\n\n");
@@ -138,8 +140,10 @@ static int run(const struct cli_command *self, int argc, char **argv)
 	bool keep = false;
 	int words;
 	const struct cli_option options[] = {
-		{ "keep", 'k', NULL, "leave everything running at the end and print the kubectl line to use", NULL, &keep },
-		{ "dir", 'd', "DIR", "where to keep data, kubeconfigs and the log (default: a directory that is removed)", &dir, NULL },
+		{"keep", 'k', NULL, "leave everything running at the end and print the kubectl line to use", NULL,
+		 &keep},
+		{"dir", 'd', "DIR",
+		 "where to keep data, kubeconfigs and the log (default: a directory that is removed)", &dir, NULL},
 		CLI_OPTION_END,
 	};
 	if (!cli_parse(self, options, argc, argv, &words))
@@ -150,8 +154,12 @@ static int run(const struct cli_command *self, int argc, char **argv)
 }
 
 const struct cli_command cli_demo = {
-	.name = "demo", .usage = "[--keep] [--dir DIR]", .summary = "Run sample jobs on three simulated clusters, in under half a minute",
-	.details = "On-prem with V100 and T4, GKE with H100 and L4 pools at zero, AKS with an A100 pool at zero. The jobs are in config/samples;\n"
-	           "the policy that places them is policies/burst.lua.",
-	.examples = "  spillway demo\n  spillway demo --keep --dir /tmp/demo\n", .run = run,
+	.name = "demo",
+	.usage = "[--keep] [--dir DIR]",
+	.summary = "Run sample jobs on three simulated clusters, in under half a minute",
+	.details = "On-prem with V100 and T4, GKE with H100 and L4 pools at zero, AKS with an A100 pool at zero. The "
+		   "jobs are in config/samples;\n"
+		   "the policy that places them is policies/burst.lua.",
+	.examples = "  spillway demo\n  spillway demo --keep --dir /tmp/demo\n",
+	.run = run,
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * demo.h - the demo in three parts: the site (simulated clusters and a gateway), the story (what became of each job), and how it is shown
+ * demo.h - the demo in three parts: the site (simulated clusters and a gateway), the story (what became of each job),
+ * and how it is shown
  */
 #ifndef SPILLWAY_CLI_DEMO_H
 #define SPILLWAY_CLI_DEMO_H
@@ -25,7 +26,8 @@ struct demo_site {
 	struct sw_gateway *gateway;
 	struct sw_kube *kube; /* the user's client: the demo submits as a user does */
 };
-__attribute__((warn_unused_result)) struct sw_err demo_site_open(struct demo_site *s, struct sw_loop *loop, const char *dir);
+__attribute__((warn_unused_result)) struct sw_err demo_site_open(struct demo_site *s, struct sw_loop *loop,
+								 const char *dir);
 void demo_site_close(struct demo_site *s);
 double demo_site_scale(const struct demo_site *s); /* simulated seconds per second */
 
@@ -42,7 +44,11 @@ struct demo_job {
 	bool submitted;
 	struct demo_story *story;
 };
-struct demo_pool { char *cluster, *pool; int size, most, max; bool growable; };
+struct demo_pool {
+	char *cluster, *pool;
+	int size, most, max;
+	bool growable;
+};
 struct demo_story {
 	struct demo_site *site;
 	struct demo_job jobs[DEMO_JOBS];
@@ -62,8 +68,15 @@ const char *demo_state_name(enum demo_state s);
 
 /* ---- showing: demo_show.c ------------------------------------------------------------------ */
 
-struct demo_screen { FILE *to; bool live; int lines; enum demo_state told[DEMO_JOBS]; int told_size[DEMO_POOLS]; int64_t began_ms; };
-void demo_show(struct demo_screen *s, const struct demo_story *t);    /* redrawn on a terminal, new lines otherwise */
+struct demo_screen {
+	FILE *to;
+	bool live;
+	int lines;
+	enum demo_state told[DEMO_JOBS];
+	int told_size[DEMO_POOLS];
+	int64_t began_ms;
+};
+void demo_show(struct demo_screen *s, const struct demo_story *t); /* redrawn on a terminal, new lines otherwise */
 void demo_summary(struct demo_screen *s, const struct demo_story *t);
 
 #endif

@@ -15,7 +15,7 @@ static double seconds(const struct demo_screen *s, const struct demo_story *t)
 
 static enum cli_tone tone_of(enum demo_state s)
 {
-	static const enum cli_tone tones[DEMO__STATES] = { CLI_DIM, CLI_BUSY, CLI_BOLD, CLI_GOOD, CLI_BAD, CLI_BAD };
+	static const enum cli_tone tones[DEMO__STATES] = {CLI_DIM, CLI_BUSY, CLI_BOLD, CLI_GOOD, CLI_BAD, CLI_BAD};
 	return tones[s];
 }
 
@@ -43,12 +43,14 @@ static void draw(struct demo_screen *s, const struct demo_story *t)
 	char where[64];
 	if (s->lines)
 		fprintf(s->to, "\033[%dA", s->lines);
-	fprintf(s->to, "\033[J%s%-20s %-10s %-14s%s\n", cli_tone_on(s->to, CLI_BOLD), "JOB", "STATE", "WHERE", cli_tone_off(s->to));
+	fprintf(s->to, "\033[J%s%-20s %-10s %-14s%s\n", cli_tone_on(s->to, CLI_BOLD), "JOB", "STATE", "WHERE",
+		cli_tone_off(s->to));
 	s->lines = 1;
 	for (size_t i = 0; i < t->n_jobs; i++, s->lines++) {
 		const struct demo_job *j = &t->jobs[i];
 		where_text(j, where, sizeof where);
-		fprintf(s->to, "%-20s %s%-10s%s %-14s ", j->name, cli_tone_on(s->to, tone_of(j->state)), demo_state_name(j->state), cli_tone_off(s->to), where);
+		fprintf(s->to, "%-20s %s%-10s%s %-14s ", j->name, cli_tone_on(s->to, tone_of(j->state)),
+			demo_state_name(j->state), cli_tone_off(s->to), where);
 		print_cut(s->to, j->why ? j->why : "", width - 49);
 		fputc('\n', s->to);
 	}
@@ -56,7 +58,8 @@ static void draw(struct demo_screen *s, const struct demo_story *t)
 		const struct demo_pool *p = &t->pools[i];
 		if (!p->growable)
 			continue;
-		fprintf(s->to, "%s%s/%s%s %d nodes  ", cli_tone_on(s->to, p->size ? CLI_BUSY : CLI_DIM), p->cluster, p->pool, cli_tone_off(s->to), p->size);
+		fprintf(s->to, "%s%s/%s%s %d nodes  ", cli_tone_on(s->to, p->size ? CLI_BUSY : CLI_DIM), p->cluster,
+			p->pool, cli_tone_off(s->to), p->size);
 	}
 	fprintf(s->to, " %.1f s\n", seconds(s, t));
 	s->lines++;
@@ -72,13 +75,15 @@ static void tell(struct demo_screen *s, const struct demo_story *t)
 			continue;
 		s->told[i] = j->state;
 		where_text(j, where, sizeof where);
-		fprintf(s->to, "%5.1f s  %-20s %-10s %-14s %s\n", seconds(s, t), j->name, demo_state_name(j->state), where, j->why ? j->why : "");
+		fprintf(s->to, "%5.1f s  %-20s %-10s %-14s %s\n", seconds(s, t), j->name, demo_state_name(j->state),
+			where, j->why ? j->why : "");
 	}
 	for (size_t i = 0; i < t->n_pools; i++) {
 		const struct demo_pool *p = &t->pools[i];
 		if (!p->growable || s->told_size[i] == p->size)
 			continue;
-		fprintf(s->to, "%5.1f s  pool %s/%s: %d -> %d nodes\n", seconds(s, t), p->cluster, p->pool, s->told_size[i], p->size);
+		fprintf(s->to, "%5.1f s  pool %s/%s: %d -> %d nodes\n", seconds(s, t), p->cluster, p->pool,
+			s->told_size[i], p->size);
 		s->told_size[i] = p->size;
 	}
 	fflush(s->to);
@@ -129,9 +134,10 @@ static json_t *summary_row(const struct demo_story *t, const struct demo_job *j)
 void demo_summary(struct demo_screen *s, const struct demo_story *t)
 {
 	static const struct cli_column cols[] = {
-		{ "JOB", "job", false, CLI_PLAIN },   { "ASKED FOR", "asks", false, CLI_PLAIN }, { "RAN ON", "where", false, CLI_PLAIN },
-		{ "WAITED", "wait", true, CLI_PLAIN }, { "RAN", "ran", true, CLI_PLAIN },        { "COST", "cost", true, CLI_MONEY },
-		{ "RESULT", "result", false, CLI_STATE }, { "WHY", "why", false, CLI_LONG },
+		{"JOB", "job", false, CLI_PLAIN},       {"ASKED FOR", "asks", false, CLI_PLAIN},
+		{"RAN ON", "where", false, CLI_PLAIN},  {"WAITED", "wait", true, CLI_PLAIN},
+		{"RAN", "ran", true, CLI_PLAIN},        {"COST", "cost", true, CLI_MONEY},
+		{"RESULT", "result", false, CLI_STATE}, {"WHY", "why", false, CLI_LONG},
 	};
 	json_t *rows = json_object_new_array();
 	for (size_t i = 0; i < t->n_jobs; i++)
@@ -143,8 +149,11 @@ void demo_summary(struct demo_screen *s, const struct demo_story *t)
 	for (size_t i = 0; i < t->n_pools; i++) {
 		const struct demo_pool *p = &t->pools[i];
 		if (p->growable && p->most)
-			fprintf(s->to, "Pool %s/%s grew from 0 to %d node%s and is back at %d.\n", p->cluster, p->pool, p->most, p->most == 1 ? "" : "s", p->size);
+			fprintf(s->to, "Pool %s/%s grew from 0 to %d node%s and is back at %d.\n", p->cluster, p->pool,
+				p->most, p->most == 1 ? "" : "s", p->size);
 	}
-	fprintf(s->to, "Two jobs are here to go wrong: shards fails on purpose (2 of 8 indexes; the other six kept their results), impossible waits on purpose.\n");
-	fprintf(s->to, "Waits and runs are simulated time, %.0f times as fast as the clock; the whole took %.1f s.\n", demo_site_scale(t->site), seconds(s, t));
+	fprintf(s->to, "Two jobs are here to go wrong: shards fails on purpose (2 of 8 indexes; the other six kept "
+		       "their results), impossible waits on purpose.\n");
+	fprintf(s->to, "Waits and runs are simulated time, %.0f times as fast as the clock; the whole took %.1f s.\n",
+		demo_site_scale(t->site), seconds(s, t));
 }

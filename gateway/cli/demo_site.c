@@ -2,8 +2,8 @@
 /*
  * demo_site.c - three simulated clusters and a gateway over them, in one process
  *
- * The clusters are reached over HTTPS on loopback like any others, and the jobs are submitted through the gateway's API with
- * the admin's kubeconfig: nothing takes a short cut.
+ * The clusters are reached over HTTPS on loopback like any others, and the jobs are submitted through the gateway's API
+ * with the admin's kubeconfig: nothing takes a short cut.
  */
 #include <ftw.h>
 #include <stdlib.h>
@@ -40,7 +40,7 @@ static struct sw_err open_clusters(struct demo_site *s)
 		e = sw_sim_specs_parse(clusters_yaml, b->start, sw_blob_len(b), s->catalog, &s->specs);
 	SW_REQUIRE(sw_failed(e) || s->specs->n <= DEMO_CLUSTERS);
 	for (size_t i = 0; !sw_failed(e) && i < s->specs->n; i++) {
-		struct sw_sim_options opt = { .dir = s->dir };
+		struct sw_sim_options opt = {.dir = s->dir};
 		char *path = sw_asprintf("%s/%s.kubeconfig", s->dir, s->specs->at[i].name);
 		e = sw_sim_new(s->loop, &s->specs->at[i], &opt, &s->sims[i]);
 		if (!sw_failed(e))
@@ -54,12 +54,13 @@ static struct sw_err open_clusters(struct demo_site *s)
 static void write_config(const struct demo_site *s, struct sw_buf *b)
 {
 	sw_buf_printf(b, "data_dir: %s\nlisten: 127.0.0.1:0\n", s->dir);
-	sw_buf_puts(b, "dispatch: {resync: 30s}\nburst: {max_price_per_hour: 500, idle_release: 1s, stockout: 30s, price_max_age: 3650d}\nclusters:\n");
+	sw_buf_puts(b, "dispatch: {resync: 30s}\nburst: {max_price_per_hour: 500, idle_release: 1s, stockout: 30s, "
+		       "price_max_age: 3650d}\nclusters:\n");
 	for (size_t i = 0; i < s->specs->n; i++) {
 		const struct sw_sim_spec *c = &s->specs->at[i];
 		bool owned = strcmp(c->cloud, "onprem") == 0;
-		sw_buf_printf(b, "- {name: %s, provider: sim, kubeconfig: %s/%s.kubeconfig, region: %s, burst: %s}\n", c->name, s->dir, c->name, c->region,
-		              owned ? "false" : "true");
+		sw_buf_printf(b, "- {name: %s, provider: sim, kubeconfig: %s/%s.kubeconfig, region: %s, burst: %s}\n",
+			      c->name, s->dir, c->name, c->region, owned ? "false" : "true");
 	}
 	sw_buf_printf(b, "bootstrap: [%s/queue.yaml]\n", s->dir);
 }
@@ -86,14 +87,14 @@ static struct sw_err open_config(struct demo_site *s)
 static struct sw_err open_client(struct demo_site *s)
 {
 	struct sw_kubeconfig *kc;
-	struct sw_kube_options opt = { .name = "demo" };
+	struct sw_kube_options opt = {.name = "demo"};
 	struct sw_err e = sw_kubeconfig_load(sw_gateway_kubeconfig(s->gateway), NULL, &kc);
 	return sw_failed(e) ? e : sw_kube_new(s->loop, sw_gateway_http(s->gateway), kc, &opt, &s->kube);
 }
 
 struct sw_err demo_site_open(struct demo_site *s, struct sw_loop *loop, const char *dir)
 {
-	*s = (struct demo_site){ .loop = loop };
+	*s = (struct demo_site){.loop = loop};
 	struct sw_err e = make_dir(s, dir);
 	if (!sw_failed(e))
 		e = open_clusters(s);
@@ -128,4 +129,7 @@ void demo_site_close(struct demo_site *s)
 	free(s->dir);
 }
 
-double demo_site_scale(const struct demo_site *s) { return s->specs->n ? s->specs->at[0].scale : 1; }
+double demo_site_scale(const struct demo_site *s)
+{
+	return s->specs->n ? s->specs->at[0].scale : 1;
+}

@@ -14,7 +14,7 @@
 
 const char *demo_state_name(enum demo_state s)
 {
-	static const char *const names[] = { "Waiting", "Growing", "Running", "Succeeded", "Failed", "Never" };
+	static const char *const names[] = {"Waiting", "Growing", "Running", "Succeeded", "Failed", "Never"};
 	return names[s];
 }
 
@@ -36,15 +36,19 @@ static struct sw_err submit(struct demo_story *t, json_t *object)
 	SW_REQUIRE(kind && t->n_jobs < DEMO_JOBS);
 	struct demo_job *j = &t->jobs[t->n_jobs++];
 	const char *ns = sw_json_str(object, "metadata.namespace");
-	*j = (struct demo_job){ .name = sw_strdup(sw_json_str(object, "metadata.name")), .resource = sw_strdup(kind->resource), .ns = sw_strdup(ns ? ns : "default"),
-	                        .price_hour = NAN, .story = t };
+	*j = (struct demo_job){.name = sw_strdup(sw_json_str(object, "metadata.name")),
+			       .resource = sw_strdup(kind->resource),
+			       .ns = sw_strdup(ns ? ns : "default"),
+			       .price_hour = NAN,
+			       .story = t};
 	struct sw_buf path, body;
 	struct sw_kube_call *call;
 	sw_buf_init(&path, 4096);
 	sw_buf_init(&body, 1 << 20);
 	sw_kube_path(&path, kind->group, kind->version, kind->plural, j->ns, NULL, NULL);
 	sw_buf_json(&body, object);
-	struct sw_kube_req req = { .cls = SW_KUBE_CREATE, .method = "POST", .path = path.at, .body = body.at, .body_len = body.len };
+	struct sw_kube_req req = {
+		.cls = SW_KUBE_CREATE, .method = "POST", .path = path.at, .body = body.at, .body_len = body.len};
 	struct sw_err e = sw_kube_start(t->site->kube, &req, on_created, j, &call);
 	sw_buf_fini(&path);
 	sw_buf_fini(&body);
@@ -66,7 +70,7 @@ static struct sw_err submit_file(struct demo_story *t, const struct sw_blob *b)
 struct sw_err demo_story_begin(struct demo_story *t, struct demo_site *site)
 {
 	static const char samples[] = "config/samples/0"; /* 01-... to 08-... */
-	*t = (struct demo_story){ .site = site };
+	*t = (struct demo_story){.site = site};
 	struct sw_err e = SW_OK;
 	for (const struct sw_blob *b = sw_blob_table; !sw_failed(e) && b->name; b++)
 		if (strncmp(b->name, samples, strlen(samples)) == 0)
@@ -85,12 +89,17 @@ static bool replace(char **field, const char *text)
 	return true;
 }
 
-struct key_of_job { const struct demo_job *job; char *key; const struct sw_workload *row; };
+struct key_of_job {
+	const struct demo_job *job;
+	char *key;
+	const struct sw_workload *row;
+};
 
 static void match_row(void *owner, const struct sw_workload *w)
 {
 	struct key_of_job *k = owner;
-	if (!k->key && strcmp(w->job_name, k->job->name) == 0 && strcmp(w->ns, k->job->ns) == 0 && strcmp(w->kind->resource, k->job->resource) == 0)
+	if (!k->key && strcmp(w->job_name, k->job->name) == 0 && strcmp(w->ns, k->job->ns) == 0 &&
+	    strcmp(w->kind->resource, k->job->resource) == 0)
 		k->key = sw_strdup(w->key);
 }
 
@@ -105,7 +114,8 @@ static void note_price(struct demo_job *j, json_t *x)
 	for (size_t i = 0; j->pool && i < sw_json_len(j->candidates); i++) {
 		json_t *c = sw_json_idx(j->candidates, i), *price = sw_json_key(c, "priceHour");
 		const char *cluster = sw_json_str(c, "cluster"), *pool = sw_json_str(c, "pool");
-		if (price && j->cluster && cluster && pool && strcmp(cluster, j->cluster) == 0 && strcmp(pool, j->pool) == 0)
+		if (price && j->cluster && cluster && pool && strcmp(cluster, j->cluster) == 0 &&
+		    strcmp(pool, j->pool) == 0)
 			j->price_hour = json_object_get_double(price);
 	}
 }
@@ -150,13 +160,17 @@ static void look_at_plan(struct demo_job *j, json_t *x)
 	else if (state && strcmp(state, "Placing") == 0 && is_hopeless(x))
 		j->state = DEMO_NEVER;
 	else
-		j->state = state && strcmp(state, "Placing") == 0 && sw_json_len(sw_json_key(x, "steps")) ? DEMO_GROWING : DEMO_WAITING;
+		j->state = state && strcmp(state, "Placing") == 0 && sw_json_len(sw_json_key(x, "steps"))
+				   ? DEMO_GROWING
+				   : DEMO_WAITING;
 }
 
 static void note_failure(struct demo_job *j, json_t *job, const char *why)
 {
-	const char *failed = sw_json_str(job, "status.failedIndexes"), *kept = sw_json_str(job, "status.completedIndexes");
-	char *text = failed && *failed && kept ? sw_asprintf("%s: indexes %s failed, %s succeeded", why, failed, kept) : sw_strdup(why);
+	const char *failed = sw_json_str(job, "status.failedIndexes"),
+		   *kept = sw_json_str(job, "status.completedIndexes");
+	char *text = failed && *failed && kept ? sw_asprintf("%s: indexes %s failed, %s succeeded", why, failed, kept)
+					       : sw_strdup(why);
 	replace(&j->why, text);
 	free(text);
 }
@@ -165,7 +179,7 @@ static void look_at_result(struct demo_job *j)
 {
 	json_t *job;
 	const char *why = "";
-	struct sw_obj_key key = { j->resource, j->ns, j->name };
+	struct sw_obj_key key = {j->resource, j->ns, j->name};
 	struct sw_api *api = sw_embedded_api(sw_gateway_manager(j->story->site->gateway));
 	if (sw_failed(sw_api_object_get(api, &key, &job)))
 		return;
@@ -182,7 +196,7 @@ static void look_at_result(struct demo_job *j)
 static void look_at_job(struct demo_job *j)
 {
 	struct sw_gateway *g = j->story->site->gateway;
-	struct key_of_job k = { .job = j };
+	struct key_of_job k = {.job = j};
 	enum demo_state before = j->state;
 	if (!j->submitted || j->ended_ms)
 		return;
@@ -203,7 +217,7 @@ static struct demo_pool *pool_of(struct demo_story *t, const char *cluster, cons
 			return &t->pools[i];
 	if (t->n_pools == DEMO_POOLS)
 		return NULL;
-	t->pools[t->n_pools] = (struct demo_pool){ .cluster = sw_strdup(cluster), .pool = sw_strdup(name) };
+	t->pools[t->n_pools] = (struct demo_pool){.cluster = sw_strdup(cluster), .pool = sw_strdup(name)};
 	return &t->pools[t->n_pools++];
 }
 
@@ -253,7 +267,7 @@ void demo_story_end(struct demo_story *t)
 {
 	for (size_t i = 0; i < t->n_jobs; i++) {
 		struct demo_job *j = &t->jobs[i];
-		char *owned[] = { j->name, j->resource, j->ns, j->asks, j->cluster, j->pool, j->why };
+		char *owned[] = {j->name, j->resource, j->ns, j->asks, j->cluster, j->pool, j->why};
 		for (size_t k = 0; k < sizeof owned / sizeof *owned; k++)
 			free(owned[k]);
 		json_object_put(j->candidates);

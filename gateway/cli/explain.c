@@ -52,10 +52,11 @@ static void print_plan(json_t *x, json_t *candidates)
 static void print_people(json_t *x)
 {
 	static const struct cli_column cols[] = {
-		{ "CLUSTER", "cluster", false, CLI_PLAIN },   { "POOL", "pool", false, CLI_PLAIN },      { "GPU", "model", false, CLI_PLAIN },
-		{ "FREE", "free", true, CLI_PLAIN },          { "+NODES", "nodesNeeded", true, CLI_PLAIN }, { "$/H", "priceHour", true, CLI_MONEY },
-		{ "SPOT", "spot", false, CLI_YESNO },         { "STEP", "step", true, CLI_PLAIN },       { "VERDICT", "verdict", false, CLI_STATE },
-		{ "WHY", "reason", false, CLI_LONG },
+		{"CLUSTER", "cluster", false, CLI_PLAIN},   {"POOL", "pool", false, CLI_PLAIN},
+		{"GPU", "model", false, CLI_PLAIN},         {"FREE", "free", true, CLI_PLAIN},
+		{"+NODES", "nodesNeeded", true, CLI_PLAIN}, {"$/H", "priceHour", true, CLI_MONEY},
+		{"SPOT", "spot", false, CLI_YESNO},         {"STEP", "step", true, CLI_PLAIN},
+		{"VERDICT", "verdict", false, CLI_STATE},   {"WHY", "reason", false, CLI_LONG},
 	};
 	json_t *candidates = is_over(x) ? NULL : sw_json_key(x, "candidates");
 	print_line("Job", sw_json_str(x, "job"));
@@ -67,7 +68,8 @@ static void print_people(json_t *x)
 	print_line("Policy", sw_json_str(x, "policy"));
 	print_line("Now", sw_json_str(x, "now"));
 	if (is_vain(x, candidates))
-		print_line("Next", "it waits for a cluster that can. Change what WHY names (kubectl annotate --overwrite), or delete the job");
+		print_line("Next", "it waits for a cluster that can. Change what WHY names (kubectl annotate "
+				   "--overwrite), or delete the job");
 	if (!sw_json_len(candidates))
 		return;
 	printf("\n");
@@ -83,13 +85,13 @@ static struct sw_err ask(struct cli_client *c, const char *path, json_t **out)
 		if (!complete || json_object_get_boolean(complete) || i == ASKS)
 			return e;
 		json_object_put(*out);
-		nanosleep(&(struct timespec){ .tv_nsec = 50 * 1000 * 1000 }, NULL);
+		nanosleep(&(struct timespec){.tv_nsec = 50 * 1000 * 1000}, NULL);
 	}
 }
 
 static int run(const struct cli_command *self, int argc, char **argv)
 {
-	struct cli_common o = { 0 };
+	struct cli_common o = {0};
 	struct cli_client c;
 	struct sw_buf path;
 	const struct sw_kind *kind;
@@ -97,7 +99,7 @@ static int run(const struct cli_command *self, int argc, char **argv)
 	json_t *x = NULL;
 	int words;
 	bool json;
-	const struct cli_option options[] = { CLI_COMMON_OPTIONS(&o), CLI_OPTION_END };
+	const struct cli_option options[] = {CLI_COMMON_OPTIONS(&o), CLI_OPTION_END};
 	if (!cli_parse(self, options, argc, argv, &words) || !cli_wants_json(self, o.output, &json))
 		return CLI_USAGE;
 	if (words != 1)
@@ -126,6 +128,10 @@ static int run(const struct cli_command *self, int argc, char **argv)
 }
 
 const struct cli_command cli_explain = {
-	.name = "explain", .usage = "KIND/NAME [-n NAMESPACE] [-o json]", .summary = "Show where a job may run, at what price, and why it is where it is",
-	.examples = "  spillway explain job/pi\n  spillway explain pytorchjob/bert -n research\n  spillway explain job/pi -o json\n", .run = run,
+	.name = "explain",
+	.usage = "KIND/NAME [-n NAMESPACE] [-o json]",
+	.summary = "Show where a job may run, at what price, and why it is where it is",
+	.examples = "  spillway explain job/pi\n  spillway explain pytorchjob/bert -n research\n  spillway explain "
+		    "job/pi -o json\n",
+	.run = run,
 };

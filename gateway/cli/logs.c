@@ -40,7 +40,7 @@ static struct sw_err list_pods(struct cli_client *c, const struct sw_kind *kind,
 static struct sw_err print_pod(struct cli_client *c, json_t *pod, bool follow, const char *tail, bool prefixed)
 {
 	const char *name = sw_json_str(pod, "metadata.name");
-	struct printer p = { .prefix = prefixed ? name : NULL };
+	struct printer p = {.prefix = prefixed ? name : NULL};
 	struct sw_buf path;
 	sw_buf_init(&path, 8192);
 	sw_kube_path(&path, "", "v1", "pods", c->ns, name, "log");
@@ -65,10 +65,12 @@ static int no_pods(const struct cli_command *self, struct cli_client *c, const s
 	json_object_put(job);
 	if (sw_failed(e))
 		return cli_fail(self, "%s", e.text);
-	return cli_fail(self, "%s %s has no pods yet; `spillway explain %s/%s` says what it waits for", kind->kind, name, kind->plural, name);
+	return cli_fail(self, "%s %s has no pods yet; `spillway explain %s/%s` says what it waits for", kind->kind,
+			name, kind->plural, name);
 }
 
-static int print_job(const struct cli_command *self, struct cli_client *c, const struct sw_kind *kind, const char *name, bool follow, const char *tail)
+static int print_job(const struct cli_command *self, struct cli_client *c, const struct sw_kind *kind, const char *name,
+		     bool follow, const char *tail)
 {
 	json_t *list;
 	int rc = CLI_OK;
@@ -89,16 +91,16 @@ static int print_job(const struct cli_command *self, struct cli_client *c, const
 
 static int run(const struct cli_command *self, int argc, char **argv)
 {
-	struct cli_common o = { 0 };
+	struct cli_common o = {0};
 	struct cli_client c;
 	const struct sw_kind *kind;
 	const char *name, *tail = NULL;
 	bool follow = false;
 	int words;
 	const struct cli_option options[] = {
-		{ "follow", 'f', NULL, "print what comes until the pod ends", NULL, &follow },
-		{ "tail", 0, "LINES", "only the last lines of each pod", &tail, NULL },
-		{ "namespace", 'n', "NAMESPACE", "namespace of the job (default: the kubeconfig's)", &o.ns, NULL },
+		{"follow", 'f', NULL, "print what comes until the pod ends", NULL, &follow},
+		{"tail", 0, "LINES", "only the last lines of each pod", &tail, NULL},
+		{"namespace", 'n', "NAMESPACE", "namespace of the job (default: the kubeconfig's)", &o.ns, NULL},
 		CLI_KUBECONFIG_OPTION(&o),
 		CLI_OPTION_END,
 	};
@@ -117,7 +119,10 @@ static int run(const struct cli_command *self, int argc, char **argv)
 }
 
 const struct cli_command cli_logs = {
-	.name = "logs", .usage = "KIND/NAME [-f] [--tail LINES] [-n NAMESPACE]", .summary = "Print the logs of a job's pods, wherever it runs or ran",
+	.name = "logs",
+	.usage = "KIND/NAME [-f] [--tail LINES] [-n NAMESPACE]",
+	.summary = "Print the logs of a job's pods, wherever it runs or ran",
 	.details = "After a job has ended its logs come from the tail that was kept (dispatch.log_tail).",
-	.examples = "  spillway logs job/pi\n  spillway logs pytorchjob/bert -f\n", .run = run,
+	.examples = "  spillway logs job/pi\n  spillway logs pytorchjob/bert -f\n",
+	.run = run,
 };

@@ -14,8 +14,8 @@ static void print_help(const struct cli_command *cmd, const struct cli_option *o
 		printf("\n%s\n", cmd->details);
 	printf("\nOptions:\n");
 	for (const struct cli_option *o = options; o->name; o++) {
-		snprintf(left, sizeof left, "%c%c%s--%s%s%s", o->letter ? '-' : ' ', o->letter ? o->letter : ' ', o->letter ? ", " : "  ", o->name,
-		         o->arg ? " " : "", o->arg ? o->arg : "");
+		snprintf(left, sizeof left, "%c%c%s--%s%s%s", o->letter ? '-' : ' ', o->letter ? o->letter : ' ',
+			 o->letter ? ", " : "  ", o->name, o->arg ? " " : "", o->arg ? o->arg : "");
 		printf("  %-28s %s\n", left, o->help);
 	}
 	printf("  %-28s %s\n", "-h, --help", "print this");
@@ -49,7 +49,8 @@ static bool unknown_option(const struct cli_command *cmd, const struct cli_optio
 	for (; n < 32 && options[n].name; n++)
 		names[n] = options[n].name;
 	near = word[1] == '-' ? sw_nearest(word + 2, names, n) : NULL;
-	cli_misuse(cmd, "there is no option %s%s%s%s", word, near ? ", did you mean --" : "", near ? near : "", near ? "?" : "");
+	cli_misuse(cmd, "there is no option %s%s%s%s", word, near ? ", did you mean --" : "", near ? near : "",
+		   near ? "?" : "");
 	return false;
 }
 
@@ -92,7 +93,7 @@ bool cli_parse(const struct cli_command *cmd, const struct cli_option *options, 
 	return true;
 }
 
-static void say(const struct cli_command *cmd, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static void say(const struct cli_command *cmd, const char *fmt, va_list ap)
 {
 	fprintf(stderr, "spillway %s: ", cmd->name);
 	vfprintf(stderr, fmt, ap);

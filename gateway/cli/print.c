@@ -16,22 +16,31 @@ int cli_terminal_columns(FILE *to, int otherwise)
 	return ioctl(fileno(to), TIOCGWINSZ, &w) == 0 && w.ws_col > 40 ? w.ws_col : otherwise;
 }
 
-bool cli_colour(FILE *to) { return isatty(fileno(to)) && !getenv("NO_COLOR"); }
+bool cli_colour(FILE *to)
+{
+	return isatty(fileno(to)) && !getenv("NO_COLOR");
+}
 
 const char *cli_tone_on(FILE *to, enum cli_tone tone)
 {
-	static const char *const codes[] = { "\033[32m", "\033[33m", "\033[31m", "\033[2m", "\033[1m" };
+	static const char *const codes[] = {"\033[32m", "\033[33m", "\033[31m", "\033[2m", "\033[1m"};
 	return cli_colour(to) ? codes[tone] : "";
 }
 
-const char *cli_tone_off(FILE *to) { return cli_colour(to) ? "\033[0m" : ""; }
+const char *cli_tone_off(FILE *to)
+{
+	return cli_colour(to) ? "\033[0m" : "";
+}
 
 enum cli_tone cli_state_tone(const char *word)
 {
-	static const struct { const char *word; enum cli_tone tone; } rows[] = {
-		{ "Succeeded", CLI_GOOD }, { "Complete", CLI_GOOD }, { "Running", CLI_GOOD }, { "Ready", CLI_GOOD }, { "yes", CLI_GOOD },
-		{ "fits", CLI_GOOD },      { "Failed", CLI_BAD },    { "NotReady", CLI_BAD }, { "Lost", CLI_BAD },   { "never", CLI_BAD },
-		{ "no", CLI_BAD },
+	static const struct {
+		const char *word;
+		enum cli_tone tone;
+	} rows[] = {
+		{"Succeeded", CLI_GOOD}, {"Complete", CLI_GOOD}, {"Running", CLI_GOOD}, {"Ready", CLI_GOOD},
+		{"yes", CLI_GOOD},       {"fits", CLI_GOOD},     {"Failed", CLI_BAD},   {"NotReady", CLI_BAD},
+		{"Lost", CLI_BAD},       {"never", CLI_BAD},     {"no", CLI_BAD},
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
 		if (strcmp(rows[i].word, word) == 0)
@@ -73,7 +82,8 @@ static void print_cell(FILE *to, const struct cli_column *col, const char *text,
 	bool coloured = col->form == CLI_STATE;
 	if (col->right)
 		fprintf(to, "%*s", (int)pad, "");
-	fprintf(to, "%s%s%s", coloured ? cli_tone_on(to, cli_state_tone(text)) : "", text, coloured ? cli_tone_off(to) : "");
+	fprintf(to, "%s%s%s", coloured ? cli_tone_on(to, cli_state_tone(text)) : "", text,
+		coloured ? cli_tone_off(to) : "");
 	if (!last)
 		fprintf(to, "%*s", (int)(col->right ? 3 : pad + 3), "");
 }
@@ -97,7 +107,7 @@ static void print_fitting(FILE *to, const char *text, size_t before)
 void cli_print_table(FILE *to, const struct cli_column *cols, size_t n, json_t *rows)
 {
 	char buf[1024];
-	size_t width[24] = { 0 }, before = 0;
+	size_t width[24] = {0}, before = 0;
 	SW_REQUIRE(n <= 24);
 	for (size_t c = 0; c < n; c++) {
 		width[c] = cli_width(cols[c].title);
@@ -108,7 +118,7 @@ void cli_print_table(FILE *to, const struct cli_column *cols, size_t n, json_t *
 		before += c + 1 < n ? width[c] + 3 : 0;
 	}
 	for (size_t c = 0; c < n; c++)
-		print_cell(to, &(struct cli_column){ .right = cols[c].right }, cols[c].title, width[c], c + 1 == n);
+		print_cell(to, &(struct cli_column){.right = cols[c].right}, cols[c].title, width[c], c + 1 == n);
 	fputc('\n', to);
 	for (size_t r = 0; r < sw_json_len(rows); r++) {
 		for (size_t c = 0; c < n; c++) {
@@ -116,7 +126,8 @@ void cli_print_table(FILE *to, const struct cli_column *cols, size_t n, json_t *
 				print_fitting(to, cell_text(&cols[c], sw_json_idx(rows, r), buf, sizeof buf), before);
 				continue;
 			}
-			print_cell(to, &cols[c], cell_text(&cols[c], sw_json_idx(rows, r), buf, sizeof buf), width[c], c + 1 == n);
+			print_cell(to, &cols[c], cell_text(&cols[c], sw_json_idx(rows, r), buf, sizeof buf), width[c],
+				   c + 1 == n);
 		}
 		fputc('\n', to);
 	}
@@ -124,5 +135,7 @@ void cli_print_table(FILE *to, const struct cli_column *cols, size_t n, json_t *
 
 void cli_print_json(FILE *to, json_t *value)
 {
-	fprintf(to, "%s\n", json_object_to_json_string_ext(value, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE));
+	fprintf(to, "%s\n",
+		json_object_to_json_string_ext(value, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
+							      JSON_C_TO_STRING_NOSLASHESCAPE));
 }

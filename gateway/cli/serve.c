@@ -22,8 +22,14 @@ static void on_hup(uv_signal_t *s, int signum)
 /* Runs until SIGTERM or SIGINT. SIGHUP reads the policy again. */
 static void run_until_signal(struct sw_loop *loop, struct sw_gateway *g)
 {
-	const struct { int signal; uv_signal_cb call; void *data; } rows[] = {
-		{ SIGTERM, on_stop, loop }, { SIGINT, on_stop, loop }, { SIGHUP, on_hup, g },
+	const struct {
+		int signal;
+		uv_signal_cb call;
+		void *data;
+	} rows[] = {
+		{SIGTERM, on_stop, loop},
+		{SIGINT, on_stop, loop},
+		{SIGHUP, on_hup, g},
 	};
 	uv_signal_t handles[sizeof rows / sizeof *rows];
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -60,7 +66,7 @@ static int run(const struct cli_command *self, int argc, char **argv)
 	struct sw_config *config;
 	int words;
 	const struct cli_option options[] = {
-		{ "config", 'c', "FILE", "spillway.yaml; `spillway config print --example` writes one", &file, NULL },
+		{"config", 'c', "FILE", "spillway.yaml; `spillway config print --example` writes one", &file, NULL},
 		CLI_OPTION_END,
 	};
 	if (!cli_parse(self, options, argc, argv, &words))
@@ -77,7 +83,11 @@ static int run(const struct cli_command *self, int argc, char **argv)
 }
 
 const struct cli_command cli_serve = {
-	.name = "serve", .usage = "--config FILE", .summary = "Run the gateway",
-	.details = "Stops cleanly at SIGTERM; SIGHUP reads the policy file again (one that does not compile is refused, the last good one stays).\nThe admin's kubeconfig is DATA_DIR/admin.kubeconfig.",
-	.examples = "  spillway serve --config /etc/spillway/spillway.yaml\n", .run = run,
+	.name = "serve",
+	.usage = "--config FILE",
+	.summary = "Run the gateway",
+	.details = "Stops cleanly at SIGTERM; SIGHUP reads the policy file again (one that does not compile is "
+		   "refused, the last good one stays).\nThe admin's kubeconfig is DATA_DIR/admin.kubeconfig.",
+	.examples = "  spillway serve --config /etc/spillway/spillway.yaml\n",
+	.run = run,
 };

@@ -2,8 +2,8 @@
 /*
  * submit.c - `spillway submit -f FILE`: apply to the queue, then follow to the end
  *
- * The same as `kubectl apply` followed by a watch of the job's events. With several jobs in a file all are applied first,
- * then followed one after the other.
+ * The same as `kubectl apply` followed by a watch of the job's events. With several jobs in a file all are applied
+ * first, then followed one after the other.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -35,7 +35,8 @@ static void plural_of(const char *kind, char *buf, size_t size)
 
 static bool is_cluster_scoped(const char *kind)
 {
-	static const char *const kinds[] = { "Namespace", "ClusterQueue", "ResourceFlavor", "WorkloadPriorityClass", "AdmissionCheck" };
+	static const char *const kinds[] = {"Namespace", "ClusterQueue", "ResourceFlavor", "WorkloadPriorityClass",
+					    "AdmissionCheck"};
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
 		if (strcmp(kind, kinds[i]) == 0)
 			return true;
@@ -45,10 +46,12 @@ static bool is_cluster_scoped(const char *kind)
 static struct sw_err apply(struct cli_client *c, json_t *object, json_t **out)
 {
 	char group[128] = "", plural[128];
-	const char *api = sw_json_str(object, "apiVersion"), *kind = sw_json_str(object, "kind"), *name = sw_json_str(object, "metadata.name");
+	const char *api = sw_json_str(object, "apiVersion"), *kind = sw_json_str(object, "kind"),
+		   *name = sw_json_str(object, "metadata.name");
 	*out = NULL;
 	if (!api || !kind || !name)
-		return sw_err(SW_E_INVALID, "found %.80s, expected apiVersion, kind and metadata.name", json_object_to_json_string(object));
+		return sw_err(SW_E_INVALID, "found %.80s, expected apiVersion, kind and metadata.name",
+			      json_object_to_json_string(object));
 	const char *slash = strchr(api, '/');
 	if (slash)
 		snprintf(group, sizeof group, "%.*s", (int)(slash - api), api);
@@ -56,7 +59,11 @@ static struct sw_err apply(struct cli_client *c, json_t *object, json_t **out)
 	const char *ns = sw_json_str(object, "metadata.namespace");
 	struct sw_buf path;
 	sw_buf_init(&path, 8192);
-	sw_kube_path(&path, group, slash ? slash + 1 : api, plural, is_cluster_scoped(kind) ? NULL : ns ? ns : c->ns, name, NULL);
+	sw_kube_path(&path, group, slash ? slash + 1 : api, plural,
+		     is_cluster_scoped(kind) ? NULL
+		     : ns                    ? ns
+					     : c->ns,
+		     name, NULL);
 	sw_kube_query(&path, "fieldManager", "spillway-submit");
 	sw_kube_query(&path, "fieldValidation", "Strict");
 	sw_kube_query(&path, "force", "true");
@@ -68,7 +75,11 @@ static struct sw_err apply(struct cli_client *c, json_t *object, json_t **out)
 /* ---- following: one stream of the job's events, until the job itself has ended -------------------- */
 
 struct follow;
-struct stream { struct follow *f; struct sw_buf line; struct sw_kube_call *call; };
+struct stream {
+	struct follow *f;
+	struct sw_buf line;
+	struct sw_kube_call *call;
+};
 struct follow {
 	struct cli_client *c;
 	const struct sw_kind *kind;
@@ -86,8 +97,8 @@ static void print_event(json_t *event)
 	bool warning = sw_json_str(event, "type") && strcmp(sw_json_str(event, "type"), "Warning") == 0;
 	if (at && strlen(at) >= 19)
 		snprintf(clock, sizeof clock, "%.8s", at + 11);
-	printf("%s  %s%-22s%s %s\n", clock, cli_tone_on(stdout, warning ? CLI_BAD : CLI_BUSY), sw_json_str(event, "reason"),
-	       cli_tone_off(stdout), sw_json_str(event, "message"));
+	printf("%s  %s%-22s%s %s\n", clock, cli_tone_on(stdout, warning ? CLI_BAD : CLI_BUSY),
+	       sw_json_str(event, "reason"), cli_tone_off(stdout), sw_json_str(event, "message"));
 	fflush(stdout);
 }
 
@@ -110,7 +121,8 @@ static void on_line(struct follow *f, const char *line, size_t n)
 		return;
 	const char *type = sw_json_str(ev, "type");
 	json_t *object = sw_json_key(ev, "object");
-	if (type && strcmp(type, "DELETED") == 0 && sw_json_str(object, "metadata.uid") && strcmp(sw_json_str(object, "metadata.uid"), f->uid) == 0) {
+	if (type && strcmp(type, "DELETED") == 0 && sw_json_str(object, "metadata.uid") &&
+	    strcmp(sw_json_str(object, "metadata.uid"), f->uid) == 0) {
 		f->err = sw_err(SW_E_MISSING, "%s %s was deleted", f->kind->kind, f->name);
 		f->done = true;
 	} else if (type && strcmp(type, "BOOKMARK") != 0 && strcmp(type, "ERROR") != 0) {
@@ -140,8 +152,8 @@ static void on_end(void *owner, struct sw_err err, const struct sw_kube_reply *r
 	f->done = true;
 }
 
-static struct sw_err open_stream(struct stream *s, struct follow *f, const char *group, const char *version, const char *plural, const char *field,
-                                 const char *value)
+static struct sw_err open_stream(struct stream *s, struct follow *f, const char *group, const char *version,
+				 const char *plural, const char *field, const char *value)
 {
 	struct sw_buf path, sel;
 	s->f = f;
@@ -160,13 +172,17 @@ static struct sw_err open_stream(struct stream *s, struct follow *f, const char 
 
 static struct sw_err watch_job(struct follow *f)
 {
-	struct sw_err e = open_stream(&f->streams[0], f, f->kind->group, f->kind->version, f->kind->plural, "metadata.name", f->name);
+	struct sw_err e = open_stream(&f->streams[0], f, f->kind->group, f->kind->version, f->kind->plural,
+				      "metadata.name", f->name);
 	return sw_failed(e) ? e : open_stream(&f->streams[1], f, "", "v1", "events", "involvedObject.uid", f->uid);
 }
 
 static int follow_job(const struct cli_command *self, struct cli_client *c, json_t *job)
 {
-	struct follow f = { .c = c, .kind = sw_kind_of(job), .name = sw_json_str(job, "metadata.name"), .uid = sw_json_str(job, "metadata.uid") };
+	struct follow f = {.c = c,
+			   .kind = sw_kind_of(job),
+			   .name = sw_json_str(job, "metadata.name"),
+			   .uid = sw_json_str(job, "metadata.uid")};
 	if (!f.kind)
 		return CLI_OK;
 	struct sw_err e = watch_job(&f);
@@ -180,12 +196,13 @@ static int follow_job(const struct cli_command *self, struct cli_client *c, json
 	if (sw_failed(e) || sw_failed(f.err))
 		return cli_fail(self, "%s", sw_failed(e) ? e.text : f.err.text);
 	bool good = f.outcome == SW_SUCCEEDED;
-	printf("%s%s %s %s%s\n", cli_tone_on(stdout, good ? CLI_GOOD : CLI_BAD), f.kind->kind, f.name, good ? "succeeded" : "failed",
-	       cli_tone_off(stdout));
+	printf("%s%s %s %s%s\n", cli_tone_on(stdout, good ? CLI_GOOD : CLI_BAD), f.kind->kind, f.name,
+	       good ? "succeeded" : "failed", cli_tone_off(stdout));
 	return good ? CLI_OK : CLI_FAILED;
 }
 
-static int apply_all(const struct cli_command *self, const struct cli_common *o, const struct sw_yaml *y, json_t *applied)
+static int apply_all(const struct cli_command *self, const struct cli_common *o, const struct sw_yaml *y,
+		     json_t *applied)
 {
 	struct cli_client c;
 	struct sw_err e = cli_client_open(o->kubeconfig, o->ns, &c);
@@ -229,7 +246,7 @@ static int submit(const struct cli_command *self, const struct cli_common *o, co
 
 static int run(const struct cli_command *self, int argc, char **argv)
 {
-	struct cli_common o = { 0 };
+	struct cli_common o = {0};
 	const char *file = NULL;
 	bool no_follow = false;
 	int words;
@@ -237,9 +254,10 @@ static int run(const struct cli_command *self, int argc, char **argv)
 	size_t len;
 	struct sw_yaml *y;
 	const struct cli_option options[] = {
-		{ "filename", 'f', "FILE", "manifest to submit; - reads standard input", &file, NULL },
-		{ "no-follow", 0, NULL, "return as soon as the gateway has it", NULL, &no_follow },
-		{ "namespace", 'n', "NAMESPACE", "namespace for objects that name none (default: the kubeconfig's)", &o.ns, NULL },
+		{"filename", 'f', "FILE", "manifest to submit; - reads standard input", &file, NULL},
+		{"no-follow", 0, NULL, "return as soon as the gateway has it", NULL, &no_follow},
+		{"namespace", 'n', "NAMESPACE", "namespace for objects that name none (default: the kubeconfig's)",
+		 &o.ns, NULL},
 		CLI_KUBECONFIG_OPTION(&o),
 		CLI_OPTION_END,
 	};
@@ -260,7 +278,10 @@ static int run(const struct cli_command *self, int argc, char **argv)
 }
 
 const struct cli_command cli_submit = {
-	.name = "submit", .usage = "-f FILE [--no-follow]", .summary = "Submit a job to the queue and follow it to its end",
+	.name = "submit",
+	.usage = "-f FILE [--no-follow]",
+	.summary = "Submit a job to the queue and follow it to its end",
 	.details = "The exit code is 0 if the job succeeded. `kubectl apply -f FILE` submits as well.",
-	.examples = "  spillway submit -f config/samples/01-pi.yaml\n  spillway submit -f train.yaml --no-follow\n", .run = run,
+	.examples = "  spillway submit -f config/samples/01-pi.yaml\n  spillway submit -f train.yaml --no-follow\n",
+	.run = run,
 };

@@ -5,7 +5,10 @@
 
 #include "cli.h"
 
-struct user_args { const char *role, *namespaces; bool json; };
+struct user_args {
+	const char *role, *namespaces;
+	bool json;
+};
 
 static struct sw_err add(struct cli_client *c, const char *name, const struct user_args *a)
 {
@@ -41,7 +44,9 @@ static struct sw_err drop(struct cli_client *c, const char *name, const struct u
 static struct sw_err list(struct cli_client *c, const char *name, const struct user_args *a)
 {
 	static const struct cli_column cols[] = {
-		{ "NAME", "name", false, CLI_PLAIN }, { "ROLE", "role", false, CLI_PLAIN }, { "NAMESPACES", "namespaces", false, CLI_LONG },
+		{"NAME", "name", false, CLI_PLAIN},
+		{"ROLE", "role", false, CLI_PLAIN},
+		{"NAMESPACES", "namespaces", false, CLI_LONG},
 	};
 	json_t *out;
 	(void)name;
@@ -58,16 +63,24 @@ static struct sw_err list(struct cli_client *c, const char *name, const struct u
 
 static int run(const struct cli_command *self, int argc, char **argv)
 {
-	static const struct { const char *verb; int words; struct sw_err (*run)(struct cli_client *, const char *, const struct user_args *); } verbs[] = {
-		{ "add", 2, add }, { "remove", 2, drop }, { "list", 1, list },
+	static const struct {
+		const char *verb;
+		int words;
+		struct sw_err (*run)(struct cli_client *, const char *, const struct user_args *);
+	} verbs[] = {
+		{"add", 2, add},
+		{"remove", 2, drop},
+		{"list", 1, list},
 	};
-	struct cli_common o = { 0 };
-	struct user_args a = { .role = "submitter", .namespaces = "default" };
+	struct cli_common o = {0};
+	struct user_args a = {.role = "submitter", .namespaces = "default"};
 	struct cli_client c;
 	int words;
 	const struct cli_option options[] = {
-		{ "role", 0, "ROLE", "add: admin, submitter (default) or reader", &a.role, NULL },
-		{ "namespaces", 0, "LIST", "add: where a submitter may submit, comma separated; '*' for all (default: default)", &a.namespaces, NULL },
+		{"role", 0, "ROLE", "add: admin, submitter (default) or reader", &a.role, NULL},
+		{"namespaces", 0, "LIST",
+		 "add: where a submitter may submit, comma separated; '*' for all (default: default)", &a.namespaces,
+		 NULL},
 		CLI_CLIENT_OPTIONS(&o),
 		CLI_OPTION_END,
 	};
@@ -87,9 +100,13 @@ static int run(const struct cli_command *self, int argc, char **argv)
 }
 
 const struct cli_command cli_user = {
-	.name = "user", .usage = "add NAME [--role ROLE] [--namespaces LIST] | remove NAME | list", .summary = "Add, remove and list the users of the gateway",
-	.details = "add prints a kubeconfig: the only time that the token is shown. Adding a user again replaces its token.",
-	.examples = "  spillway user add alice --namespaces research > alice.kubeconfig\n  spillway user add grafana --role reader > grafana.kubeconfig\n"
-	            "  spillway user list\n",
+	.name = "user",
+	.usage = "add NAME [--role ROLE] [--namespaces LIST] | remove NAME | list",
+	.summary = "Add, remove and list the users of the gateway",
+	.details = "add prints a kubeconfig: the only time that the token is shown. Adding a user again replaces its "
+		   "token.",
+	.examples = "  spillway user add alice --namespaces research > alice.kubeconfig\n  spillway user add grafana "
+		    "--role reader > grafana.kubeconfig\n"
+		    "  spillway user list\n",
 	.run = run,
 };

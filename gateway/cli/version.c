@@ -10,15 +10,22 @@
 static int run(const struct cli_command *self, int argc, char **argv)
 {
 	const char *output = NULL;
-	const struct cli_option options[] = { { "output", 'o', "FORMAT", "table (default) or json", &output, NULL }, CLI_OPTION_END };
+	const struct cli_option options[] = {{"output", 'o', "FORMAT", "table (default) or json", &output, NULL},
+					     CLI_OPTION_END};
 	int words;
 	bool json;
 	if (!cli_parse(self, options, argc, argv, &words) || !cli_wants_json(self, output, &json))
 		return CLI_USAGE;
-	const struct { const char *name, *version; } rows[] = {
-		{ "spillway", SW_VERSION },          { "libuv", uv_version_string() },    { "libcurl", curl_version_info(CURLVERSION_NOW)->version },
-		{ "libmicrohttpd", MHD_get_version() }, { "sqlite", sqlite3_libversion() }, { "lua", LUA_VERSION_MAJOR "." LUA_VERSION_MINOR "." LUA_VERSION_RELEASE },
-		{ "json-c", json_c_version() },
+	const struct {
+		const char *name, *version;
+	} rows[] = {
+		{"spillway", SW_VERSION},
+		{"libuv", uv_version_string()},
+		{"libcurl", curl_version_info(CURLVERSION_NOW)->version},
+		{"libmicrohttpd", MHD_get_version()},
+		{"sqlite", sqlite3_libversion()},
+		{"lua", LUA_VERSION_MAJOR "." LUA_VERSION_MINOR "." LUA_VERSION_RELEASE},
+		{"json-c", json_c_version()},
 	};
 	if (!json) {
 		for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
@@ -34,6 +41,9 @@ static int run(const struct cli_command *self, int argc, char **argv)
 }
 
 const struct cli_command cli_version = {
-	.name = "version", .usage = "[-o json]", .summary = "Print the version and those of the libraries in use",
-	.examples = "  spillway version -o json\n", .run = run,
+	.name = "version",
+	.usage = "[-o json]",
+	.summary = "Print the version and those of the libraries in use",
+	.examples = "  spillway version -o json\n",
+	.run = run,
 };

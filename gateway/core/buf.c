@@ -11,13 +11,13 @@
 void sw_buf_init(struct sw_buf *b, size_t max_bytes)
 {
 	/* No object is larger than half the address space: sizes below cannot overflow. */
-	*b = (struct sw_buf){ .max = max_bytes < SIZE_MAX / 4 ? max_bytes : SIZE_MAX / 4 };
+	*b = (struct sw_buf){.max = max_bytes < SIZE_MAX / 4 ? max_bytes : SIZE_MAX / 4};
 }
 
 void sw_buf_fini(struct sw_buf *b)
 {
 	free(b->at);
-	*b = (struct sw_buf){ .max = b->max };
+	*b = (struct sw_buf){.max = b->max};
 }
 
 void sw_buf_reset(struct sw_buf *b)
@@ -155,7 +155,7 @@ char *sw_buf_take(struct sw_buf *b, size_t *len)
 	} else {
 		free(b->at);
 	}
-	*b = (struct sw_buf){ .max = b->max };
+	*b = (struct sw_buf){.max = b->max};
 	return at;
 }
 
@@ -174,7 +174,7 @@ static void put_escaped(struct sw_buf *b, unsigned char c)
 	static const char hex[] = "0123456789abcdef";
 	static const char from[] = "\"\\\b\f\n\r\t", to[] = "\"\\bfnrt";
 	const char *at = c ? strchr(from, c) : NULL;
-	char text[6] = { '\\', 'u', '0', '0', hex[c >> 4], hex[c & 15] };
+	char text[6] = {'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]};
 
 	if (at) {
 		text[1] = to[at - from];
@@ -215,13 +215,16 @@ void sw_buf_json_strn(struct sw_buf *b, const char *s, size_t n)
 	size_t plain = sw_plain_len(s, n);
 	char *at;
 
-	if (plain < n || !(at = sw_buf_room(b, n + 2))) {
+	if (plain < n) {
 		sw_buf_putc(b, '"');
 		put_special(b, s, n);
 		sw_buf_putc(b, '"');
 		return;
 	}
-	at[0] = '"'; /* most strings: one piece, one look at the limit */
+	at = sw_buf_room(b, n + 2); /* most strings: one piece, one look at the limit */
+	if (!at)
+		return;
+	at[0] = '"';
 	memcpy(at + 1, s, n);
 	at[n + 1] = '"';
 	sw_buf_grew(b, n + 2);
@@ -234,11 +237,11 @@ void sw_buf_url(struct sw_buf *b, const char *s)
 	for (; *s; s++) {
 		unsigned char c = (unsigned char)*s;
 		bool stays = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-		             (c && strchr("-._~", c));
+			     (c && strchr("-._~", c));
 
 		if (stays)
 			sw_buf_put(b, s, 1);
 		else
-			sw_buf_put(b, (char[]){ '%', hex[c >> 4], hex[c & 15] }, 3);
+			sw_buf_put(b, (char[]){'%', hex[c >> 4], hex[c & 15]}, 3);
 	}
 }

@@ -13,7 +13,7 @@ static const struct {
 	const char *name;
 	enum sw_retry retry;
 } codes[] = {
-#define X(id, retry_, name_) [SW_E_##id] = { .name = name_, .retry = SW_RETRY_##retry_ },
+#define X(id, retry_, name_) [SW_E_##id] = {.name = name_, .retry = SW_RETRY_##retry_},
 	SW_ERR_MAP(X)
 #undef X
 };
@@ -33,7 +33,7 @@ static void text_cut(char *text, size_t size, int wanted)
 
 struct sw_err sw_err(enum sw_code code, const char *fmt, ...)
 {
-	struct sw_err e = { .code = code };
+	struct sw_err e = {.code = code};
 	va_list ap;
 	int n;
 
@@ -46,7 +46,7 @@ struct sw_err sw_err(enum sw_code code, const char *fmt, ...)
 
 struct sw_err sw_err_wrap(struct sw_err e, const char *fmt, ...)
 {
-	struct sw_err out = { .code = e.code };
+	struct sw_err out = {.code = e.code};
 	va_list ap;
 	size_t len;
 	int n;
@@ -68,11 +68,10 @@ static const struct {
 	long status;
 	enum sw_code code;
 } http_codes[] = {
-	{ 400, SW_E_INVALID },     { 401, SW_E_AUTH },        { 403, SW_E_FORBIDDEN },
-	{ 404, SW_E_MISSING },     { 405, SW_E_UNSUPPORTED }, { 406, SW_E_UNSUPPORTED },
-	{ 408, SW_E_TIMEOUT },     { 409, SW_E_CONFLICT },    { 410, SW_E_GONE },
-	{ 413, SW_E_TOOBIG },      { 415, SW_E_UNSUPPORTED }, { 422, SW_E_INVALID },
-	{ 429, SW_E_BUSY },        { 504, SW_E_TIMEOUT },
+	{400, SW_E_INVALID},     {401, SW_E_AUTH},        {403, SW_E_FORBIDDEN},   {404, SW_E_MISSING},
+	{405, SW_E_UNSUPPORTED}, {406, SW_E_UNSUPPORTED}, {408, SW_E_TIMEOUT},     {409, SW_E_CONFLICT},
+	{410, SW_E_GONE},        {413, SW_E_TOOBIG},      {415, SW_E_UNSUPPORTED}, {422, SW_E_INVALID},
+	{429, SW_E_BUSY},        {504, SW_E_TIMEOUT},
 };
 
 static enum sw_code http_code(long status, const char *reason)
@@ -96,7 +95,7 @@ struct sw_err sw_err_http(long status, const char *reason, const char *message)
 	if (status >= 200 && status <= 299)
 		return SW_OK;
 	return sw_err(http_code(status, reason), "HTTP %ld%s%s%s%s", status, reason && *reason ? " " : "",
-	              reason ? reason : "", message && *message ? ": " : "", message ? message : "");
+		      reason ? reason : "", message && *message ? ": " : "", message ? message : "");
 }
 
 enum sw_retry sw_err_retry(enum sw_code code)
@@ -111,7 +110,8 @@ const char *sw_code_name(enum sw_code code)
 
 void sw_require_failed(const char *cond, const char *file, int line)
 {
-	fprintf(stderr, "spillway: bug at %s:%d: %s does not hold. Please report it with this line.\n", file, line, cond);
+	fprintf(stderr, "spillway: bug at %s:%d: %s does not hold. Please report it with this line.\n", file, line,
+		cond);
 	abort();
 }
 
@@ -119,7 +119,10 @@ void sw_require_failed(const char *cond, const char *file, int line)
 
 enum { NEAR_MAX = 64 };
 
-static int min2(int a, int b) { return a < b ? a : b; }
+static int min2(int a, int b)
+{
+	return a < b ? a : b;
+}
 
 /* Edits (insert, delete, replace, swap of neighbours) from a to b, case ignored. */
 static int edits(const char *a, int na, const char *b, int nb)

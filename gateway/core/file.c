@@ -34,7 +34,8 @@ static struct sw_err read_all(int fd, const char *path, struct sw_buf *b)
 		if (n < 0)
 			return io_err(path, "read", errno);
 		if ((size_t)n > b->max - b->len)
-			return sw_err(SW_E_TOOBIG, "%s: larger than %zu bytes, the most that is read here", path, b->max);
+			return sw_err(SW_E_TOOBIG, "%s: larger than %zu bytes, the most that is read here", path,
+				      b->max);
 		sw_buf_put(b, chunk, (size_t)n);
 		if (!sw_buf_ok(b))
 			return sw_err(SW_E_NOMEM, "%s: out of memory after %zu bytes", path, b->len);

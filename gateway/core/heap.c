@@ -47,7 +47,7 @@ static void sift_down(struct sw_heap *h, uint32_t pos, struct sw_heap_node *node
 void sw_heap_fini(struct sw_heap *h)
 {
 	free(h->at);
-	*h = (struct sw_heap){ 0 };
+	*h = (struct sw_heap){0};
 }
 
 static void grow(struct sw_heap *h)

@@ -25,9 +25,12 @@ struct sw_heap {
 	uint64_t seq; /* given to the next node put in */
 };
 
-void sw_heap_fini(struct sw_heap *h); /* nodes are the caller's */
+void sw_heap_fini(struct sw_heap *h);                                         /* nodes are the caller's */
 void sw_heap_put(struct sw_heap *h, struct sw_heap_node *node, uint64_t due); /* moves it if it is in already */
 void sw_heap_remove(struct sw_heap *h, struct sw_heap_node *node);            /* no-op when out */
-static inline struct sw_heap_node *sw_heap_top(const struct sw_heap *h) { return h->len ? h->at[0] : NULL; }
+static inline struct sw_heap_node *sw_heap_top(const struct sw_heap *h)
+{
+	return h->len ? h->at[0] : NULL;
+}
 
 #endif

@@ -244,7 +244,7 @@ static bool set_if_new(json_t *c, const char *key, const char *value)
 }
 
 bool sw_json_set_condition(json_t *o, const char *type, bool status, const char *reason, const char *message,
-                           const char *now)
+			   const char *now)
 {
 	json_t *c = sw_json_condition(o, type);
 	bool moved, changed;

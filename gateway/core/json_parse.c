@@ -55,7 +55,7 @@ static struct sw_err where(const struct parser *p, const char *at, const char *f
 		}
 	}
 	return sw_err(SW_E_INVALID, "JSON line %zu, column %zu (byte %zu): found %s, expected %s", line, column,
-	              (size_t)(at - p->begin) + 1, found, expected);
+		      (size_t)(at - p->begin) + 1, found, expected);
 }
 
 static bool fail_at(struct parser *p, const char *at, const char *found, const char *expected)
@@ -358,7 +358,7 @@ static bool word_take(struct parser *p, const char *word)
 {
 	size_t n = strlen(word);
 
-	if ((size_t)(p->end - p->at) < n || memcmp(p->at, word, n))
+	if ((size_t)(p->end - p->at) < n || memcmp(p->at, word, n) != 0)
 		return false;
 	p->at += n;
 	return true;
@@ -422,7 +422,7 @@ static const char *key_read(struct parser *p, struct step *step)
 /* Long keys are rare; short ones are kept on the stack while the value is read over the scratch buffer. */
 static bool member_read(struct parser *p, json_t *o, const struct step *up)
 {
-	struct step step = { .up = up };
+	struct step step = {.up = up};
 	char small[128], *key = small;
 	const char *lent = key_read(p, &step);
 	int before = json_object_object_length(o);
@@ -470,7 +470,7 @@ static bool object_fill(struct parser *p, json_t *o, const struct step *up)
 
 static bool array_fill(struct parser *p, json_t *o, const struct step *up)
 {
-	struct step step = { .up = up };
+	struct step step = {.up = up};
 
 	p->at++;
 	skip_space(p);
@@ -543,7 +543,7 @@ static json_t *value_read(struct parser *p, const struct step *up, bool *ok)
 
 static struct sw_err parse(const char *bytes, size_t len, json_t **out, struct sw_buf *dups)
 {
-	struct parser p = { .begin = bytes, .at = bytes, .end = bytes + len, .dups = dups };
+	struct parser p = {.begin = bytes, .at = bytes, .end = bytes + len, .dups = dups};
 	bool ok;
 	json_t *o;
 

@@ -33,7 +33,7 @@ static bool is_json_number(const char *text)
 {
 	json_t *o;
 	bool is = !sw_failed(sw_json_parse(text, strlen(text), &o)) &&
-	          (json_object_is_type(o, json_type_double) || json_object_is_type(o, json_type_int));
+		  (json_object_is_type(o, json_type_double) || json_object_is_type(o, json_type_int));
 
 	json_object_put(o);
 	return is;
@@ -56,7 +56,8 @@ static void put_object(struct sw_buf *b, json_t *o)
 {
 	char before = '{';
 
-	json_object_object_foreach(o, key, v) {
+	json_object_object_foreach(o, key, v)
+	{
 		sw_buf_putc(b, before);
 		sw_buf_json_str(b, key);
 		sw_buf_putc(b, ':');

@@ -9,7 +9,7 @@
 
 void sw_keymap_init(struct sw_keymap *m, sw_key_fn *key_of)
 {
-	*m = (struct sw_keymap){ .key_of = key_of };
+	*m = (struct sw_keymap){.key_of = key_of};
 }
 
 void sw_keymap_fini(struct sw_keymap *m)

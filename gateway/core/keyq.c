@@ -44,7 +44,8 @@ void sw_keyq_free(struct sw_keyq *q)
 
 	if (!q)
 		return;
-	HASH_ITER(hh, q->items, it, next) {
+	HASH_ITER(hh, q->items, it, next)
+	{
 		HASH_DEL(q->items, it);
 		free(it);
 	}

@@ -28,16 +28,16 @@ static struct {
 	enum sw_log_level least;
 	bool json, colour;
 	int fd;
-} sink = { .least = SW_LOG_INFO, .fd = STDERR_FILENO };
+} sink = {.least = SW_LOG_INFO, .fd = STDERR_FILENO};
 
 static const struct {
 	const char *name, *shown, *colour;
 } levels[] = {
-	[SW_LOG_DEBUG] = { "debug", "DEBUG", "\033[2m" },
-	[SW_LOG_INFO] = { "info", "INFO ", "\033[32m" },
-	[SW_LOG_WARN] = { "warn", "WARN ", "\033[33m" },
-	[SW_LOG_ERROR] = { "error", "ERROR", "\033[31m" },
-	[SW_LOG_OFF] = { "off", "OFF  ", "" },
+	[SW_LOG_DEBUG] = {"debug", "DEBUG", "\033[2m"},
+	[SW_LOG_INFO] = {"info", "INFO ", "\033[32m"},
+	[SW_LOG_WARN] = {"warn", "WARN ", "\033[33m"},
+	[SW_LOG_ERROR] = {"error", "ERROR", "\033[31m"},
+	[SW_LOG_OFF] = {"off", "OFF  ", ""},
 };
 
 void sw_log_setup(enum sw_log_level least, bool json, int fd)
@@ -99,13 +99,13 @@ static void put_char(struct line *l, const char *p, size_t len)
 	if (!len)
 		puts_line(l, "\xEF\xBF\xBD");
 	else if (c == '"' || c == '\\')
-		put(l, (char[]){ '\\', (char)c }, 2);
+		put(l, (char[]){'\\', (char)c}, 2);
 	else if (c == '\n')
 		puts_line(l, "\\n");
 	else if (c == '\t')
 		puts_line(l, "\\t");
 	else if (c < 0x20 || c == 0x7f)
-		put(l, (char[]){ '\\', 'u', '0', '0', hex[c >> 4], hex[c & 15] }, 6);
+		put(l, (char[]){'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]}, 6);
 	else
 		put(l, p, len);
 }
@@ -196,7 +196,10 @@ static int mark_fields(const char *fmt, char *out, size_t size)
 	return marks;
 }
 
-static bool is_mark(char c) { return c == MARK_TEXT || c == MARK_NUMBER; }
+static bool is_mark(char c)
+{
+	return c == MARK_TEXT || c == MARK_NUMBER;
+}
 
 static int count_marks(const char *s)
 {
@@ -224,7 +227,8 @@ static void put_value(struct line *l, const char *v, size_t n, bool number)
 		n -= 2;
 		number = false;
 	}
-	number = number && n && n <= NUMBER_MAX && (isdigit((unsigned char)v[0]) || (v[0] == '-' && n > 1 && isdigit((unsigned char)v[1])));
+	number = number && n && n <= NUMBER_MAX &&
+		 (isdigit((unsigned char)v[0]) || (v[0] == '-' && n > 1 && isdigit((unsigned char)v[1])));
 	bare = sink.json ? number : !has_space_or_quote(v, n);
 	if (!bare) {
 		put_quoted(l, v, n);
@@ -348,7 +352,7 @@ static int format_fields(char *out, size_t size, const char *fmt, va_list ap)
 
 void sw_log_line(enum sw_log_level level, const char *room, const char *msg, const char *fmt, ...)
 {
-	struct line l = { .max = LINE_MAX_BYTES - END_MAX };
+	struct line l = {.max = LINE_MAX_BYTES - END_MAX};
 	char text[LINE_MAX_BYTES];
 	va_list ap;
 	int marks;
@@ -371,8 +375,10 @@ const char *sw_log_secret(const char *secret, char buf[16])
 {
 	char hex[65];
 
-	if (!secret || !*secret)
-		return strcpy(buf, "none");
+	if (!secret || !*secret) {
+		sw_cut(buf, 16, "none");
+		return buf;
+	}
 	sw_sha256_hex(secret, strlen(secret), hex);
 	snprintf(buf, 16, "sha256:%.8s", hex);
 	return buf;

@@ -41,7 +41,8 @@ void sw_loop_doing(struct sw_loop *loop, const char *what)
 static void turn_slow(struct sw_loop *loop, uint64_t us)
 {
 	loop->stats.slow++;
-	sw_log(DEBUG, "loop", "slow turn", "us=%" PRIu64 " doing=\"%s\"", us, loop->longest ? loop->longest : "unnamed");
+	sw_log(DEBUG, "loop", "slow turn", "us=%" PRIu64 " doing=\"%s\"", us,
+	       loop->longest ? loop->longest : "unnamed");
 }
 
 /* The first prepare of a run only starts the account: what was before was not a turn. */
@@ -96,7 +97,7 @@ struct sw_turn_stats sw_loop_turns(const struct sw_loop *loop)
 
 void sw_loop_turns_reset(struct sw_loop *loop)
 {
-	loop->stats = (struct sw_turn_stats){ .worst_doing = "" };
+	loop->stats = (struct sw_turn_stats){.worst_doing = ""};
 }
 
 /* ---- life ----------------------------------------------------------------- */

@@ -21,8 +21,8 @@
 enum { SERIES_MAX = 10000, VALUE_MAX = 128, KEY_MAX = SW_METRIC_LABELS * (VALUE_MAX + 1) };
 
 /* Seconds: from a loop turn to a node pool that grows. */
-static const double bounds[] = { .0005, .001, .0025, .005, .01, .025, .05, .1,  .25, .5,
-	                         1,     2.5,  5,     10,   30,  60,   300, 900, 3600 };
+static const double bounds[] = {.0005, .001, .0025, .005, .01, .025, .05, .1,  .25, .5,
+				1,     2.5,  5,     10,   30,  60,   300, 900, 3600};
 enum { BOUNDS = sizeof(bounds) / sizeof(bounds[0]) };
 
 struct series {
@@ -55,7 +55,8 @@ static void metric_free(struct sw_metric *m)
 {
 	struct series *s, *next;
 
-	HASH_ITER(hh, m->series, s, next) {
+	HASH_ITER(hh, m->series, s, next)
+	{
 		HASH_DEL(m->series, s);
 		free(s->buckets);
 		free(s);
@@ -73,7 +74,8 @@ void sw_metrics_free(struct sw_metrics *reg)
 
 	if (!reg)
 		return;
-	HASH_ITER(hh, reg->all, m, next) {
+	HASH_ITER(hh, reg->all, m, next)
+	{
 		HASH_DEL(reg->all, m);
 		metric_free(m);
 	}
@@ -147,7 +149,7 @@ static void labels_split(struct sw_metric *m, const char *names)
 }
 
 struct sw_metric *sw_metric(struct sw_metrics *reg, enum sw_metric_type type, const char *name, const char *help,
-                            const char *label_names)
+			    const char *label_names)
 {
 	struct sw_metric *m;
 
@@ -237,7 +239,7 @@ static void put_escaped(struct sw_buf *b, const char *s, bool quotes)
 		if (*s == '\n')
 			sw_buf_puts(b, "\\n");
 		else if (*s == '\\' || (quotes && *s == '"'))
-			sw_buf_put(b, (char[]){ '\\', *s }, 2);
+			sw_buf_put(b, (char[]){'\\', *s}, 2);
 		else
 			sw_buf_putc(b, *s);
 	}
@@ -256,7 +258,8 @@ static void put_number(struct sw_buf *b, double v)
 }
 
 /* name{label="value",...} with one more label if le is given */
-static void put_name(struct sw_buf *b, const struct sw_metric *m, const struct series *s, const char *suffix, const char *le)
+static void put_name(struct sw_buf *b, const struct sw_metric *m, const struct series *s, const char *suffix,
+		     const char *le)
 {
 	const char *value = s->key;
 	char before = '{';
@@ -300,8 +303,7 @@ static void put_histogram(struct sw_buf *b, const struct sw_metric *m, const str
 static void put_metric(struct sw_buf *b, const struct sw_metric *m)
 {
 	static const char *const types[] = {
-		[SW_COUNTER] = "counter", [SW_GAUGE] = "gauge", [SW_HISTOGRAM] = "histogram"
-	};
+		[SW_COUNTER] = "counter", [SW_GAUGE] = "gauge", [SW_HISTOGRAM] = "histogram"};
 
 	sw_buf_printf(b, "# HELP %s ", m->name);
 	put_escaped(b, m->help, false);

@@ -29,17 +29,21 @@ struct quantity {
 	int exp10, shift;
 };
 
-static const struct { const char *suffix; int exp10, shift; } suffixes[] = {
-	{ "", 0, 0 },     { "n", -9, 0 },   { "u", -6, 0 },   { "m", -3, 0 },   { "k", 3, 0 },
-	{ "M", 6, 0 },    { "G", 9, 0 },    { "T", 12, 0 },   { "P", 15, 0 },   { "E", 18, 0 },
-	{ "Ki", 0, 10 },  { "Mi", 0, 20 },  { "Gi", 0, 30 },  { "Ti", 0, 40 },  { "Pi", 0, 50 },  { "Ei", 0, 60 },
+static const struct {
+	const char *suffix;
+	int exp10, shift;
+} suffixes[] = {
+	{"", 0, 0},    {"n", -9, 0},  {"u", -6, 0},  {"m", -3, 0},  {"k", 3, 0},   {"M", 6, 0},
+	{"G", 9, 0},   {"T", 12, 0},  {"P", 15, 0},  {"E", 18, 0},  {"Ki", 0, 10}, {"Mi", 0, 20},
+	{"Gi", 0, 30}, {"Ti", 0, 40}, {"Pi", 0, 50}, {"Ei", 0, 60},
 };
 
 static struct sw_err refuse(const char *s, const char *found)
 {
 	return sw_err(SW_E_INVALID,
-	              "quantity \"%.60s\": found %s, expected a number with an optional suffix such as 500m, 2, 1.5, 40Gi or 1e3",
-	              s, found);
+		      "quantity \"%.60s\": found %s, expected a number with an optional suffix such as 500m, 2, 1.5, "
+		      "40Gi or 1e3",
+		      s, found);
 }
 
 static bool exponent_parse(const char *s, int *out)
@@ -74,7 +78,7 @@ static struct sw_err quantity_parse(const char *s, struct quantity *q)
 {
 	const char *p = s;
 
-	*q = (struct quantity){ 0 };
+	*q = (struct quantity){0};
 	if (!s || !*s)
 		return refuse("", "nothing");
 	q->negative = *p == '-';
@@ -115,7 +119,7 @@ static struct parts quantity_split(const struct quantity *q)
 {
 	size_t n = q->n_digits + q->n_fraction;
 	long point = (long)q->n_digits + q->exp10; /* where the point falls among the digits */
-	struct parts p = { 0 };
+	struct parts p = {0};
 	size_t i = 0;
 
 	while (i < n && digit_at(q, i) == 0)
@@ -151,12 +155,12 @@ static struct sw_err quantity_scale(const char *s, unsigned scale, int64_t *out)
 	times = (u128)scale << q.shift;
 	if (p.too_large || p.whole > (u128)INT64_MAX / times)
 		return sw_err(SW_E_INVALID, "quantity \"%.60s\" is too large: expected at most %" PRId64, s,
-		              (int64_t)(INT64_MAX / scale));
+			      (int64_t)(INT64_MAX / scale));
 	part = p.fraction * times;
 	v = p.whole * times + part / unit + (part % unit || p.rest);
 	if (v > (u128)INT64_MAX)
 		return sw_err(SW_E_INVALID, "quantity \"%.60s\" is too large: expected at most %" PRId64, s,
-		              (int64_t)(INT64_MAX / scale));
+			      (int64_t)(INT64_MAX / scale));
 	*out = q.negative ? -(int64_t)v : (int64_t)v;
 	return SW_OK;
 }
@@ -191,14 +195,14 @@ static const char *scaled_text(int64_t v, uint64_t base, const char *const *name
 
 const char *sw_quantity_text(int64_t milli, char buf[32])
 {
-	static const char *const names[] = { "m", "", "k", "M", "G", "T", "P" };
+	static const char *const names[] = {"m", "", "k", "M", "G", "T", "P"};
 
 	return scaled_text(milli, 1000, names, 7, buf);
 }
 
 const char *sw_bytes_text(int64_t bytes, char buf[32])
 {
-	static const char *const names[] = { "", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei" };
+	static const char *const names[] = {"", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"};
 
 	return scaled_text(bytes, 1024, names, 7, buf);
 }

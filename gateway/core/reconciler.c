@@ -71,13 +71,13 @@ static void on_due(void *owner)
 }
 
 struct sw_err sw_reconciler_new(struct sw_loop *loop, const char *name, sw_reconcile_fn *fn, void *owner,
-                                struct sw_reconciler **out)
+				struct sw_reconciler **out)
 {
 	struct sw_reconciler *r = sw_calloc(1, sizeof(*r));
 	struct sw_err e;
 
 	*out = NULL;
-	*r = (struct sw_reconciler){ .loop = loop, .name = name, .fn = fn, .owner = owner, .armed = UINT64_MAX };
+	*r = (struct sw_reconciler){.loop = loop, .name = name, .fn = fn, .owner = owner, .armed = UINT64_MAX};
 	e = sw_keyq_new(&r->q);
 	if (!sw_failed(e))
 		e = sw_timer_new(loop, on_due, r, &r->timer);
@@ -125,8 +125,8 @@ void sw_reconciler_fail(struct sw_reconciler *r, const char *key, struct sw_err 
 		sw_log(WARN, r->name, "reconcile failed", "key=%s code=%s again_in_ms=%" PRIu64 " error=\"%s\"", key,
 		       sw_code_name(why.code), delay, why.text);
 	else
-		sw_log(DEBUG, r->name, "reconcile failed again", "key=%s code=%s again_in_ms=%" PRIu64 " error=\"%s\"", key,
-		       sw_code_name(why.code), delay, why.text);
+		sw_log(DEBUG, r->name, "reconcile failed again", "key=%s code=%s again_in_ms=%" PRIu64 " error=\"%s\"",
+		       key, sw_code_name(why.code), delay, why.text);
 	rearm(r);
 }
 

@@ -14,8 +14,14 @@
 
 /* ---- names ---------------------------------------------------------------- */
 
-static bool is_lower_alnum(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
-static bool is_alnum_ascii(char c) { return is_lower_alnum(c) || (c >= 'A' && c <= 'Z'); }
+static bool is_lower_alnum(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
+static bool is_alnum_ascii(char c)
+{
+	return is_lower_alnum(c) || (c >= 'A' && c <= 'Z');
+}
 
 /* [a-z0-9]([-a-z0-9]*[a-z0-9])? over exactly n bytes */
 static bool is_dns_part(const char *s, size_t n)
@@ -120,7 +126,7 @@ static void hex_text(const unsigned char *bytes, size_t n, char *out)
 
 const char *sw_uuid(char buf[37])
 {
-	static const int cuts[] = { 0, 8, 12, 16, 20, 32 };
+	static const int cuts[] = {0, 8, 12, 16, 20, 32};
 	unsigned char b[16];
 	char hex[33], *p = buf;
 
@@ -227,7 +233,7 @@ struct sw_err sw_base64_decode(const char *s, size_t n, unsigned char **out, siz
 		if (v < 0 ? s[i] != '=' || in_group < 2 : pads > 0) {
 			free(bytes);
 			return sw_err(SW_E_INVALID, "base64: byte %zu: found 0x%02x where it may not stand", i + 1,
-			              (unsigned char)s[i]);
+				      (unsigned char)s[i]);
 		}
 		group = group << 6 | (v < 0 ? 0 : (unsigned)v);
 		if (++in_group < 4)
@@ -240,7 +246,8 @@ struct sw_err sw_base64_decode(const char *s, size_t n, unsigned char **out, siz
 	}
 	if (in_group) {
 		free(bytes);
-		return sw_err(SW_E_INVALID, "base64: found %u characters in the last group, expected 4 (padded with =)", in_group);
+		return sw_err(SW_E_INVALID, "base64: found %u characters in the last group, expected 4 (padded with =)",
+			      in_group);
 	}
 	bytes[at] = 0;
 	*out = bytes;

@@ -39,7 +39,7 @@ static void date_of(int64_t days, int64_t *y, int *m, int *d)
 
 static int days_in(int y, int m)
 {
-	static const int days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+	static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
 	bool leap = (y % 4 == 0 && y % 100 != 0) || y % 400 == 0;
 
 	return days[m - 1] + (m == 2 && leap);
@@ -125,10 +125,12 @@ struct sw_err sw_time_parse(const char *s, int64_t *unix_ms)
 
 	*unix_ms = 0;
 	if (!date(&p, &days) || !one_of(&p, "Tt") || !clock_time(&p, &ms) || !offset(&p, &minutes) || *p)
-		return sw_err(SW_E_INVALID, "time \"%.60s\": expected RFC 3339 such as 2026-11-23T17:20:00Z", s ? s : "");
+		return sw_err(SW_E_INVALID, "time \"%.60s\": expected RFC 3339 such as 2026-11-23T17:20:00Z",
+			      s ? s : "");
 	ms += days * DAY_MS - (int64_t)minutes * 60000;
 	if (ms < YEAR_0 || ms >= YEAR_10000)
-		return sw_err(SW_E_INVALID, "time \"%.60s\": its offset takes it out of the years 0000 to 9999 in UTC", s);
+		return sw_err(SW_E_INVALID, "time \"%.60s\": its offset takes it out of the years 0000 to 9999 in UTC",
+			      s);
 	*unix_ms = ms;
 	return SW_OK;
 }
@@ -179,8 +181,10 @@ const char *sw_age_text(int64_t ms, char buf[32])
 {
 	int64_t s = ms / 1000, m = s / 60, h = m / 60, d = h / 24;
 
-	if (s < -1)
-		return strcpy(buf, "<invalid>");
+	if (s < -1) {
+		sw_cut(buf, 32, "<invalid>");
+		return buf;
+	}
 	if (s < 0)
 		s = 0;
 	if (s < 120)
@@ -202,8 +206,11 @@ const char *sw_age_text(int64_t ms, char buf[32])
 
 /* ---- durations ----------------------------------------------------------- */
 
-static const struct { const char *name; int64_t ms; } units[] = {
-	{ "ms", 1 }, { "s", 1000 }, { "m", 60000 }, { "h", 3600000 }, { "d", DAY_MS },
+static const struct {
+	const char *name;
+	int64_t ms;
+} units[] = {
+	{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", DAY_MS},
 };
 
 static int64_t unit_parse(const char **p)
@@ -255,7 +262,8 @@ struct sw_err sw_duration_parse(const char *s, int64_t *ms)
 		good = duration_part(&p, &part) && !__builtin_add_overflow(total, part, &total);
 	if (!good)
 		return sw_err(SW_E_INVALID,
-		              "duration \"%.60s\": expected numbers with a unit (ms, s, m, h, d), such as 90s or 2h30m", s ? s : "");
+			      "duration \"%.60s\": expected numbers with a unit (ms, s, m, h, d), such as 90s or 2h30m",
+			      s ? s : "");
 	*ms = total;
 	return SW_OK;
 }

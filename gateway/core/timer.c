@@ -117,7 +117,7 @@ struct sw_err sw_timer_new(struct sw_loop *loop, sw_timer_fn *fn, void *owner, s
 	*out = t;
 	if (!t)
 		return sw_err(SW_E_NOMEM, "timer: out of memory");
-	*t = (struct sw_timer){ .node.pos = SW_HEAP_OUT, .loop = loop, .fn = fn, .owner = owner };
+	*t = (struct sw_timer){.node.pos = SW_HEAP_OUT, .loop = loop, .fn = fn, .owner = owner};
 	loop->timers_alive++;
 	return SW_OK;
 }

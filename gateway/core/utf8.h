@@ -34,7 +34,8 @@ static inline size_t sw_plain_len(const char *s, size_t n)
 	return i;
 }
 
-/* RFC 3629: no overlong forms, surrogates or values over U+10FFFF. 1..4, or 0 if the bytes at p are not UTF-8. n is at least 1. */
+/* RFC 3629: no overlong forms, surrogates or values over U+10FFFF. 1..4, or 0 if the bytes at p are not UTF-8. n is at
+ * least 1. */
 static inline size_t sw_utf8_len(const char *bytes, size_t n)
 {
 	const unsigned char *p = (const unsigned char *)bytes;

@@ -47,8 +47,8 @@ struct loader {
 static bool fail_at(struct loader *l, yaml_mark_t at, const char *found, const char *expected)
 {
 	if (!sw_failed(l->err))
-		l->err = sw_err(SW_E_INVALID, "%s:%zu:%zu: found %s, expected %s", l->y->name, at.line + 1, at.column + 1, found,
-		                expected);
+		l->err = sw_err(SW_E_INVALID, "%s:%zu:%zu: found %s, expected %s", l->y->name, at.line + 1,
+				at.column + 1, found, expected);
 	return false;
 }
 
@@ -60,8 +60,9 @@ static bool next_event(struct loader *l)
 	if (l->has_event)
 		return true;
 	const yaml_parser_t *p = &l->parser;
-	l->err = sw_err(SW_E_INVALID, "%s:%zu:%zu: %s%s%s", l->y->name, p->problem_mark.line + 1, p->problem_mark.column + 1,
-	                p->problem ? p->problem : "not YAML", p->context ? ", " : "", p->context ? p->context : "");
+	l->err = sw_err(SW_E_INVALID, "%s:%zu:%zu: %s%s%s", l->y->name, p->problem_mark.line + 1,
+			p->problem_mark.column + 1, p->problem ? p->problem : "not YAML", p->context ? ", " : "",
+			p->context ? p->context : "");
 	return false;
 }
 
@@ -148,9 +149,9 @@ static bool looks_like_float(const char *s, double *out)
 
 static json_t *scalar_value(const yaml_event_t *ev)
 {
-	static const char *const nulls[] = { "", "~", "null", "Null", "NULL", NULL };
-	static const char *const yes[] = { "true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON", NULL };
-	static const char *const no[] = { "false", "False", "FALSE", "no", "No", "NO", "off", "Off", "OFF", NULL };
+	static const char *const nulls[] = {"", "~", "null", "Null", "NULL", NULL};
+	static const char *const yes[] = {"true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON", NULL};
+	static const char *const no[] = {"false", "False", "FALSE", "no", "No", "NO", "off", "Off", "OFF", NULL};
 	const char *s = (const char *)ev->data.scalar.value, *tag = (const char *)ev->data.scalar.tag;
 	int len = (int)ev->data.scalar.length;
 	int64_t i;
@@ -176,7 +177,8 @@ static size_t count_nodes(json_t *v)
 {
 	size_t n = 1;
 	if (json_object_is_type(v, json_type_object)) {
-		json_object_object_foreach(v, key, child) {
+		json_object_object_foreach(v, key, child)
+		{
 			(void)key;
 			n += count_nodes(child);
 		}
@@ -338,7 +340,7 @@ static bool load_documents(struct loader *l)
 struct sw_err sw_yaml_parse(const char *name, const char *text, size_t len, struct sw_yaml **out)
 {
 	*out = NULL;
-	struct loader l = { .y = sw_calloc(1, sizeof *l.y) };
+	struct loader l = {.y = sw_calloc(1, sizeof *l.y)};
 	if (!yaml_parser_initialize(&l.parser)) {
 		free(l.y);
 		return sw_err(SW_E_NOMEM, "%s: no memory for a YAML parser", name);
@@ -353,7 +355,7 @@ struct sw_err sw_yaml_parse(const char *name, const char *text, size_t len, stru
 	yaml_parser_delete(&l.parser);
 	struct anchor *a, *tmp;
 	HASH_ITER(hh, l.anchors, a, tmp)
-		anchor_free(&l, a);
+	anchor_free(&l, a);
 	if (!ok) {
 		sw_yaml_free(l.y);
 		return l.err;
@@ -367,7 +369,8 @@ void sw_yaml_free(struct sw_yaml *y)
 	struct mark *m, *tmp;
 	if (!y)
 		return;
-	HASH_ITER(hh, y->marks, m, tmp) {
+	HASH_ITER(hh, y->marks, m, tmp)
+	{
 		HASH_DEL(y->marks, m);
 		free(m);
 	}
@@ -376,5 +379,11 @@ void sw_yaml_free(struct sw_yaml *y)
 	free(y);
 }
 
-size_t sw_yaml_docs(const struct sw_yaml *y) { return sw_json_len(y->docs); }
-json_t *sw_yaml_doc(const struct sw_yaml *y, size_t i) { return sw_json_idx(y->docs, i); }
+size_t sw_yaml_docs(const struct sw_yaml *y)
+{
+	return sw_json_len(y->docs);
+}
+json_t *sw_yaml_doc(const struct sw_yaml *y, size_t i)
+{
+	return sw_json_idx(y->docs, i);
+}

@@ -194,7 +194,8 @@ static bool not_now(struct sw_dispatch *d, struct option *o, const struct sw_poo
 	else if (look.refused)
 		judge(o, VERDICT_OUT, "%s", look.refused);
 	else
-		judge(o, VERDICT_LATER, "%d more node%s would be bought", o->c.nodes_needed, o->c.nodes_needed == 1 ? "" : "s");
+		judge(o, VERDICT_LATER, "%d more node%s would be bought", o->c.nodes_needed,
+		      o->c.nodes_needed == 1 ? "" : "s");
 	return true;
 }
 

@@ -102,8 +102,10 @@ static struct sw_err explain_peer(struct sw_call *c)
 
 	curl_easy_getinfo(c->easy, CURLINFO_SSL_VERIFYRESULT, &verify);
 	if (strstr(c->errbuf, "does not match") || strstr(c->errbuf, "subject name matches"))
-		return sw_err(SW_E_NET, "%s: TLS: the server's certificate is for another name: %s; expected the name in the "
-		              "URL, or set tls-server-name", c->what, c->errbuf);
+		return sw_err(SW_E_NET,
+			      "%s: TLS: the server's certificate is for another name: %s; expected the name in the "
+			      "URL, or set tls-server-name",
+			      c->what, c->errbuf);
 	words = certificate_problem(verify);
 	if (words)
 		return sw_err(SW_E_NET, "%s: TLS: %s (%s)", c->what, words, X509_verify_cert_error_string(verify));
@@ -113,9 +115,9 @@ static struct sw_err explain_peer(struct sw_call *c)
 /* Alerts come during the handshake or, with TLS 1.3, with the first read. */
 static bool is_client_cert_alert(const char *text)
 {
-	static const char *const alerts[] = { "certificate required", "bad certificate", "alert unknown ca",
-	                                      "certificate expired", "certificate revoked", "certificate unknown",
-	                                      "alert access denied" };
+	static const char *const alerts[] = {"certificate required", "bad certificate",     "alert unknown ca",
+					     "certificate expired",  "certificate revoked", "certificate unknown",
+					     "alert access denied"};
 
 	for (size_t i = 0; i < sizeof alerts / sizeof *alerts; i++) {
 		if (strstr(text, alerts[i]))
@@ -129,7 +131,8 @@ static struct sw_err explain_other(struct sw_call *c, CURLcode rc)
 	const char *text = c->errbuf[0] ? c->errbuf : curl_easy_strerror(rc);
 
 	if (is_client_cert_alert(text))
-		return sw_err(SW_E_NET, "%s: TLS: the server refused our client certificate, or wants one: %s", c->what, text);
+		return sw_err(SW_E_NET, "%s: TLS: the server refused our client certificate, or wants one: %s", c->what,
+			      text);
 	return sw_err(SW_E_NET, "%s: %s", c->what, text);
 }
 
@@ -140,7 +143,8 @@ struct sw_err http_explain(struct sw_call *c, CURLcode rc)
 	if (rc == CURLE_OK)
 		return SW_OK;
 	if (c->too_big || rc == CURLE_FILESIZE_EXCEEDED)
-		return sw_err(SW_E_TOOBIG, "%s: the reply is over the limit of %zu bytes and was dropped", c->what, c->body.max);
+		return sw_err(SW_E_TOOBIG, "%s: the reply is over the limit of %zu bytes and was dropped", c->what,
+			      c->body.max);
 	switch (rc) {
 	case CURLE_OPERATION_TIMEDOUT:
 		return sw_err(SW_E_TIMEOUT, "%s: %s", c->what, c->errbuf[0] ? c->errbuf : "no answer in time");
@@ -149,9 +153,11 @@ struct sw_err http_explain(struct sw_call *c, CURLcode rc)
 	case CURLE_PEER_FAILED_VERIFICATION:
 		return explain_peer(c);
 	case CURLE_SSL_CACERT_BADFILE:
-		return sw_err(SW_E_NET, "%s: TLS: certificate-authority holds no usable PEM certificate: %s", c->what, c->errbuf);
+		return sw_err(SW_E_NET, "%s: TLS: certificate-authority holds no usable PEM certificate: %s", c->what,
+			      c->errbuf);
 	case CURLE_SSL_CERTPROBLEM:
-		return sw_err(SW_E_NET, "%s: TLS: client-certificate and client-key cannot be used: %s", c->what, c->errbuf);
+		return sw_err(SW_E_NET, "%s: TLS: client-certificate and client-key cannot be used: %s", c->what,
+			      c->errbuf);
 	case CURLE_GOT_NOTHING:
 		return sw_err(SW_E_NET, "%s: the server closed the connection without an answer", c->what);
 	case CURLE_PARTIAL_FILE:

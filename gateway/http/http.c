@@ -13,7 +13,7 @@
 #include <string.h>
 #include "spillway/text.h"
 
-#define container_of(p, type, m) ((type *)((char *)(p) - offsetof(type, m)))
+#define container_of(p, type, m) ((type *)((char *)(p)-offsetof(type, m)))
 
 struct sock {
 	uv_poll_t poll;
@@ -85,6 +85,18 @@ static void ready_remove(struct sw_call *c)
 	c->is_ready = false;
 }
 
+/* The first of those that are ready; there is one. */
+static struct sw_call *ready_take(struct sw_http *http)
+{
+	struct sw_call *c = http->ready;
+
+	http->ready = c->ready_next;
+	if (!http->ready)
+		http->ready_end = &http->ready;
+	c->is_ready = false;
+	return c;
+}
+
 /* Called from curl's callbacks: only notes that the owner has to hear something. */
 void http_call_news(struct sw_call *c)
 {
@@ -125,8 +137,10 @@ static void http_enter(struct sw_http *http)
 static void http_destroy(struct sw_http *http)
 {
 	sw_timer_free(http->again);
-	while (http->calls)
-		call_free(http->calls);
+	for (struct sw_call *c = http->calls, *next; c; c = next) {
+		next = c->next;
+		call_free(c);
+	}
 	while (http->pools) {
 		struct http_pool *p = http->pools;
 		http->pools = p->next;
@@ -183,7 +197,7 @@ static bool call_deliver(struct sw_call *c)
 
 static void call_finish(struct sw_call *c, struct sw_err err)
 {
-	struct sw_reply reply = { .body = "", .content_type = "", .retry_after_ms = -1 };
+	struct sw_reply reply = {.body = "", .content_type = "", .retry_after_ms = -1};
 	char warning[256] = "";
 
 	ready_remove(c);
@@ -213,9 +227,7 @@ static bool slice_ends(struct sw_http *http, uint64_t began)
 static void drain_streams(struct sw_http *http, uint64_t began)
 {
 	while (http->ready && !http->freed) {
-		struct sw_call *c = http->ready;
-		ready_remove(c);
-		(void)call_deliver(c);
+		(void)call_deliver(ready_take(http));
 		if (slice_ends(http, began))
 			return;
 	}
@@ -301,8 +313,9 @@ static void on_silence(void *arg)
 		return;
 	}
 	http_enter(http);
-	call_finish(c, sw_err(SW_E_TIMEOUT, "%s: silent for %ld ms: nothing more came from the server; the stream was dropped",
-	                      c->what, c->silence_ms));
+	call_finish(c, sw_err(SW_E_TIMEOUT,
+			      "%s: silent for %ld ms: nothing more came from the server; the stream was dropped",
+			      c->what, c->silence_ms));
 	(void)http_leave(http);
 }
 
@@ -453,7 +466,7 @@ static struct sw_call *call_new(struct sw_http *http, const struct sw_request *r
 }
 
 struct sw_err sw_http_start(struct sw_http *http, const struct sw_request *req, sw_done_fn *done, void *owner,
-                            struct sw_call **out)
+			    struct sw_call **out)
 {
 	struct sw_call *c;
 	struct sw_err e;

@@ -14,12 +14,12 @@
 #include "spillway/http.h"
 
 enum {
-	HTTP_POOL_CONNECTIONS = 512,      /* idle connections kept, over all servers */
-	HTTP_PENDING_MAX = 1 << 20,       /* bytes of a stream held between two turns */
+	HTTP_POOL_CONNECTIONS = 512, /* idle connections kept, over all servers */
+	HTTP_PENDING_MAX = 1 << 20,  /* bytes of a stream held between two turns */
 	HTTP_REPLY_DEFAULT = 1 << 20,
 	HTTP_CONNECT_MS = 10 * 1000,
 	HTTP_KEEPALIVE_S = 20,
-	HTTP_UNACKED_MS = 30 * 1000,      /* TCP_USER_TIMEOUT: a peer that acknowledges nothing is gone */
+	HTTP_UNACKED_MS = 30 * 1000, /* TCP_USER_TIMEOUT: a peer that acknowledges nothing is gone */
 };
 
 struct http_pool {
@@ -34,14 +34,14 @@ struct http_pool {
 
 struct sw_http {
 	struct sw_loop *loop;
-	struct http_pool *pools;      /* all of them */
-	struct http_pool *shared;     /* the one that new calls use */
-	struct http_pool *own;        /* for own_connection: a connection that speaks HTTP/1.1 makes curl stop
-	                               * multiplexing to that host, over the whole multi handle */
-	struct sw_call *calls;        /* every call that has not been freed */
+	struct http_pool *pools;            /* all of them */
+	struct http_pool *shared;           /* the one that new calls use */
+	struct http_pool *own;              /* for own_connection: a connection that speaks HTTP/1.1 makes curl stop
+					     * multiplexing to that host, over the whole multi handle */
+	struct sw_call *calls;              /* every call that has not been freed */
 	struct sw_call *ready, **ready_end; /* streams with news for their owners */
-	struct sw_timer *again;       /* the turn was long: the rest is handed out in the next */
-	int entered;                  /* callbacks of owners may be on the stack */
+	struct sw_timer *again;             /* the turn was long: the rest is handed out in the next */
+	int entered;                        /* callbacks of owners may be on the stack */
 	bool freed;
 };
 
@@ -53,17 +53,17 @@ struct sw_call {
 	bool is_ready;
 	CURL *easy;
 	struct curl_slist *headers, *connect_to;
-	sw_done_fn *done;        /* NULL once completing or cancelled */
+	sw_done_fn *done; /* NULL once completing or cancelled */
 	sw_chunk_fn *on_chunk;
 	sw_headers_fn *on_headers;
 	void *owner;
-	struct sw_buf body;      /* collected */
-	struct sw_buf pending;   /* of a stream, not delivered yet */
+	struct sw_buf body;    /* collected */
+	struct sw_buf pending; /* of a stream, not delivered yet */
 	struct sw_timer *silence;
 	uint64_t last_byte;
 	long silence_ms, timeout_ms;
-	char *what;              /* "GET https://host/path", for messages */
-	bool busy;               /* an owner's callback runs on this call: free it afterwards */
+	char *what; /* "GET https://host/path", for messages */
+	bool busy;  /* an owner's callback runs on this call: free it afterwards */
 	bool cancelled, too_big, headers_in, paused, held;
 	char errbuf[CURL_ERROR_SIZE];
 };

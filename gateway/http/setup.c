@@ -82,7 +82,8 @@ static void setup_body(CURL *h, const struct sw_request *req)
 	if (req->body) {
 		curl_easy_setopt(h, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)req->body_len);
 		curl_easy_setopt(h, CURLOPT_COPYPOSTFIELDS, req->body);
-	} else if (strcmp(req->method, "POST") == 0 || strcmp(req->method, "PUT") == 0 || strcmp(req->method, "PATCH") == 0) {
+	} else if (strcmp(req->method, "POST") == 0 || strcmp(req->method, "PUT") == 0 ||
+		   strcmp(req->method, "PATCH") == 0) {
 		curl_easy_setopt(h, CURLOPT_POSTFIELDSIZE, 0L);
 		curl_easy_setopt(h, CURLOPT_COPYPOSTFIELDS, "");
 	}
@@ -119,7 +120,8 @@ static void setup_limits(struct sw_call *c, const struct sw_request *req)
 	CURL *h = c->easy;
 
 	curl_easy_setopt(h, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT_MS, req->connect_timeout_ms ? req->connect_timeout_ms : HTTP_CONNECT_MS);
+	curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT_MS,
+			 req->connect_timeout_ms ? req->connect_timeout_ms : HTTP_CONNECT_MS);
 	curl_easy_setopt(h, CURLOPT_TIMEOUT_MS, req->timeout_ms);
 	curl_easy_setopt(h, CURLOPT_BUFFERSIZE, 16L * 1024); /* curl reads up to 100 of them in one go */
 	if (!req->on_chunk)
@@ -157,7 +159,7 @@ static void setup_connection(struct sw_call *c, const struct sw_request *req)
 
 static void set_blob(CURL *h, CURLoption option, const char *pem)
 {
-	struct curl_blob blob = { .data = (void *)(uintptr_t)pem, .len = strlen(pem), .flags = CURL_BLOB_COPY };
+	struct curl_blob blob = {.data = (void *)(uintptr_t)pem, .len = strlen(pem), .flags = CURL_BLOB_COPY};
 
 	curl_easy_setopt(h, option, &blob);
 }
@@ -177,12 +179,13 @@ static struct sw_err setup_server_name(struct sw_call *c, const struct sw_reques
 {
 	CURLU *u = curl_url();
 	char *host = NULL, *port = NULL, *url = NULL, *to = NULL, *header = NULL;
-	struct sw_err e = SW_OK;
+	struct sw_err e;
 
 	if (!u || curl_url_set(u, CURLUPART_URL, req->url, 0) || curl_url_get(u, CURLUPART_HOST, &host, 0) ||
 	    curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) || url_with_host(u, name, &url)) {
-		e = sw_err(SW_E_INVALID, "%s: cannot be combined with tls-server-name \"%.100s\": expected a URL and a host name",
-		           c->what, name);
+		e = sw_err(SW_E_INVALID,
+			   "%s: cannot be combined with tls-server-name \"%.100s\": expected a URL and a host name",
+			   c->what, name);
 	} else {
 		to = sw_asprintf("%s:%s:%s:%s", name, port, host, port);
 		header = sw_asprintf("Host: %s:%s", host, port);
@@ -202,7 +205,7 @@ static struct sw_err setup_server_name(struct sw_call *c, const struct sw_reques
 
 static struct sw_err setup_tls(struct sw_call *c, const struct sw_request *req)
 {
-	const struct sw_tls none = { .ca_pem = NULL }, *tls = req->tls ? req->tls : &none;
+	const struct sw_tls none = {.ca_pem = NULL}, *tls = req->tls ? req->tls : &none;
 	CURL *h = c->easy;
 
 	curl_easy_setopt(h, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);

@@ -29,7 +29,7 @@ int32_t kinds_count_lax(json_t *job, const char *path, int32_t otherwise)
 
 void kinds_podset(struct sw_podset *set, const char *name, int32_t count, json_t *template, const char *path)
 {
-	*set = (struct sw_podset){ .count = count, .template = template };
+	*set = (struct sw_podset){.count = count, .template = template};
 	snprintf(set->name, sizeof(set->name), "%s", name);
 	snprintf(set->path, sizeof(set->path), "%s", path);
 }

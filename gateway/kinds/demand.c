@@ -136,14 +136,18 @@ static struct sw_err wish_data(const char *text, const struct sw_catalog *cat, s
 	return SW_OK;
 }
 
-static const struct wish { const char *key; wish_fn *read; bool about_gpu; } wishes[] = {
-	{ SW_ANN_GPU, wish_gpu, true },
-	{ SW_ANN_GPU_MEMORY, wish_memory, true },
-	{ SW_ANN_PRECISION, wish_precision, true },
-	{ SW_ANN_SPOT, wish_spot, false },
-	{ SW_ANN_MAX_PRICE, wish_price, false },
-	{ SW_ANN_DEADLINE, wish_deadline, false },
-	{ SW_ANN_DATA, wish_data, false },
+static const struct wish {
+	const char *key;
+	wish_fn *read;
+	bool about_gpu;
+} wishes[] = {
+	{SW_ANN_GPU, wish_gpu, true},
+	{SW_ANN_GPU_MEMORY, wish_memory, true},
+	{SW_ANN_PRECISION, wish_precision, true},
+	{SW_ANN_SPOT, wish_spot, false},
+	{SW_ANN_MAX_PRICE, wish_price, false},
+	{SW_ANN_DEADLINE, wish_deadline, false},
+	{SW_ANN_DATA, wish_data, false},
 };
 enum { N_WISHES = sizeof(wishes) / sizeof(*wishes) };
 
@@ -170,7 +174,8 @@ static struct sw_err check_keys(json_t *map, const char *path)
 		return SW_OK;
 	for (size_t i = 0; i < N_WISHES; i++)
 		names[i] = wishes[i].key;
-	json_object_object_foreach(map, key, v) {
+	json_object_object_foreach(map, key, v)
+	{
 		(void)v;
 		if (strncmp(key, PREFIX, strlen(PREFIX)) != 0 || known_key(key))
 			continue;
@@ -222,7 +227,7 @@ uint32_t sw_demand_mark(json_t *job)
 
 static struct sw_err podset_read(struct sw_podset *set, struct sw_demand *out)
 {
-	struct sw_amounts pod, one = { .at = { { "pods", 1000 } }, .n = 1 };
+	struct sw_amounts pod, one = {.at = {{"pods", 1000}}, .n = 1};
 	char path[96];
 
 	snprintf(path, sizeof(path), "%s.spec", set->path);

@@ -5,8 +5,10 @@
 #include "kubeflow.h"
 
 static const struct kubeflow_names names = {
-	.specs = "jaxReplicaSpecs", .container = "jax", .single = NULL,
-	.types = { "Worker", NULL },
+	.specs = "jaxReplicaSpecs",
+	.container = "jax",
+	.single = NULL,
+	.types = {"Worker", NULL},
 };
 
 KUBEFLOW_KIND(jax, "JAXJob", "jaxjobs");

@@ -36,7 +36,7 @@ static struct sw_err check(json_t *job)
 
 static enum sw_outcome outcome(json_t *job, const char **why)
 {
-	static const char *const done[] = { "Complete", NULL }, *const failed[] = { "Failed", NULL };
+	static const char *const done[] = {"Complete", NULL}, *const failed[] = {"Failed", NULL};
 	json_t *c = kinds_true_condition(job, done);
 	enum sw_outcome o = c ? SW_SUCCEEDED : SW_UNFINISHED;
 
@@ -56,8 +56,8 @@ static int64_t active(json_t *job)
 
 static void prepare(json_t *copy)
 {
-	static const char *const own[] = { "controller-uid", "batch.kubernetes.io/controller-uid", "job-name",
-		                           "batch.kubernetes.io/job-name", NULL };
+	static const char *const own[] = {"controller-uid", "batch.kubernetes.io/controller-uid", "job-name",
+					  "batch.kubernetes.io/job-name", NULL};
 
 	sw_json_del(copy, "spec.managedBy");
 	if (sw_json_bool(copy, "spec.manualSelector"))
@@ -82,9 +82,11 @@ static void set_count(json_t *status, const char *field, int64_t n)
 }
 
 /* Two steps lead to an end: the one that announces it may not be taken back, the one that ends must come with it. */
-static const struct ending { const char *end, *announced, *reason; } endings[] = {
-	{ "Complete", "SuccessCriteriaMet", "CompletionsReached" },
-	{ "Failed", "FailureTarget", "BackoffLimitExceeded" },
+static const struct ending {
+	const char *end, *announced, *reason;
+} endings[] = {
+	{"Complete", "SuccessCriteriaMet", "CompletionsReached"},
+	{"Failed", "FailureTarget", "BackoffLimitExceeded"},
 };
 
 static void drop_condition(json_t *status, const char *type)
@@ -152,8 +154,9 @@ static json_t *status_home(json_t *local, json_t *remote, json_t *base)
 	int64_t running = end ? 0 : sw_json_int(status, "active", 0), ready = sw_json_int(status, "ready", 0);
 
 	settle_times(status, local, end);
-	set_count(status, "failed", max64(sw_json_int(local, "failed", 0),
-	                                  sw_json_int(base, "failed", 0) + sw_json_int(remote, "failed", 0)));
+	set_count(status, "failed",
+		  max64(sw_json_int(local, "failed", 0),
+			sw_json_int(base, "failed", 0) + sw_json_int(remote, "failed", 0)));
 	set_count(status, "succeeded", max64(sw_json_int(local, "succeeded", 0), sw_json_int(remote, "succeeded", 0)));
 	set_count(status, "active", running);
 	set_count(status, "ready", ready < running ? ready : running);

@@ -8,8 +8,8 @@
 #include "spillway/kinds.h"
 
 /* A whole number at `path` inside job: absent is `otherwise`; not an integer, below least or over int32 is INVALID. */
-__attribute__((warn_unused_result))
-struct sw_err kinds_count(json_t *job, const char *path, int64_t least, int64_t otherwise, int64_t *out);
+__attribute__((warn_unused_result)) struct sw_err kinds_count(json_t *job, const char *path, int64_t least,
+							      int64_t otherwise, int64_t *out);
 /* The same leniently: cut to the range of int32. */
 int32_t kinds_count_lax(json_t *job, const char *path, int32_t otherwise);
 /* Fills one pod set. */

@@ -77,13 +77,14 @@ static struct sw_err check_replica(const struct kubeflow_names *names, const cha
 struct sw_err kubeflow_check(const struct kubeflow_names *names, json_t *job)
 {
 	json_t *specs = sw_json_key(sw_json_key(job, "spec"), names->specs);
-	struct sw_err e = SW_OK;
+	struct sw_err e;
 	int64_t pods = 0;
 
 	if (!json_object_is_type(specs, json_type_object))
 		return sw_err(SW_E_INVALID, "spec.%s: found nothing, expected at least %s", names->specs,
 			      names->types[0]);
-	json_object_object_foreach(specs, type, r) {
+	json_object_object_foreach(specs, type, r)
+	{
 		size_t i = 0, n = n_types(names);
 
 		while (i < n && strcmp(names->types[i], type) != 0)
@@ -107,7 +108,7 @@ struct sw_err kubeflow_check(const struct kubeflow_names *names, json_t *job)
 
 enum sw_outcome kubeflow_outcome(json_t *job, const char **why)
 {
-	static const char *const done[] = { "Succeeded", NULL }, *const failed[] = { "Failed", NULL };
+	static const char *const done[] = {"Succeeded", NULL}, *const failed[] = {"Failed", NULL};
 	json_t *c = kinds_true_condition(job, failed);
 	enum sw_outcome o = c ? SW_JOB_FAILED : SW_UNFINISHED;
 
@@ -125,7 +126,8 @@ int64_t kubeflow_active(json_t *job)
 	int64_t n = 0;
 
 	if (json_object_is_type(types, json_type_object)) {
-		json_object_object_foreach(types, type, s) {
+		json_object_object_foreach(types, type, s)
+		{
 			(void)type;
 			n += sw_json_int(s, "active", 0);
 		}
@@ -145,7 +147,8 @@ static void add_base(json_t *status, json_t *local, json_t *base)
 
 	if (!json_object_is_type(types, json_type_object))
 		return;
-	json_object_object_foreach(types, type, s) {
+	json_object_object_foreach(types, type, s)
+	{
 		json_t *was = sw_json_key(sw_json_key(base, "replicaStatuses"), type);
 		json_t *now = sw_json_key(sw_json_key(local, "replicaStatuses"), type);
 		int64_t failed = sw_json_int(was, "failed", 0) + sw_json_int(s, "failed", 0),

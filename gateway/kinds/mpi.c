@@ -5,8 +5,10 @@
 #include "kubeflow.h"
 
 static const struct kubeflow_names names = {
-	.specs = "mpiReplicaSpecs", .container = NULL, .single = "Launcher",
-	.types = { "Launcher", "Worker", NULL },
+	.specs = "mpiReplicaSpecs",
+	.container = NULL,
+	.single = "Launcher",
+	.types = {"Launcher", "Worker", NULL},
 };
 
 KUBEFLOW_KIND(mpi, "MPIJob", "mpijobs");

@@ -5,8 +5,10 @@
 #include "kubeflow.h"
 
 static const struct kubeflow_names names = {
-	.specs = "paddleReplicaSpecs", .container = "paddle", .single = NULL,
-	.types = { "Master", "Worker", NULL },
+	.specs = "paddleReplicaSpecs",
+	.container = "paddle",
+	.single = NULL,
+	.types = {"Master", "Worker", NULL},
 };
 
 KUBEFLOW_KIND(paddle, "PaddleJob", "paddlejobs");

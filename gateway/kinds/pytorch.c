@@ -5,8 +5,10 @@
 #include "kubeflow.h"
 
 static const struct kubeflow_names names = {
-	.specs = "pytorchReplicaSpecs", .container = "pytorch", .single = "Master",
-	.types = { "Master", "Worker", NULL },
+	.specs = "pytorchReplicaSpecs",
+	.container = "pytorch",
+	.single = "Master",
+	.types = {"Master", "Worker", NULL},
 };
 
 KUBEFLOW_KIND(pytorch, "PyTorchJob", "pytorchjobs");

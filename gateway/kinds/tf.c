@@ -5,8 +5,10 @@
 #include "kubeflow.h"
 
 static const struct kubeflow_names names = {
-	.specs = "tfReplicaSpecs", .container = "tensorflow", .single = NULL,
-	.types = { "Chief", "Master", "PS", "Worker", "Evaluator", NULL },
+	.specs = "tfReplicaSpecs",
+	.container = "tensorflow",
+	.single = NULL,
+	.types = {"Chief", "Master", "PS", "Worker", "Evaluator", NULL},
 };
 
 KUBEFLOW_KIND(tf, "TFJob", "tfjobs");

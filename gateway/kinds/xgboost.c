@@ -5,8 +5,10 @@
 #include "kubeflow.h"
 
 static const struct kubeflow_names names = {
-	.specs = "xgbReplicaSpecs", .container = "xgboost", .single = "Master",
-	.types = { "Master", "Worker", NULL },
+	.specs = "xgbReplicaSpecs",
+	.container = "xgboost",
+	.single = "Master",
+	.types = {"Master", "Worker", NULL},
 };
 
 KUBEFLOW_KIND(xgboost, "XGBoostJob", "xgboostjobs");

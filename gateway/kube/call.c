@@ -16,7 +16,7 @@
 
 const char *kube_class_name(int queue)
 {
-	static const char *const names[KUBE_QUEUES] = { "fence", "status", "create", "list", "stream" };
+	static const char *const names[KUBE_QUEUES] = {"fence", "status", "create", "list", "stream"};
 
 	return names[queue];
 }
@@ -64,12 +64,12 @@ static void call_finish(struct sw_kube_call *c, struct sw_err e, const struct sw
 static void on_call_timer(void *arg)
 {
 	struct sw_kube_call *c = arg;
-	const struct sw_kube_reply none = { .body = "", .reason = "" };
+	const struct sw_kube_reply none = {.body = "", .reason = ""};
 	struct sw_err e = c->failed;
 
 	if (!sw_failed(e))
-		e = sw_err(SW_E_TIMEOUT, "cluster %s: %s %.*s: %ld ms passed before its turn came: nothing was sent", c->kube->name,
-		           c->method, (int)strcspn(c->path, "?"), c->path, c->timeout_ms);
+		e = sw_err(SW_E_TIMEOUT, "cluster %s: %s %.*s: %ld ms passed before its turn came: nothing was sent",
+			   c->kube->name, c->method, (int)strcspn(c->path, "?"), c->path, c->timeout_ms);
 	call_finish(c, e, &none);
 }
 
@@ -182,12 +182,19 @@ void call_send(struct sw_kube_call *c, const struct sw_cred_now *now)
 	char *url = sw_asprintf("%s%s", sw_kubeconfig_server(k->kc), c->path);
 	char *agent = sw_asprintf("User-Agent: %s", k->user_agent);
 	char *auth = now->authorization ? sw_asprintf("Authorization: %s", now->authorization) : NULL;
-	char *type = c->body ? sw_asprintf("Content-Type: %s", c->content_type ? c->content_type : "application/json") : NULL;
-	const char *headers[5] = { agent, c->on_chunk ? "Accept: application/json, */*" : "Accept: application/json" };
+	char *type = c->body ? sw_asprintf("Content-Type: %s", c->content_type ? c->content_type : "application/json")
+			     : NULL;
+	const char *headers[5] = {agent, c->on_chunk ? "Accept: application/json, */*" : "Accept: application/json"};
 	int n = 2;
-	struct sw_request req = { .method = c->method, .url = url, .body = c->body, .body_len = c->body_len, .headers = headers,
-	                          .tls = &now->tls, .proxy_url = now->proxy_url, .silence_ms = c->silence_ms,
-	                          .max_reply = c->max_reply };
+	struct sw_request req = {.method = c->method,
+				 .url = url,
+				 .body = c->body,
+				 .body_len = c->body_len,
+				 .headers = headers,
+				 .tls = &now->tls,
+				 .proxy_url = now->proxy_url,
+				 .silence_ms = c->silence_ms,
+				 .max_reply = c->max_reply};
 	struct sw_err e;
 
 	if (auth)
@@ -242,14 +249,14 @@ static struct sw_err call_start(struct sw_kube *k, struct sw_kube_call *c, struc
 }
 
 struct sw_err sw_kube_start(struct sw_kube *k, const struct sw_kube_req *req, sw_kube_fn *done, void *owner,
-                            struct sw_kube_call **out)
+			    struct sw_kube_call **out)
 {
 	struct sw_kube_call *c;
 
 	*out = NULL;
 	if (req->path[0] != '/')
-		return sw_err(SW_E_INVALID, "cluster %s: %s \"%.120s\": expected a path that starts with /", k->name, req->method,
-		              req->path);
+		return sw_err(SW_E_INVALID, "cluster %s: %s \"%.120s\": expected a path that starts with /", k->name,
+			      req->method, req->path);
 	c = sw_calloc(1, sizeof *c);
 	c->done = done;
 	c->owner = owner;
@@ -264,7 +271,8 @@ struct sw_err sw_kube_start(struct sw_kube *k, const struct sw_kube_req *req, sw
 		c->body = malloc(req->body_len + 1);
 		if (!c->body) {
 			call_release(c);
-			return sw_err(SW_E_NOMEM, "cluster %s: %s %s: a body of %zu bytes", k->name, req->method, req->path, req->body_len);
+			return sw_err(SW_E_NOMEM, "cluster %s: %s %s: a body of %zu bytes", k->name, req->method,
+				      req->path, req->body_len);
 		}
 		memcpy(c->body, req->body, req->body_len);
 		c->body[req->body_len] = '\0';
@@ -274,7 +282,7 @@ struct sw_err sw_kube_start(struct sw_kube *k, const struct sw_kube_req *req, sw
 }
 
 struct sw_err kube_stream_start(struct sw_kube *k, const struct kube_stream *s, sw_kube_fn *done, void *owner,
-                                struct sw_kube_call **out)
+				struct sw_kube_call **out)
 {
 	struct sw_kube_call *c = sw_calloc(1, sizeof *c);
 
@@ -292,9 +300,9 @@ struct sw_err kube_stream_start(struct sw_kube *k, const struct kube_stream *s, 
 }
 
 struct sw_err sw_kube_stream(struct sw_kube *k, const char *path, sw_chunk_fn *chunk, sw_kube_fn *done, void *owner,
-                             struct sw_kube_call **out)
+			     struct sw_kube_call **out)
 {
-	const struct kube_stream s = { .path = path, .on_chunk = chunk };
+	const struct kube_stream s = {.path = path, .on_chunk = chunk};
 
 	return kube_stream_start(k, &s, done, owner, out);
 }

@@ -40,7 +40,8 @@ static void window_grow(struct sw_kube *k, const struct sw_kube_call *c)
 		k->window = k->window_max;
 }
 
-/* The window opens by one with each answer: a burst over new connections would shake hands for all of them in one turn. */
+/* The window opens by one with each answer: a burst over new connections would shake hands for all of them in one turn.
+ */
 static bool window_is_full(const struct sw_kube *k)
 {
 	return k->in_flight >= (unsigned)k->window || k->in_flight >= k->warm + KUBE_COLD;
@@ -121,7 +122,8 @@ static void on_cred(void *owner, struct sw_err err, const struct sw_cred_now *no
 		kube_pump(k);
 		return;
 	}
-	DL_FOREACH_SAFE(k->calls, c, tmp) {
+	DL_FOREACH_SAFE(k->calls, c, tmp)
+	{
 		if (c->is_queued)
 			call_fail_later(c, sw_err_wrap(err, "cluster %s: credentials", k->name));
 	}
@@ -156,15 +158,17 @@ void kube_pump(struct sw_kube *k)
 static void metrics_init(struct sw_kube *k, struct sw_metrics *m)
 {
 	k->m_requests = sw_metric(m, SW_COUNTER, "spillway_kube_requests_total",
-	                          "Requests to API servers, by HTTP status or kind of failure.", "cluster,class,code");
+				  "Requests to API servers, by HTTP status or kind of failure.", "cluster,class,code");
 	k->m_seconds = sw_metric(m, SW_HISTOGRAM, "spillway_kube_request_seconds",
-	                         "Time from sending a request to its complete answer.", "cluster,class");
-	k->m_in_flight = sw_metric(m, SW_GAUGE, "spillway_kube_in_flight", "Requests under way, streams not counted.", "cluster");
-	k->m_window = sw_metric(m, SW_GAUGE, "spillway_kube_window", "Requests that may be under way at once.", "cluster");
+				 "Time from sending a request to its complete answer.", "cluster,class");
+	k->m_in_flight = sw_metric(m, SW_GAUGE, "spillway_kube_in_flight", "Requests under way, streams not counted.",
+				   "cluster");
+	k->m_window =
+		sw_metric(m, SW_GAUGE, "spillway_kube_window", "Requests that may be under way at once.", "cluster");
 }
 
 struct sw_err sw_kube_new(struct sw_loop *loop, struct sw_http *http, struct sw_kubeconfig *kc_taken,
-                          const struct sw_kube_options *opt, struct sw_kube **out)
+			  const struct sw_kube_options *opt, struct sw_kube **out)
 {
 	struct sw_kube *k = sw_calloc(1, sizeof *k);
 	struct sw_err e;
@@ -216,7 +220,8 @@ void sw_kube_rekey(struct sw_kube *k, struct sw_kubeconfig *kc_taken)
 	struct sw_err e = sw_cred_new(k->loop, kc_taken, &cred);
 
 	if (sw_failed(e)) {
-		sw_log(ERROR, "kube", "new credentials cannot be used, keeping the old ones", "cluster=%s error=\"%s\"", k->name, e.text);
+		sw_log(ERROR, "kube", "new credentials cannot be used, keeping the old ones", "cluster=%s error=\"%s\"",
+		       k->name, e.text);
 		sw_kubeconfig_free(kc_taken);
 		return;
 	}

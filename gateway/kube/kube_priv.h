@@ -8,22 +8,23 @@
 #include "spillway/kube.h"
 
 enum {
-	KUBE_WINDOW = 32, KUBE_WINDOW_GROWTH = 4,
-	KUBE_COLD = 4,                         /* calls at once while nothing was answered: each may be a TLS handshake */
+	KUBE_WINDOW = 32,
+	KUBE_WINDOW_GROWTH = 4,
+	KUBE_COLD = 4, /* calls at once while nothing was answered: each may be a TLS handshake */
 	KUBE_TIMEOUT_MS = 30 * 1000,
 	KUBE_REPLY_MAX = 8 << 20,
-	KUBE_RETRY_AFTER_MS = 1000,            /* 429 without the header */
+	KUBE_RETRY_AFTER_MS = 1000, /* 429 without the header */
 	KUBE_RETRY_AFTER_MAX_MS = 5 * 60 * 1000,
 	KUBE_BUSY_RETRIES = 3,
-	KUBE_STREAMS = SW_KUBE__CLASSES,       /* queue of streams: first, and outside the window */
+	KUBE_STREAMS = SW_KUBE__CLASSES, /* queue of streams: first, and outside the window */
 	KUBE_QUEUES,
 };
 
 struct sw_kube_call {
 	struct sw_kube *kube;
-	struct sw_kube_call *prev, *next;            /* all calls of the kube (utlist) */
+	struct sw_kube_call *prev, *next; /* all calls of the kube (utlist) */
 	struct sw_kube_call *queue_prev, *queue_next;
-	int queue;                                   /* index of the queue it belongs to */
+	int queue; /* index of the queue it belongs to */
 	bool is_queued;
 	sw_kube_fn *done;
 	sw_chunk_fn *on_chunk;
@@ -33,14 +34,14 @@ struct sw_kube_call {
 	size_t body_len, max_reply;
 	bool raw, paused;
 	long timeout_ms, silence_ms;
-	uint64_t deadline_ms;                        /* 0: none */
-	struct sw_timer *timer;                      /* of a queued call: deadline, or a failure told later */
-	struct sw_err failed;                        /* what the timer tells; OK: the deadline */
+	uint64_t deadline_ms;   /* 0: none */
+	struct sw_timer *timer; /* of a queued call: deadline, or a failure told later */
+	struct sw_err failed;   /* what the timer tells; OK: the deadline */
 	struct sw_call *http;
-	uint64_t sent_ms, seq, version;              /* version: of the credentials used */
+	uint64_t sent_ms, seq, version; /* version: of the credentials used */
 	int busy_retries;
 	bool reauthenticated;
-	bool limited;                                /* it filled the window */
+	bool limited; /* it filled the window */
 };
 
 struct sw_kube {
@@ -53,10 +54,10 @@ struct sw_kube {
 	struct sw_kube_call *calls, *queues[KUBE_QUEUES];
 	struct sw_reflector *reflectors;
 	double window, window_max;
-	unsigned in_flight, warm;                    /* warm: calls answered since the connections were new */
-	uint64_t seq, halved_seq;                    /* calls sent before halved_seq do not halve again */
+	unsigned in_flight, warm; /* warm: calls answered since the connections were new */
+	uint64_t seq, halved_seq; /* calls sent before halved_seq do not halve again */
 	uint64_t paused_until_ms;
-	struct sw_timer *wake;                       /* at the end of a pause */
+	struct sw_timer *wake; /* at the end of a pause */
 	struct sw_metric *m_requests, *m_seconds, *m_in_flight, *m_window;
 };
 
@@ -78,9 +79,9 @@ struct kube_stream {
 	sw_headers_fn *on_headers;
 	long silence_ms;
 };
-__attribute__((warn_unused_result))
-struct sw_err kube_stream_start(struct sw_kube *k, const struct kube_stream *s, sw_kube_fn *done, void *owner,
-                                struct sw_kube_call **out);
+__attribute__((warn_unused_result)) struct sw_err kube_stream_start(struct sw_kube *k, const struct kube_stream *s,
+								    sw_kube_fn *done, void *owner,
+								    struct sw_kube_call **out);
 void kube_call_pause(struct sw_kube_call *c, bool pause);
 
 /* ---- reply.c: status and body of an answer --------------------------------------- */
@@ -89,7 +90,8 @@ struct kube_answer {
 	struct sw_err err;
 	bool is_budget;
 };
-void answer_read(struct kube_answer *a, const struct sw_kube_call *c, struct sw_err transport, const struct sw_reply *r);
+void answer_read(struct kube_answer *a, const struct sw_kube_call *c, struct sw_err transport,
+		 const struct sw_reply *r);
 void answer_fini(struct kube_answer *a);
 
 /* ---- reflector.c -------------------------------------------------------------------- */

@@ -7,7 +7,7 @@
 
 void list_scan_init(struct list_scan *s, const char *bytes, size_t len)
 {
-	*s = (struct list_scan){ .start = bytes, .at = bytes, .end = bytes + len, .err = SW_OK };
+	*s = (struct list_scan){.start = bytes, .at = bytes, .end = bytes + len, .err = SW_OK};
 }
 
 void list_scan_fini(struct list_scan *s)
@@ -15,13 +15,13 @@ void list_scan_fini(struct list_scan *s)
 	json_object_put(s->metadata);
 	free(s->kind);
 	free(s->api_version);
-	*s = (struct list_scan){ .err = SW_OK };
+	*s = (struct list_scan){.err = SW_OK};
 }
 
 static enum scan_step bad(struct list_scan *s, const char *expected)
 {
 	s->err = sw_err(SW_E_NET, "list reply: byte %zu: %s, expected %s", (size_t)(s->at - s->start),
-	                s->at >= s->end ? "it ends" : "found something else", expected);
+			s->at >= s->end ? "it ends" : "found something else", expected);
 	return SCAN_BAD;
 }
 

@@ -22,8 +22,8 @@ struct list_scan {
 	const char *start, *at, *end; /* lent */
 	bool in_items;
 	json_t *metadata;
-	char *kind, *api_version;     /* of the list; NULL if not met (yet) */
-	struct sw_err err;            /* after SCAN_BAD */
+	char *kind, *api_version; /* of the list; NULL if not met (yet) */
+	struct sw_err err;        /* after SCAN_BAD */
 };
 
 void list_scan_init(struct list_scan *s, const char *bytes, size_t len);

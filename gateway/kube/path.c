@@ -12,7 +12,7 @@ static void part(struct sw_buf *b, const char *s)
 }
 
 void sw_kube_path(struct sw_buf *b, const char *group, const char *version, const char *plural, const char *ns,
-                  const char *name, const char *sub)
+		  const char *name, const char *sub)
 {
 	if (group && *group) {
 		sw_buf_puts(b, "/apis");

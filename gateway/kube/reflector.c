@@ -80,7 +80,8 @@ bool reflector_lost(struct sw_reflector *r, const char *why)
 	if (first && r->is_synced)
 		r->since_ms = sw_loop_now(r->loop);
 	if (first)
-		sw_log(WARN, "kube", "collection out of sight", "cluster=%s path=\"%s\" error=\"%s\"", r->name, r->cfg.path, why);
+		sw_log(WARN, "kube", "collection out of sight", "cluster=%s path=\"%s\" error=\"%s\"", r->name,
+		       r->cfg.path, why);
 	r->is_lost = true;
 	r->is_synced = false;
 	strncpy(r->why, why, sizeof r->why - 1);

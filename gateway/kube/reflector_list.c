@@ -67,7 +67,8 @@ static void list_complete(struct sw_reflector *r, const char *rv)
 
 static void page_complete(struct sw_reflector *r)
 {
-	const char *cont = sw_json_str(r->scan.metadata, "continue"), *rv = sw_json_str(r->scan.metadata, "resourceVersion");
+	const char *cont = sw_json_str(r->scan.metadata, "continue"),
+		   *rv = sw_json_str(r->scan.metadata, "resourceVersion");
 
 	free(r->cont);
 	r->cont = cont && *cont ? sw_strdup(cont) : NULL;
@@ -76,8 +77,10 @@ static void page_complete(struct sw_reflector *r)
 	else if (rv && *rv)
 		list_complete(r, rv);
 	else
-		reflector_backoff(r, sw_err(SW_E_NET, "cluster %s: GET %s: found a reply without metadata.resourceVersion, expected a list",
-		                            r->name, r->cfg.path));
+		reflector_backoff(
+			r, sw_err(SW_E_NET,
+				  "cluster %s: GET %s: found a reply without metadata.resourceVersion, expected a list",
+				  r->name, r->cfg.path));
 	list_scan_fini(&r->scan);
 	sw_buf_fini(&r->body);
 }
@@ -136,13 +139,15 @@ void reflector_sweep_step(struct sw_reflector *r)
 static void on_page(struct sw_reflector *r, struct sw_err err, const struct sw_kube_reply *reply)
 {
 	if (reply->status == 410 && r->cont) { /* the token expired: not a loss, the server answered */
-		sw_log(INFO, "kube", "list took too long, starting again", "cluster=%s path=\"%s\"", r->name, r->cfg.path);
+		sw_log(INFO, "kube", "list took too long, starting again", "cluster=%s path=\"%s\"", r->name,
+		       r->cfg.path);
 		reflector_pause(r);
 		return;
 	}
 	if (err.code == SW_E_TOOBIG && r->page > 1) {
 		r->page /= 2;
-		sw_log(INFO, "kube", "page too big, asking for smaller ones", "cluster=%s path=\"%s\" page=%u", r->name, r->cfg.path, r->page);
+		sw_log(INFO, "kube", "page too big, asking for smaller ones", "cluster=%s path=\"%s\" page=%u", r->name,
+		       r->cfg.path, r->page);
 		page_request(r);
 		return;
 	}
@@ -172,8 +177,11 @@ static void on_page_done(void *owner, struct sw_err err, const struct sw_kube_re
 
 static void page_request(struct sw_reflector *r)
 {
-	struct sw_kube_req req = { .cls = SW_KUBE_LIST, .method = "GET", .timeout_ms = REFLECTOR_LIST_MS,
-	                           .max_reply = REFLECTOR_PAGE_MAX, .raw = true };
+	struct sw_kube_req req = {.cls = SW_KUBE_LIST,
+				  .method = "GET",
+				  .timeout_ms = REFLECTOR_LIST_MS,
+				  .max_reply = REFLECTOR_PAGE_MAX,
+				  .raw = true};
 	struct sw_buf path;
 	char limit[16];
 	struct sw_err e;
@@ -188,7 +196,8 @@ static void page_request(struct sw_reflector *r)
 	if (sw_buf_ok(&path))
 		e = sw_kube_start(r->kube, &req, on_page_done, r, &r->call);
 	else
-		e = sw_err(SW_E_NET, "cluster %s: GET %s: the continue token or a selector is over 64 KiB", r->name, r->cfg.path);
+		e = sw_err(SW_E_NET, "cluster %s: GET %s: the continue token or a selector is over 64 KiB", r->name,
+			   r->cfg.path);
 	sw_buf_fini(&path);
 	if (sw_failed(e))
 		list_failed(r, e);

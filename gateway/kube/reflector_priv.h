@@ -22,16 +22,17 @@
 #include "list_scan.h"
 
 enum {
-	REFLECTOR_LIMIT = 500,                /* objects a page */
-	REFLECTOR_PAGE_MAX = 64 << 20,      /* bytes of one page; over it, smaller pages are asked for */
-	REFLECTOR_LINE_MAX = 32 << 20,      /* bytes of events not looked at yet */
-	REFLECTOR_LINES_FULL = 4 << 20,     /* pause the stream */
-	REFLECTOR_LINES_KEPT = 64 << 10,    /* memory an idle watch may keep */
+	REFLECTOR_LIMIT = 500,           /* objects a page */
+	REFLECTOR_PAGE_MAX = 64 << 20,   /* bytes of one page; over it, smaller pages are asked for */
+	REFLECTOR_LINE_MAX = 32 << 20,   /* bytes of events not looked at yet */
+	REFLECTOR_LINES_FULL = 4 << 20,  /* pause the stream */
+	REFLECTOR_LINES_KEPT = 64 << 10, /* memory an idle watch may keep */
 	REFLECTOR_SILENCE_MS = 90 * 1000,
 	REFLECTOR_LIST_MS = 60 * 1000,
-	REFLECTOR_BACKOFF_MS = 200, REFLECTOR_BACKOFF_MAX_MS = 30 * 1000,
-	REFLECTOR_STEADY_MS = 1000,         /* a watch that lasted this long may be resumed at once */
-	REFLECTOR_RELIST_AFTER = 5,         /* refusals of a watch in a row before its resourceVersion is given up */
+	REFLECTOR_BACKOFF_MS = 200,
+	REFLECTOR_BACKOFF_MAX_MS = 30 * 1000,
+	REFLECTOR_STEADY_MS = 1000, /* a watch that lasted this long may be resumed at once */
+	REFLECTOR_RELIST_AFTER = 5, /* refusals of a watch in a row before its resourceVersion is given up */
 };
 
 /* What is remembered of one object. uid and rv are hashed: only ever compared for equality. */
@@ -58,7 +59,7 @@ struct sw_reflector {
 	enum reflector_state state;
 	struct row *rows;
 	struct sw_kube_call *call;
-	struct sw_timer *step;            /* the next slice, or the end of a backoff */
+	struct sw_timer *step; /* the next slice, or the end of a backoff */
 
 	/* list */
 	unsigned page;
@@ -67,11 +68,11 @@ struct sw_reflector {
 	struct sw_buf body;
 	struct list_scan scan;
 	struct row *sweep;
-	bool is_listed;                   /* a list was completed, and its rv is good for a watch */
+	bool is_listed; /* a list was completed, and its rv is good for a watch */
 
 	/* watch */
 	struct sw_buf lines;
-	size_t searched;                  /* bytes of lines known to hold no newline */
+	size_t searched;                                       /* bytes of lines known to hold no newline */
 	bool is_paused, has_ended, is_gone, is_open, has_step; /* has_step: a slice is due */
 	struct sw_err end;
 	uint64_t opened_ms, events;
@@ -79,10 +80,10 @@ struct sw_reflector {
 	/* loss */
 	bool is_synced, is_lost;
 	uint64_t since_ms;
-	unsigned failures;                /* since something good was heard */
+	unsigned failures; /* since something good was heard */
 	char why[sizeof(((struct sw_err *)0)->text)];
 
-	int busy;                         /* an owner's callback runs */
+	int busy; /* an owner's callback runs */
 	bool freed;
 };
 
@@ -113,7 +114,7 @@ void reflector_pause(struct sw_reflector *r);                      /* a backoff 
 void reflector_set_rv(struct sw_reflector *r, const char *rv);
 
 /* ---- reflector_list.c, reflector_watch.c ------------------------------------------------ */
-void reflector_list(struct sw_reflector *r);     /* from the first page */
+void reflector_list(struct sw_reflector *r); /* from the first page */
 void reflector_list_step(struct sw_reflector *r);
 void reflector_sweep_step(struct sw_reflector *r);
 void reflector_watch(struct sw_reflector *r);

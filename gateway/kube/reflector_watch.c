@@ -14,8 +14,7 @@
 #include "spillway/text.h"
 
 /* Something is wrong with the stream itself: what was good stays, the rest is dropped. */
-__attribute__((format(printf, 2, 3)))
-static bool stream_bad(struct sw_reflector *r, const char *fmt, ...)
+__attribute__((format(printf, 2, 3))) static bool stream_bad(struct sw_reflector *r, const char *fmt, ...)
 {
 	char text[160];
 	va_list ap;
@@ -27,7 +26,8 @@ static bool stream_bad(struct sw_reflector *r, const char *fmt, ...)
 	r->call = NULL;
 	sw_buf_reset(&r->lines);
 	r->has_ended = true;
-	r->end = sw_err(SW_E_NET, "cluster %s: watch %s: %s; resuming from the last good event", r->name, r->cfg.path, text);
+	r->end = sw_err(SW_E_NET, "cluster %s: watch %s: %s; resuming from the last good event", r->name, r->cfg.path,
+			text);
 	return false;
 }
 
@@ -254,7 +254,8 @@ static void watch_timeout(char buf[16])
 
 void reflector_watch(struct sw_reflector *r)
 {
-	struct kube_stream s = { .on_chunk = on_watch_chunk, .on_headers = on_watch_open, .silence_ms = r->cfg.silence_ms };
+	struct kube_stream s = {
+		.on_chunk = on_watch_chunk, .on_headers = on_watch_open, .silence_ms = r->cfg.silence_ms};
 	struct sw_buf path;
 	char timeout[16];
 	struct sw_err e;

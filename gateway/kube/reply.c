@@ -58,18 +58,19 @@ void answer_read(struct kube_answer *a, const struct sw_kube_call *c, struct sw_
 	struct sw_kube_reply *out = &a->reply;
 	bool is_ok;
 
-	*a = (struct kube_answer){ .err = SW_OK, .reply = { .body = "", .reason = "" } };
+	*a = (struct kube_answer){.err = SW_OK, .reply = {.body = "", .reason = ""}};
 	if (sw_failed(transport)) {
 		a->err = sw_err_wrap(transport, "cluster %s", c->kube->name);
 		return;
 	}
-	*out = (struct sw_kube_reply){ .status = r->status, .body = r->body, .len = r->len, .reason = "", .warning = r->warning };
+	*out = (struct sw_kube_reply){
+		.status = r->status, .body = r->body, .len = r->len, .reason = "", .warning = r->warning};
 	is_ok = r->status >= 200 && r->status < 300;
 	if (!(is_ok && c->raw) && looks_like_object(r->body, r->len)) {
 		a->err = sw_json_parse(r->body, r->len, &out->object);
 		if (sw_failed(a->err) && is_ok) {
-			a->err = sw_err_wrap(a->err, "cluster %s: %s %.*s: reply", c->kube->name, c->method, (int)strcspn(c->path, "?"),
-			                     c->path);
+			a->err = sw_err_wrap(a->err, "cluster %s: %s %.*s: reply", c->kube->name, c->method,
+					     (int)strcspn(c->path, "?"), c->path);
 			return;
 		}
 	}

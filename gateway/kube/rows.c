@@ -99,7 +99,8 @@ void rows_free(struct sw_reflector *r)
 {
 	struct row *row, *tmp;
 
-	HASH_ITER(hh, r->rows, row, tmp) {
+	HASH_ITER(hh, r->rows, row, tmp)
+	{
 		HASH_DEL(r->rows, row);
 		free(row);
 	}

@@ -11,7 +11,7 @@
 #include "embedded_priv.h"
 #include "spillway/text.h"
 
-#define INSIDE "system:spillway"
+#define INSIDE       "system:spillway"
 #define LAST_APPLIED "kubectl.kubernetes.io/last-applied-configuration"
 
 /* ---- jobs: which queue, which class ------------------------------------------------------------- */
@@ -177,7 +177,8 @@ static const char *differing_key(json_t *a, json_t *b)
 	if (!json_object_is_type(a, json_type_object) || !json_object_is_type(b, json_type_object))
 		return NULL;
 	for (int side = 0; side < 2; side++) {
-		json_object_object_foreach(side ? b : a, key, v) {
+		json_object_object_foreach(side ? b : a, key, v)
+		{
 			if (!json_object_equal(v, sw_json_key(side ? a : b, key)))
 				return key;
 		}
@@ -188,8 +189,8 @@ static const char *differing_key(json_t *a, json_t *b)
 /* The first field of spec that differs and that a copy would not follow, as a path in buf; NULL: none. */
 static const char *spec_difference(const struct sw_kind *k, json_t *job, json_t *old, char *buf, size_t size)
 {
-	static const char *const free_fields[] = { "suspend", "ttlSecondsAfterFinished" };
-	json_t *both[] = { sw_json_copy(job), sw_json_copy(old) };
+	static const char *const free_fields[] = {"suspend", "ttlSecondsAfterFinished"};
+	json_t *both[] = {sw_json_copy(job), sw_json_copy(old)};
 	int stem = (int)(strrchr(k->suspend_path, '.') - k->suspend_path);
 	size_t used = (size_t)snprintf(buf, size, "spec");
 	char path[96];
@@ -223,7 +224,8 @@ static struct sw_err running_check(const struct sw_kind *k, json_t *job, json_t 
 					    "]: field is immutable while the job runs; suspend it first");
 	if (spec_difference(k, job, old, path, sizeof(path)))
 		return sw_err(SW_E_INVALID,
-			      "%s: field is immutable while the job runs: its cluster would not see the change; suspend it first",
+			      "%s: field is immutable while the job runs: its cluster would not see the change; "
+			      "suspend it first",
 			      path);
 	return SW_OK;
 }
@@ -342,7 +344,7 @@ void admit_hooks(struct emb *m, struct sw_api_options *opt)
 		kinds++;
 	m->admit = sw_calloc(kinds + n_others, sizeof(*m->admit));
 	for (size_t i = 0; i < kinds; i++)
-		m->admit[n++] = (struct sw_admit){ sw_kind_at(i)->resource, on_job, false };
+		m->admit[n++] = (struct sw_admit){sw_kind_at(i)->resource, on_job, false};
 	for (size_t i = 0; i < n_others; i++)
 		m->admit[n++] = others[i];
 	opt->admit = m->admit;

@@ -29,7 +29,7 @@ static void on_created(void *owner, struct sw_err err, json_t *object)
 static struct sw_err create_absent(struct emb *m, json_t *o)
 {
 	const struct sw_resource *r = sw_resource_of(sw_json_str(o, "apiVersion") ? sw_json_str(o, "apiVersion") : "",
-	                                             sw_json_str(o, "kind") ? sw_json_str(o, "kind") : "");
+						     sw_json_str(o, "kind") ? sw_json_str(o, "kind") : "");
 	const char *ns = sw_json_str(o, "metadata.namespace"), *name = sw_json_str(o, "metadata.name");
 	struct sw_bytes *have = NULL;
 
@@ -37,7 +37,7 @@ static struct sw_err create_absent(struct emb *m, json_t *o)
 		return sw_err(SW_E_INVALID, "bootstrap object %s %s: expected a kind that is served, and a name",
 			      sw_json_str(o, "kind") ? sw_json_str(o, "kind") : "without kind",
 			      name ? name : "without name");
-	struct sw_obj_key key = { r->id, r->namespaced ? ns ? ns : "default" : "", name };
+	struct sw_obj_key key = {r->id, r->namespaced ? ns ? ns : "default" : "", name};
 	struct sw_err e = sw_store_latest(m->store, &key, &have, NULL);
 
 	sw_bytes_unref(have);

@@ -87,7 +87,7 @@ static struct sw_err write_change(struct emb *m, struct row *r, const struct sw_
 	json_t *w;
 	uint64_t rv;
 	char now[32];
-	struct put put = { .done = done, .owner = owner, .key = r->text };
+	struct put put = {.done = done, .owner = owner, .key = r->text};
 	struct sw_err e = emb_get_key(m, WORKLOADS, r->text, &w, &rv);
 
 	if (sw_failed(e))
@@ -110,7 +110,9 @@ struct sw_err change_op(struct sw_manager *base, const char *key, uint64_t rv, c
 			sw_manager_fn *done, void *owner)
 {
 	static apply_fn *const writes[] = {
-		[SW_CHANGE_NOMINATE] = apply_nominate, [SW_CHANGE_MESSAGE] = apply_message, [SW_CHANGE_WIN] = apply_win,
+		[SW_CHANGE_NOMINATE] = apply_nominate,
+		[SW_CHANGE_MESSAGE] = apply_message,
+		[SW_CHANGE_WIN] = apply_win,
 		[SW_CHANGE_REJECT] = apply_reject,
 	};
 	struct emb *m = emb_of(base);

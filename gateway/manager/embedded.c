@@ -99,7 +99,13 @@ static struct sw_err watch_op(struct sw_manager *base, const struct sw_manager_e
 	return SW_OK;
 }
 
-struct reading { struct emb *m; sw_manager_read_fn *done; void *owner; struct reading *next, **link; char key[]; };
+struct reading {
+	struct emb *m;
+	sw_manager_read_fn *done;
+	void *owner;
+	struct reading *next, **link;
+	char key[];
+};
 
 static void reading_free(struct reading *r)
 {
@@ -117,8 +123,11 @@ static void on_read(void *owner, struct sw_err e)
 	json_t *job = NULL, *workload = NULL;
 	uint64_t rv;
 
-	e = w ? emb_get_key(m, WORKLOADS, r->key, &workload, &rv) : sw_err(SW_E_MISSING, "workload %s is gone", r->key);
-	if (!sw_failed(e))
+	if (!w)
+		e = sw_err(SW_E_MISSING, "workload %s is gone", r->key);
+	else
+		e = emb_get_key(m, WORKLOADS, r->key, &workload, &rv);
+	if (w && !sw_failed(e))
 		e = emb_get(m, w->kind->resource, w->ns, w->job_name, &job, &rv);
 	r->done(r->owner, e, sw_failed(e) ? NULL : job, sw_failed(e) ? NULL : workload);
 	json_object_put(job);
@@ -165,7 +174,10 @@ static struct sw_err note_put_op(struct sw_manager *base, const char *name, json
 	return e;
 }
 
-struct notes { void (*fn)(void *owner, const char *name, json_t *value); void *owner; };
+struct notes {
+	void (*fn)(void *owner, const char *name, json_t *value);
+	void *owner;
+};
 
 static void on_note(void *owner, const char *key, const char *bytes, size_t len)
 {
@@ -184,7 +196,7 @@ static void notes_op(struct sw_manager *base, const char *prefix,
 		     void (*fn)(void *owner, const char *name, json_t *value), void *owner)
 {
 	struct emb *m = emb_of(base);
-	struct notes n = { fn, owner };
+	struct notes n = {fn, owner};
 	char *key = sw_asprintf("note/%s", prefix);
 	struct sw_err e = sw_store_notes(m->store, key, on_note, &n);
 
@@ -247,7 +259,7 @@ static struct sw_err serve(struct emb *m, const struct sw_embedded_options *opt)
 
 	m->user_ready = api.ready;
 	m->user_owner = api.owner;
-	m->log_source = (struct sw_log_source){ .start = logs_start, .stop = logs_stop };
+	m->log_source = (struct sw_log_source){.start = logs_start, .stop = logs_stop};
 	api.serve = SW_SERVE_MANAGER;
 	api.owner = m;
 	api.logs = &m->log_source;
@@ -306,7 +318,8 @@ static void tables_free(struct emb *m)
 	sw_queue_free(m->queue);
 	logs_free(m);
 	arena_reset(m);
-	HASH_ITER(hh, m->names, n, next) {
+	HASH_ITER(hh, m->names, n, next)
+	{
 		HASH_DEL(m->names, n);
 		free(n);
 	}
@@ -323,8 +336,10 @@ void sw_embedded_free(struct sw_manager *base)
 	sw_api_free(m->api);
 	if (m->later_wake)
 		put_stop(m);
-	while (m->readings)
-		reading_free(m->readings);
+	for (struct reading *r = m->readings, *next; r; r = next) {
+		next = r->next;
+		reading_free(r);
+	}
 	sw_reconciler_free(m->jobs);
 	sw_reconciler_free(m->workloads);
 	boot_free(m);
@@ -349,5 +364,5 @@ struct sw_queue *sw_embedded_queue(struct sw_manager *m)
 
 void sw_embedded_live_logs(struct sw_manager *m, const struct sw_live_logs *live)
 {
-	emb_of(m)->live = live ? *live : (struct sw_live_logs){ 0 };
+	emb_of(m)->live = live ? *live : (struct sw_live_logs){0};
 }

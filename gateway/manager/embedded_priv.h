@@ -23,30 +23,38 @@
 
 struct emb;
 
-#define WORKLOADS "workloads.kueue.x-k8s.io"
-#define CLUSTER_QUEUES "clusterqueues.kueue.x-k8s.io"
-#define LOCAL_QUEUES "localqueues.kueue.x-k8s.io"
-#define FLAVORS "resourceflavors.kueue.x-k8s.io"
+#define WORKLOADS        "workloads.kueue.x-k8s.io"
+#define CLUSTER_QUEUES   "clusterqueues.kueue.x-k8s.io"
+#define LOCAL_QUEUES     "localqueues.kueue.x-k8s.io"
+#define FLAVORS          "resourceflavors.kueue.x-k8s.io"
 #define PRIORITY_CLASSES "workloadpriorityclasses.kueue.x-k8s.io"
-#define CHECKS "admissionchecks.kueue.x-k8s.io"
-#define DEFAULT_QUEUE "default"
-#define CONTROLLER "spillway.dev/dispatch"
+#define CHECKS           "admissionchecks.kueue.x-k8s.io"
+#define DEFAULT_QUEUE    "default"
+#define CONTROLLER       "spillway.dev/dispatch"
 
 enum { KEY_MAX = 600 };
 
 /* Why this manager itself evicts. */
-#define EVICT_INACTIVE "Deactivated"
-#define EVICT_SUSPENDED "JobSuspended"
+#define EVICT_INACTIVE   "Deactivated"
+#define EVICT_SUSPENDED  "JobSuspended"
 #define EVICT_CQ_STOPPED "ClusterQueueStopped"
 #define EVICT_LQ_STOPPED "LocalQueueStopped"
-#define EVICT_CHANGED "JobChanged"
+#define EVICT_CHANGED    "JobChanged"
 
 /* ---- rows ------------------------------------------------------------------------------ */
 
 enum row_flag {
-	ROW_ACTIVE = 1, ROW_RESERVED = 2, ROW_EVICTED = 4, ROW_FINISHED = 8, ROW_DELETING = 16, ROW_NOMINATED = 32,
-	ROW_FINALIZER = 64, ROW_OWN_EVICT = 1024, /* evicted by this manager, not by dispatch */
-	ROW_JOB_GONE = 128, ROW_USER_STOP = 256, ROW_JOB_SEEN = 512, /* from the job, not from the Workload */
+	ROW_ACTIVE = 1,
+	ROW_RESERVED = 2,
+	ROW_EVICTED = 4,
+	ROW_FINISHED = 8,
+	ROW_DELETING = 16,
+	ROW_NOMINATED = 32,
+	ROW_FINALIZER = 64,
+	ROW_OWN_EVICT = 1024, /* evicted by this manager, not by dispatch */
+	ROW_JOB_GONE = 128,
+	ROW_USER_STOP = 256,
+	ROW_JOB_SEEN = 512, /* from the job, not from the Workload */
 	ROW_OF_JOB = ROW_JOB_GONE | ROW_USER_STOP | ROW_JOB_SEEN
 };
 
@@ -56,12 +64,12 @@ struct row {
 	char *message;                               /* NULL: none */
 	int64_t created_ms;
 	int32_t priority;
-	uint32_t job_generation, wishes;             /* of the job that the Workload was made from */
+	uint32_t job_generation, wishes; /* of the job that the Workload was made from */
 	unsigned char uid[16], job_uid[16];
 	uint16_t attempt, flags;
-	uint16_t job_at, job_len;                    /* the job's name inside text */
+	uint16_t job_at, job_len; /* the job's name inside text */
 	uint8_t kind, check;
-	char text[];                                 /* key, and the job's name if it is no part of it */
+	char text[]; /* key, and the job's name if it is no part of it */
 };
 const char *row_key(const void *row);
 /* gives a row of a Workload object, or NULL if it is none of ours. */
@@ -71,8 +79,8 @@ const struct sw_kind *row_kind(const struct row *r);
 void row_job_name(const struct row *r, char buf[254]);
 void row_job_key(const struct row *r, char buf[KEY_MAX]); /* of the job reconciler */
 bool row_is_of(const struct row *r, const char *job_uid);
-bool row_stopped(struct emb *m, const struct row *r);     /* its queue says HoldAndDrain */
-bool row_admitted(const struct row *r);                   /* has a winner and is not evicted */
+bool row_stopped(struct emb *m, const struct row *r); /* its queue says HoldAndDrain */
+bool row_admitted(const struct row *r);               /* has a winner and is not evicted */
 struct row *row_find(struct emb *m, const char *key);
 const struct sw_workload *row_get_op(struct sw_manager *m, const char *key);
 void row_each_op(struct sw_manager *m, void (*fn)(void *owner, const struct sw_workload *w), void *owner);
@@ -80,15 +88,16 @@ void arena_reset(struct emb *m);
 void row_set_flag(struct emb *m, struct row *r, unsigned flag, bool on); /* of ROW_OF_JOB */
 /* Workload object -> row, queue, counts, dispatch. workload NULL: gone. */
 void row_apply(struct emb *m, const char *key, uint64_t rv, json_t *workload);
-void row_requeue(struct emb *m, struct row *r);           /* the queue's view of it from the store */
+void row_requeue(struct emb *m, struct row *r); /* the queue's view of it from the store */
 
 /* ---- writes -------------------------------------------------------------------------------- */
 
 struct ticket; /* a write under way */
-struct put { /* who hears of it */
-	sw_manager_fn *done; void *owner;
-	const char *key;    /* of a Workload, or NULL: its row is read again if the commit fails */
-	const char *retry;  /* key of the job reconciler that comes again if the commit fails, or NULL */
+struct put {   /* who hears of it */
+	sw_manager_fn *done;
+	void *owner;
+	const char *key;   /* of a Workload, or NULL: its row is read again if the commit fails */
+	const char *retry; /* key of the job reconciler that comes again if the commit fails, or NULL */
 };
 struct sw_err emb_get(struct emb *m, const char *resource, const char *ns, const char *name, json_t **out,
 		      uint64_t *rv); /* newest */
@@ -135,16 +144,28 @@ struct queue_def { /* a ClusterQueue "name" or a LocalQueue "ns/name" that exist
 	uint64_t admitted; /* with a winner */
 	char key[];
 };
-struct priority { UT_hash_handle hh; int32_t value; char name[]; };
+struct priority {
+	UT_hash_handle hh;
+	int32_t value;
+	char name[];
+};
 
 /* ---- kept logs --------------------------------------------------------------------------------------- */
 
-struct kept_log { UT_hash_handle hh; uint64_t seq; size_t bytes; char name[]; }; /* name: "ns/pod/container" */
+struct kept_log {
+	UT_hash_handle hh;
+	uint64_t seq;
+	size_t bytes;
+	char name[];
+}; /* name: "ns/pod/container" */
 
 /* ---- all of it ------------------------------------------------------------------------------------------ */
 
 struct source; /* sync.c: one resource that is followed */
-struct name { UT_hash_handle hh; char text[]; };
+struct name {
+	UT_hash_handle hh;
+	char text[];
+};
 
 struct emb {
 	struct sw_manager base; /* first */
@@ -158,7 +179,11 @@ struct emb {
 
 	struct sw_keymap rows;
 	struct name *names;
-	struct arena { struct arena *next; size_t used, size; char at[]; } *arena; /* rows shown this turn */
+	struct arena {
+		struct arena *next;
+		size_t used, size;
+		char at[];
+	} * arena; /* rows shown this turn */
 	uint64_t arena_turn;
 
 	struct sw_reconciler *jobs, *workloads;
@@ -193,7 +218,10 @@ struct emb {
 	struct sw_metric *m_pending, *m_admitted, *m_evicted, *m_finished;
 };
 
-static inline struct emb *emb_of(struct sw_manager *m) { return (struct emb *)m; }
+static inline struct emb *emb_of(struct sw_manager *m)
+{
+	return (struct emb *)m;
+}
 const char *emb_intern(struct emb *m, const char *text); /* NULL stays NULL */
 void emb_notify(struct emb *m, const char *key);
 /* An event on the user's job, or on its Workload. */

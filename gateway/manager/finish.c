@@ -56,6 +56,8 @@ static json_t *base_of(struct emb *m, const struct row *r)
 static bool bring_home(struct emb *m, struct home *h, json_t *copy_status)
 {
 	json_t *base = base_of(m, h->row), *local = sw_json_key(h->job, "status");
+
+	SW_REQUIRE(h->kind); /* home_open() found it */
 	json_t *status = h->kind->status_home(local, copy_status, base);
 	bool same = json_object_equal(local, status);
 
@@ -104,7 +106,7 @@ struct sw_err sync_status_op(struct sw_manager *base, const char *key, const cha
 	bool resumed = resume(m, &h), changed = bring_home(m, &h, copy_status);
 
 	row_job_key(h.row, job_key);
-	struct put put = { .done = done, .owner = owner, .retry = job_key };
+	struct put put = {.done = done, .owner = owner, .retry = job_key};
 
 	if (resumed || changed)
 		e = emb_put(m, h.kind->resource, h.job, h.rv, &put);
@@ -171,7 +173,7 @@ struct sw_err finish_op(struct sw_manager *base, const char *key, const char *jo
 	struct emb *m = emb_of(base);
 	struct home h;
 	char now[32], job_key[KEY_MAX];
-	struct put first = { .retry = job_key }, last = { .done = done, .owner = owner, .key = key };
+	struct put first = {.retry = job_key}, last = {.done = done, .owner = owner, .key = key};
 	struct sw_err e = home_open(m, key, job_uid, &h);
 
 	if (sw_failed(e)) {

@@ -66,8 +66,7 @@ static bool needs_work(struct emb *m, const struct sw_kind *k, json_t *job, cons
 		return true;
 	job_priority(m, job, &class, &priority);
 	return (uint32_t)sw_json_int(job, "metadata.generation", 1) != r->job_generation || priority != r->priority ||
-	       sw_demand_mark(job) != r->wishes ||
-	       strcmp(queue_label(job), r->queue ? r->queue : "") != 0;
+	       sw_demand_mark(job) != r->wishes || strcmp(queue_label(job), r->queue ? r->queue : "") != 0;
 }
 
 void job_seen(struct emb *m, const struct sw_kind *k, json_t *job, bool deleted)
@@ -101,7 +100,7 @@ static void set_condition(json_t *job, const char *type, bool on, const char *re
 
 void job_reset_status(const struct sw_kind *k, json_t *job, const char *now)
 {
-	static const char *const running[] = { "active", "ready", "terminating" };
+	static const char *const running[] = {"active", "ready", "terminating"};
 	json_t *status = sw_json_key(job, "status"), *types = sw_json_key(status, "replicaStatuses");
 
 	(void)k;
@@ -110,7 +109,8 @@ void job_reset_status(const struct sw_kind *k, json_t *job, const char *now)
 	if (status)
 		json_object_object_del(status, "startTime");
 	if (json_object_is_type(types, json_type_object)) {
-		json_object_object_foreach(types, type, s) {
+		json_object_object_foreach(types, type, s)
+		{
 			(void)type;
 			if (json_object_is_type(s, json_type_object))
 				json_object_object_del(s, "active");
@@ -129,7 +129,7 @@ static struct sw_err view_create(struct emb *m, struct view *v)
 	const char *class;
 	int32_t priority;
 	struct sw_amounts amounts;
-	struct put put = { .key = v->wl_key, .retry = v->key };
+	struct put put = {.key = v->wl_key, .retry = v->key};
 
 	workload_name(v->kind, v->name, v->uid, name);
 	json_t *w = workload_build(v->kind, v->job, name);
@@ -159,7 +159,7 @@ static struct sw_err view_create(struct emb *m, struct view *v)
 				 v->wl_key);
 		if (m->fresh_reserved)
 			emb_event_object(m, WORKLOADS, w, false, "QuotaReserved", "Quota reserved in ClusterQueue %s",
-			                 sw_json_str(w, "status.admission.clusterQueue"));
+					 sw_json_str(w, "status.admission.clusterQueue"));
 	}
 	m->fresh_reserved = false;
 	json_object_put(w);
@@ -199,7 +199,7 @@ static unsigned differs(struct emb *m, struct view *v, const char **class, int32
 
 static struct sw_err rewrite(struct emb *m, struct view *v, unsigned what, const char *class, int32_t priority)
 {
-	struct put put = { .key = v->wl_key, .retry = v->key };
+	struct put put = {.key = v->wl_key, .retry = v->key};
 	char generation[24];
 
 	workload_set_priority(v->w, class, priority);
@@ -237,9 +237,9 @@ static struct sw_err workload_follow(struct emb *m, struct view *v)
 static struct sw_err job_follow(struct emb *m, struct view *v)
 {
 	bool won = v->w && sw_json_str(v->w, "status.clusterName") && sw_json_condition_true(v->w, "QuotaReserved") &&
-	           !sw_json_condition_true(v->w, "Evicted");
+		   !sw_json_condition_true(v->w, "Evicted");
 	bool hold = !won || job_stopped_by_user(v->job);
-	struct put put = { .retry = v->key };
+	struct put put = {.retry = v->key};
 	char now[32];
 
 	if (sw_kind_suspended(v->kind, v->job) == hold)
@@ -265,7 +265,7 @@ static struct sw_err job_follow(struct emb *m, struct view *v)
 
 static int64_t finished_ms(json_t *job)
 {
-	static const char *const ends[] = { "Complete", "Failed", "Succeeded" };
+	static const char *const ends[] = {"Complete", "Failed", "Succeeded"};
 	const char *at = sw_json_str(job, "status.completionTime");
 	int64_t ms = 0;
 
@@ -280,7 +280,7 @@ static int64_t finished_ms(json_t *job)
 
 static struct sw_err delete_job(struct emb *m, struct view *v)
 {
-	struct sw_obj_key key = { v->kind->resource, v->ns, v->name };
+	struct sw_obj_key key = {v->kind->resource, v->ns, v->name};
 	struct sw_err e = sw_api_object_delete(m->api, &key, v->uid, NULL, NULL);
 
 	return e.code == SW_E_MISSING || e.code == SW_E_CONFLICT ? SW_OK : e;
@@ -292,7 +292,7 @@ static struct sw_err after_end(struct emb *m, struct view *v, enum sw_outcome ou
 	struct row *r = row_find(m, v->wl_key);
 	int64_t ttl = sw_kind_ttl_s(v->kind, v->job), now = sw_loop_wall(m->loop), due;
 	const char *end = outcome == SW_SUCCEEDED ? "Job finished successfully" : "Job failed";
-	struct put put = { .key = v->wl_key, .retry = v->key };
+	struct put put = {.key = v->wl_key, .retry = v->key};
 	struct sw_err e = r && !(r->flags & ROW_FINISHED) ? finish_workload(m, v->wl_key, outcome, end, &put) : SW_OK;
 
 	if (sw_failed(e) || ttl < 0)
@@ -355,7 +355,7 @@ static struct sw_err view_read(struct emb *m, struct view *v)
 void job_reconcile(void *owner, const char *key)
 {
 	struct emb *m = owner;
-	struct view v = { .key = key };
+	struct view v = {.key = key};
 	uint64_t again_ms = 0;
 	struct sw_err e = view_read(m, &v);
 

@@ -96,7 +96,7 @@ struct sw_err keep_log_op(struct sw_manager *base, const char *ns, const char *p
 	sw_buf_putc(&b, cut ? '-' : '+');
 	sw_buf_put(&b, bytes, n);
 	struct sw_err e = sw_buf_ok(&b) ? sw_store_note_put(m->store, meta, about, strlen(about), NULL, NULL)
-	                                : sw_err(SW_E_NOMEM, "keeping a log");
+					: sw_err(SW_E_NOMEM, "keeping a log");
 
 	if (!sw_failed(e))
 		e = emb_note(m, key, b.at, b.len, done, owner);
@@ -155,7 +155,8 @@ void logs_free(struct emb *m)
 {
 	struct kept_log *k, *next;
 
-	HASH_ITER(hh, m->logs, k, next) {
+	HASH_ITER(hh, m->logs, k, next)
+	{
 		HASH_DEL(m->logs, k);
 		free(k);
 	}

@@ -29,7 +29,7 @@ static json_t *pod_localise(json_t *pod, const struct sw_kind *k, json_t *job, c
 	static const char *const drop[] = {"resourceVersion", "managedFields",     "finalizers",
 					   "generateName",    "deletionTimestamp", "deletionGracePeriodSeconds",
 					   "selfLink"};
-	static const char *const uid_labels[] = { "controller-uid", "batch.kubernetes.io/controller-uid" };
+	static const char *const uid_labels[] = {"controller-uid", "batch.kubernetes.io/controller-uid"};
 	json_t *copy = sw_json_copy(pod), *meta = sw_json_key(copy, "metadata");
 
 	for (size_t i = 0; i < sizeof(drop) / sizeof(*drop); i++)
@@ -101,7 +101,7 @@ struct sw_err mirror_pod_op(struct sw_manager *base, const char *key, const char
 	struct emb *m = emb_of(base);
 	struct row *r = row_find(m, key);
 	const char *pod_name = sw_json_str(pod, "metadata.name"), *uid;
-	struct put put = { .done = done, .owner = owner };
+	struct put put = {.done = done, .owner = owner};
 	char ns[260], name[254];
 	json_t *job = NULL;
 	uint64_t rv;

@@ -12,7 +12,12 @@
 
 enum { OBJECT_MAX = 16 << 20 };
 
-struct flight { UT_hash_handle hh; uint64_t rv; unsigned n; char key[]; }; /* a Workload with writes under way */
+struct flight {
+	UT_hash_handle hh;
+	uint64_t rv;
+	unsigned n;
+	char key[];
+}; /* a Workload with writes under way */
 
 struct ticket {
 	struct ticket *next, **link;
@@ -22,7 +27,12 @@ struct ticket {
 	char *key, *retry;
 };
 
-struct later { struct later *next; sw_manager_fn *done; void *owner; struct sw_err e; };
+struct later {
+	struct later *next;
+	sw_manager_fn *done;
+	void *owner;
+	struct sw_err e;
+};
 
 void emb_now(struct emb *m, char buf[32])
 {
@@ -33,7 +43,7 @@ void emb_now(struct emb *m, char buf[32])
 
 struct sw_err emb_get(struct emb *m, const char *resource, const char *ns, const char *name, json_t **out, uint64_t *rv)
 {
-	struct sw_obj_key key = { resource, ns, name };
+	struct sw_obj_key key = {resource, ns, name};
 	struct sw_bytes *bytes = NULL;
 	struct sw_err e = sw_store_latest(m->store, &key, &bytes, rv);
 
@@ -164,7 +174,8 @@ static void members(struct sw_buf *b, json_t *o, const char *skip_a, const char 
 {
 	if (!json_object_is_type(o, json_type_object))
 		return;
-	json_object_object_foreach(o, key, v) {
+	json_object_object_foreach(o, key, v)
+	{
 		if (strcmp(key, skip_a) == 0 || strcmp(key, skip_b) == 0 || strcmp(key, skip_c) == 0)
 			continue;
 		sw_buf_putc(b, ',');
@@ -213,7 +224,7 @@ static void owners_of(json_t *o, const char *out[OWNERS_MAX + 1])
 static struct sw_err write_one(struct emb *m, const char *resource, json_t *o, uint64_t expect_rv,
 			       const struct put *put, bool erase)
 {
-	static const struct put nobody = { 0 };
+	static const struct put nobody = {0};
 	const char *ns = sw_json_str(o, "metadata.namespace"), *owners[OWNERS_MAX + 1];
 	struct ticket *t = ticket_new(m, put ? put : &nobody);
 	struct sw_buf b;
@@ -222,8 +233,12 @@ static struct sw_err write_one(struct emb *m, const char *resource, json_t *o, u
 	sw_buf_init(&b, OBJECT_MAX);
 	owners_of(o, owners);
 	size_t at = object_text(&b, o);
-	struct sw_put p = { .key = { resource, ns ? ns : "", sw_json_str(o, "metadata.name") }, .expect_rv = expect_rv,
-		            .uid = sw_json_str(o, "metadata.uid"), .owner_uids = owners, .head = b.at, .head_len = at };
+	struct sw_put p = {.key = {resource, ns ? ns : "", sw_json_str(o, "metadata.name")},
+			   .expect_rv = expect_rv,
+			   .uid = sw_json_str(o, "metadata.uid"),
+			   .owner_uids = owners,
+			   .head = b.at,
+			   .head_len = at};
 	struct sw_err e =
 		sw_buf_ok(&b) ? SW_OK : sw_err(SW_E_TOOBIG, "%s %s: over %d bytes", resource, p.key.name, OBJECT_MAX);
 
@@ -253,7 +268,7 @@ struct sw_err emb_erase(struct emb *m, const char *resource, json_t *o, uint64_t
 
 struct sw_err emb_note(struct emb *m, const char *key, const char *bytes, size_t n, sw_manager_fn *done, void *owner)
 {
-	struct put put = { .done = done, .owner = owner };
+	struct put put = {.done = done, .owner = owner};
 	struct ticket *t = ticket_new(m, &put);
 	struct sw_err e = sw_store_note_put(m->store, key, bytes, n, on_commit, t);
 
@@ -301,7 +316,7 @@ void emb_later(struct emb *m, sw_manager_fn *done, void *owner, struct sw_err e)
 		return;
 	struct later *l = sw_calloc(1, sizeof(*l));
 
-	*l = (struct later){ .done = done, .owner = owner, .e = e };
+	*l = (struct later){.done = done, .owner = owner, .e = e};
 	*m->later_end = l;
 	m->later_end = &l->next;
 	sw_async_send(m->later_wake);
@@ -317,15 +332,18 @@ void put_stop(struct emb *m)
 {
 	struct flight *f, *next;
 
-	while (m->tickets)
-		ticket_free(m->tickets);
+	for (struct ticket *t = m->tickets, *after; t; t = after) {
+		after = t->next;
+		ticket_free(t);
+	}
 	while (m->later) {
 		struct later *l = m->later;
 
 		m->later = l->next;
 		free(l);
 	}
-	HASH_ITER(hh, m->flights, f, next) {
+	HASH_ITER(hh, m->flights, f, next)
+	{
 		HASH_DEL(m->flights, f);
 		free(f);
 	}

@@ -147,7 +147,7 @@ void queues_apply(struct emb *m, const char *resource, const char *ns, const cha
 	if (sw_failed(e)) { /* the door refuses these: it was stored by an older version */
 		sw_log(WARN, "manager", "queue definition cannot be honoured; it admits nothing",
 		       "object=%s/%s error=\"%s\"", resource, key, e.text);
-		e = define(m, resource, ns, name, NULL);
+		(void)define(m, resource, ns, name, NULL);
 	}
 	while (m->synced && sw_queue_drain(m->queue, &drained))
 		sw_reconciler_add(m->workloads, drained);
@@ -160,15 +160,18 @@ void queues_free(struct emb *m)
 	struct queue_def *d, *next;
 	struct priority *p, *next_p;
 
-	HASH_ITER(hh, m->cqs, d, next) {
+	HASH_ITER(hh, m->cqs, d, next)
+	{
 		HASH_DEL(m->cqs, d);
 		free(d);
 	}
-	HASH_ITER(hh, m->lqs, d, next) {
+	HASH_ITER(hh, m->lqs, d, next)
+	{
 		HASH_DEL(m->lqs, d);
 		free(d);
 	}
-	HASH_ITER(hh, m->priorities, p, next_p) {
+	HASH_ITER(hh, m->priorities, p, next_p)
+	{
 		HASH_DEL(m->priorities, p);
 		free(p);
 	}
@@ -178,7 +181,7 @@ void queues_free(struct emb *m)
 
 static json_t *usage_json(struct emb *m, const char *cq, const char *local)
 {
-	static const char *const names[] = { "name", "total" };
+	static const char *const names[] = {"name", "total"};
 	struct sw_queue_usage u[USAGE_MAX];
 	size_t n = sw_queue_usage(m->queue, cq, local, u, USAGE_MAX);
 	json_t *list = json_object_new_array(), *resources = NULL;

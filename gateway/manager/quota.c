@@ -35,7 +35,7 @@ void quota_put(struct emb *m, const char *key, json_t *w, bool holds)
 		return;
 	}
 	for (size_t i = 0; i < amounts.n; i++)
-		list[i] = (struct sw_queue_amount){ amounts.at[i].resource, amounts.at[i].milli };
+		list[i] = (struct sw_queue_amount){amounts.at[i].resource, amounts.at[i].milli};
 	item.n_amounts = amounts.n;
 	if (created && sw_failed(sw_time_parse(created, &item.created_ms)))
 		item.created_ms = 0;
@@ -75,7 +75,7 @@ static void reserve_stored(struct emb *m, const char *key, const struct sw_queue
 	json_t *w = NULL;
 	uint64_t rv = 0;
 	struct sw_err e = emb_get_key(m, WORKLOADS, key, &w, &rv);
-	struct put put = { .key = key };
+	struct put put = {.key = key};
 
 	if (!sw_failed(e) && !may_reserve(m, key, w))
 		e = sw_err(SW_E_CONFLICT, "changed meanwhile");
@@ -147,7 +147,7 @@ struct sw_err quota_evict(struct emb *m, struct row *r, const char *reason, cons
 	json_t *w;
 	uint64_t rv;
 	char now[32], event[80];
-	struct put put = { .done = done, .owner = owner, .key = r->text };
+	struct put put = {.done = done, .owner = owner, .key = r->text};
 	struct sw_err e = emb_get_key(m, WORKLOADS, r->text, &w, &rv);
 
 	if (sw_failed(e))
@@ -174,7 +174,7 @@ struct sw_err quota_evict(struct emb *m, struct row *r, const char *reason, cons
 /* What the next attempt must not count back from. */
 static void keep_base(json_t *w, json_t *job)
 {
-	static const char *const counters[] = { "failed", "succeeded", "replicaStatuses" };
+	static const char *const counters[] = {"failed", "succeeded", "replicaStatuses"};
 	json_t *status = sw_json_key(job, "status"), *base = json_object_new_object();
 
 	for (size_t i = 0; i < sizeof(counters) / sizeof(*counters); i++)
@@ -207,7 +207,7 @@ static void hold_job(struct emb *m, const struct row *r, json_t *job, uint64_t r
 	const struct sw_kind *k = row_kind(r);
 	const char *why;
 	char key[KEY_MAX];
-	struct put put = { .retry = key };
+	struct put put = {.retry = key};
 
 	if (k->outcome(job, &why) != SW_UNFINISHED)
 		return;
@@ -246,7 +246,7 @@ struct sw_err quota_let_go(struct emb *m, struct row *r, sw_manager_fn *done, vo
 {
 	json_t *w;
 	uint64_t rv;
-	struct put put = { .done = done, .owner = owner, .key = r->text };
+	struct put put = {.done = done, .owner = owner, .key = r->text};
 	struct sw_err e = emb_get_key(m, WORKLOADS, r->text, &w, &rv);
 
 	if (sw_failed(e))
@@ -265,7 +265,7 @@ struct sw_err quota_release(struct emb *m, struct row *r, const struct sw_change
 {
 	json_t *w;
 	uint64_t rv;
-	struct put put = { .done = done, .owner = owner, .key = r->text };
+	struct put put = {.done = done, .owner = owner, .key = r->text};
 
 	if (r->flags & (ROW_FINISHED | ROW_DELETING))
 		return quota_let_go(m, r, done, owner);
@@ -300,7 +300,7 @@ static struct sw_err must_stop(struct emb *m, struct row *r)
 	bool cluster = cq && !sw_queue_active(m->queue, cq, &reason, why) && strcmp(reason, "Stopped") == 0;
 
 	return cluster ? quota_evict(m, r, EVICT_CQ_STOPPED, "The ClusterQueue is stopped", NULL, NULL)
-	               : quota_evict(m, r, EVICT_LQ_STOPPED, "The LocalQueue is stopped", NULL, NULL);
+		       : quota_evict(m, r, EVICT_LQ_STOPPED, "The LocalQueue is stopped", NULL, NULL);
 }
 
 static struct sw_err delete_workload(struct emb *m, const struct row *r)
@@ -308,7 +308,7 @@ static struct sw_err delete_workload(struct emb *m, const struct row *r)
 	char ns[260];
 
 	snprintf(ns, sizeof(ns), "%.*s", (int)strcspn(r->text, "/"), r->text);
-	struct sw_obj_key key = { WORKLOADS, ns, r->text + strlen(ns) + 1 };
+	struct sw_obj_key key = {WORKLOADS, ns, r->text + strlen(ns) + 1};
 	struct sw_err e = sw_api_object_delete(m->api, &key, NULL, NULL, NULL);
 
 	return e.code == SW_E_MISSING ? SW_OK : e;
@@ -316,7 +316,7 @@ static struct sw_err delete_workload(struct emb *m, const struct row *r)
 
 static struct sw_err workload_settle(struct emb *m, struct row *r)
 {
-	static const struct sw_change nothing = { .op = SW_CHANGE_RELEASED };
+	static const struct sw_change nothing = {.op = SW_CHANGE_RELEASED};
 	unsigned f = r->flags;
 	bool offered = (f & ROW_NOMINATED) || r->cluster; /* copies may exist: dispatch sweeps and releases */
 	bool stays_away = !(f & ROW_ACTIVE) || (f & ROW_USER_STOP) || row_stopped(m, r);

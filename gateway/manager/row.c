@@ -51,7 +51,10 @@ static const char *uid_text(const unsigned char u[16], char buf[37])
 
 /* ---- reading a Workload ---------------------------------------------------------------------- */
 
-struct owner { const struct sw_kind *kind; const char *name, *uid; };
+struct owner {
+	const struct sw_kind *kind;
+	const char *name, *uid;
+};
 
 /* The job that a Workload belongs to: by its owner reference, or what was noted when that was taken off (orphaned). */
 static bool owner_read(json_t *w, struct owner *out)
@@ -63,14 +66,14 @@ static bool owner_read(json_t *w, struct owner *out)
 	for (size_t i = 0; i < sw_json_len(list); i++) {
 		json_t *o = sw_json_idx(list, i);
 
-		*out = (struct owner){ sw_kind_of(o), sw_json_str(o, "name"), sw_json_str(o, "uid") };
+		*out = (struct owner){sw_kind_of(o), sw_json_str(o, "name"), sw_json_str(o, "uid")};
 		if (out->kind && out->name && out->uid)
 			return true;
 	}
 	if (!slash || slash - noted >= (ptrdiff_t)sizeof(resource))
 		return false;
 	snprintf(resource, sizeof(resource), "%.*s", (int)(slash - noted), noted);
-	*out = (struct owner){ sw_kind_find(resource), slash + 1, sw_json_label(w, SW_LABEL_JOB_UID) };
+	*out = (struct owner){sw_kind_find(resource), slash + 1, sw_json_label(w, SW_LABEL_JOB_UID)};
 	return out->kind && out->uid;
 }
 

@@ -83,7 +83,7 @@ static void source_list(struct source *s);
 static void find_orphans(struct emb *m)
 {
 	struct row *r;
-	char (*gone)[KEY_MAX] = NULL;
+	char(*gone)[KEY_MAX] = NULL;
 	size_t n = 0;
 
 	for (size_t at = 0; (r = sw_keymap_next(&m->rows, &at));) {
@@ -170,7 +170,7 @@ static void on_page(void *owner, struct sw_err e, const struct sw_page *page)
 
 static void source_list(struct source *s)
 {
-	struct sw_list_cfg cfg = { .resource = s->resource, .max_bytes = PAGE_BYTES };
+	struct sw_list_cfg cfg = {.resource = s->resource, .max_bytes = PAGE_BYTES};
 	struct sw_err e;
 
 	if (strcmp(s->resource, "pods") == 0) { /* nothing to learn from those that are there */
@@ -193,15 +193,15 @@ void sync_on_timer(void *owner)
 
 struct sw_err sync_start(struct emb *m)
 {
-	static const char *const first[] = { FLAVORS, PRIORITY_CLASSES, CLUSTER_QUEUES, LOCAL_QUEUES, WORKLOADS };
+	static const char *const first[] = {FLAVORS, PRIORITY_CLASSES, CLUSTER_QUEUES, LOCAL_QUEUES, WORKLOADS};
 	size_t n = 0;
 
 	m->sources = sw_calloc(SOURCES_MAX, sizeof(*m->sources));
 	for (; n < sizeof(first) / sizeof(*first); n++)
-		m->sources[n] = (struct source){ .m = m, .resource = first[n] };
+		m->sources[n] = (struct source){.m = m, .resource = first[n]};
 	for (size_t i = 0; sw_kind_at(i); i++)
-		m->sources[n++] = (struct source){ .m = m, .resource = sw_kind_at(i)->resource, .kind = sw_kind_at(i) };
-	m->sources[n++] = (struct source){ .m = m, .resource = "pods" };
+		m->sources[n++] = (struct source){.m = m, .resource = sw_kind_at(i)->resource, .kind = sw_kind_at(i)};
+	m->sources[n++] = (struct source){.m = m, .resource = "pods"};
 	SW_REQUIRE(n < SOURCES_MAX);
 	m->source_now = 0;
 	source_list(&m->sources[0]);

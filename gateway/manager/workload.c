@@ -113,7 +113,7 @@ json_t *workload_build(const struct sw_kind *k, json_t *job, const char *name)
 struct sw_err workload_amounts(json_t *w, struct sw_amounts *out)
 {
 	json_t *sets = sw_json_at(w, "spec.podSets");
-	struct sw_amounts pod, one = { .at = { { "pods", 1000 } }, .n = 1 };
+	struct sw_amounts pod, one = {.at = {{"pods", 1000}}, .n = 1};
 	struct sw_err e = SW_OK;
 
 	out->n = 0;

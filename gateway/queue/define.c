@@ -14,7 +14,9 @@
 /* ---- fields that are refused ---------------------------------------------------------- */
 
 /* off: values that mean the same as absent, NULL-terminated; "*": any value is honoured. */
-struct field { const char *path, *off[3]; };
+struct field {
+	const char *path, *off[3];
+};
 
 static const struct field cq_fields[] = {
 	{"resourceGroups", {"*"}}, {"queueingStrategy", {"*"}},        {"namespaceSelector", {"*"}},
@@ -27,7 +29,7 @@ static const struct field preemption_fields[] = {
 	{"withinClusterQueue", {"Never"}},
 	{"borrowWithinCohort", {"*"}},
 };
-static const struct field borrow_fields[] = { { "policy", { "Never" } }, { "maxPriorityThreshold", { NULL } } };
+static const struct field borrow_fields[] = {{"policy", {"Never"}}, {"maxPriorityThreshold", {NULL}}};
 static const struct field fungibility_fields[] = {
 	{"whenCanBorrow", {"MayStopSearch", "Borrow"}},
 	{"whenCanPreempt", {"TryNextFlavor"}},
@@ -35,7 +37,10 @@ static const struct field fungibility_fields[] = {
 };
 static const struct field lq_fields[] = {{"clusterQueue", {"*"}}, {"stopPolicy", {"*"}}, {"fairSharing", {NULL}}};
 static const struct field flavor_fields[] = {
-	{ "nodeLabels", { NULL } }, { "nodeTaints", { NULL } }, { "tolerations", { NULL } }, { "topologyName", { "" } },
+	{"nodeLabels", {NULL}},
+	{"nodeTaints", {NULL}},
+	{"tolerations", {NULL}},
+	{"topologyName", {""}},
 };
 
 static bool is_empty(json_t *v)
@@ -64,7 +69,8 @@ static struct sw_err check_fields(json_t *o, const char *path, const struct fiel
 		return SW_OK;
 	for (int i = 0; i < n; i++)
 		names[i] = fields[i].path;
-	json_object_object_foreach(o, key, v) {
+	json_object_object_foreach(o, key, v)
+	{
 		int i = 0;
 
 		while (i < n && strcmp(fields[i].path, key) != 0)
@@ -88,7 +94,7 @@ static struct sw_err check_fields(json_t *o, const char *path, const struct fiel
 
 static struct sw_err stop_read(json_t *object, enum sw_queue_stop *out)
 {
-	static const char *const words[] = { "None", "Hold", "HoldAndDrain" };
+	static const char *const words[] = {"None", "Hold", "HoldAndDrain"};
 	const char *s = sw_json_str(object, "spec.stopPolicy");
 
 	*out = SW_QUEUE_RUNS;
@@ -210,7 +216,7 @@ static struct sw_err covered_read(struct sw_queue *q, struct definition *d, size
 
 static struct sw_err group_read(struct sw_queue *q, struct definition *d, size_t index, json_t *group)
 {
-	static const struct field fields[] = { { "coveredResources", { "*" } }, { "flavors", { "*" } } };
+	static const struct field fields[] = {{"coveredResources", {"*"}}, {"flavors", {"*"}}};
 	struct fgroup *g = &d->groups[index];
 	json_t *covered = sw_json_key(group, "coveredResources"), *flavors = sw_json_key(group, "flavors");
 	char path[80];

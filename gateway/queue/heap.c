@@ -65,7 +65,7 @@ void heap_drop(struct heap *h, const struct heap_kind *k, uint32_t pos)
 	}
 	if (h->n == 0) {
 		free(h->at);
-		*h = (struct heap){ 0 };
+		*h = (struct heap){0};
 	}
 }
 
@@ -106,5 +106,5 @@ static uint32_t *pile_pos(void *a)
 	return &((struct pile *)a)->pos;
 }
 
-const struct heap_kind heap_by_rank = { rank_less, item_pos }, heap_by_time = { time_less, item_pos };
-const struct heap_kind heap_of_piles = { pile_less, pile_pos };
+const struct heap_kind heap_by_rank = {rank_less, item_pos}, heap_by_time = {time_less, item_pos};
+const struct heap_kind heap_of_piles = {pile_less, pile_pos};

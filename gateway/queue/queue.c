@@ -126,21 +126,25 @@ static void queues_free(struct sw_queue *q)
 	struct flavor *f, *next_f;
 	struct name *n, *next_n;
 
-	HASH_ITER(hh, q->cqs, cq, next_cq) {
+	HASH_ITER(hh, q->cqs, cq, next_cq)
+	{
 		HASH_DEL(q->cqs, cq);
 		definition_free(cq->def);
 		free(cq->admitted);
 		free(cq);
 	}
-	HASH_ITER(hh, q->lqs, lq, next_lq) {
+	HASH_ITER(hh, q->lqs, lq, next_lq)
+	{
 		HASH_DEL(q->lqs, lq);
 		free(lq);
 	}
-	HASH_ITER(hh, q->flavors, f, next_f) {
+	HASH_ITER(hh, q->flavors, f, next_f)
+	{
 		HASH_DEL(q->flavors, f);
 		free(f);
 	}
-	HASH_ITER(hh, q->names, n, next_n) {
+	HASH_ITER(hh, q->names, n, next_n)
+	{
 		HASH_DEL(q->names, n);
 		free(n);
 	}

@@ -20,7 +20,10 @@
 
 enum { AMOUNTS_MAX = 16 };
 
-struct name { UT_hash_handle hh; char text[]; }; /* interned: compared by address */
+struct name {
+	UT_hash_handle hh;
+	char text[];
+}; /* interned: compared by address */
 
 struct shape {
 	UT_hash_handle hh;
@@ -33,7 +36,10 @@ enum where { ORPHAN, DELAYED, WAITING, ADMITTED };
 struct item {
 	struct lqueue *lq;
 	struct shape *shape;
-	union { struct pile *pile; struct hold *hold; }; /* WAITING; ADMITTED */
+	union {
+		struct pile *pile;
+		struct hold *hold;
+	}; /* WAITING; ADMITTED */
 	int64_t created_ms, not_before_ms;
 	int32_t priority;
 	uint32_t pos; /* in the pile's heap, the delayed heap, or the list of admitted */
@@ -47,30 +53,38 @@ struct hold {
 	const char *flavor[];
 }; /* what an admitted item uses: one flavor per amount, interned or NULL */
 
-struct heap { void **at; uint32_t n, cap; };
+struct heap {
+	void **at;
+	uint32_t n, cap;
+};
 typedef bool heap_less_fn(const void *a, const void *b);
 typedef uint32_t *heap_pos_fn(void *a);
-struct heap_kind { heap_less_fn *less; heap_pos_fn *pos; };
+struct heap_kind {
+	heap_less_fn *less;
+	heap_pos_fn *pos;
+};
 void heap_put(struct heap *h, const struct heap_kind *k, void *thing);
 void heap_drop(struct heap *h, const struct heap_kind *k, uint32_t pos);
 void heap_moved(struct heap *h, const struct heap_kind *k, uint32_t pos); /* its order changed */
 extern const struct heap_kind heap_by_rank, heap_by_time, heap_of_piles;
 
 struct pile {
-	UT_hash_handle hh;  /* in cqueue.piles, by shape */
+	UT_hash_handle hh; /* in cqueue.piles, by shape */
 	struct cqueue *cq;
 	struct shape *shape; /* a reference */
 	struct heap items;
-	uint32_t pos;        /* in cqueue.ready */
+	uint32_t pos; /* in cqueue.ready */
 	bool parked;
 };
 
-struct quota { int64_t nominal, used; };
+struct quota {
+	int64_t nominal, used;
+};
 struct fgroup {
 	size_t n_resources, n_flavors;
-	const char **resources;  /* interned */
+	const char **resources; /* interned */
 	const char **flavors;
-	struct quota *quota;     /* [flavor * n_resources + resource] */
+	struct quota *quota; /* [flavor * n_resources + resource] */
 };
 
 enum ns_mode { NS_NONE, NS_ALL, NS_LISTED, NS_NOT_LISTED };
@@ -87,25 +101,28 @@ struct definition { /* of a ClusterQueue */
 
 struct cqueue {
 	UT_hash_handle hh;
-	const char *name;        /* interned */
-	struct definition *def;  /* NULL: not defined */
+	const char *name;       /* interned */
+	struct definition *def; /* NULL: not defined */
 	struct pile *piles;
-	struct heap ready;       /* piles that are not parked and not empty */
-	struct item *blocked;    /* StrictFIFO: the head that did not fit */
+	struct heap ready;    /* piles that are not parked and not empty */
+	struct item *blocked; /* StrictFIFO: the head that did not fit */
 	struct item **admitted;
 	size_t n_admitted, cap_admitted;
 };
 
 struct lqueue {
 	UT_hash_handle hh;
-	const char *cq_name;     /* interned; NULL: not defined */
+	const char *cq_name; /* interned; NULL: not defined */
 	enum sw_queue_stop stop;
 	uint64_t pending, n_admitted;
 	size_t ns_len;
-	char key[];              /* "ns/name" */
+	char key[]; /* "ns/name" */
 };
 
-struct flavor { UT_hash_handle hh; const char *name; };
+struct flavor {
+	UT_hash_handle hh;
+	const char *name;
+};
 
 struct sw_queue {
 	struct sw_keymap items;
@@ -115,8 +132,8 @@ struct sw_queue {
 	struct cqueue *cqs;
 	struct lqueue *lqs;
 	struct flavor *flavors;
-	const char *pods;        /* interned "pods" */
-	struct cqueue *turn;     /* whose turn it is next: ClusterQueues are asked in a circle */
+	const char *pods;    /* interned "pods" */
+	struct cqueue *turn; /* whose turn it is next: ClusterQueues are asked in a circle */
 	char why[320];
 	char drained_key[600];
 };

@@ -91,7 +91,7 @@ int64_t sw_queue_position(struct sw_queue *q, const char *key)
 struct sw_queue_counts sw_queue_count(const struct sw_queue *q, const char *cluster_queue)
 {
 	struct cqueue *cq = queue_cq_find(q, cluster_queue);
-	struct sw_queue_counts n = { .admitted = cq ? cq->n_admitted : 0 };
+	struct sw_queue_counts n = {.admitted = cq ? cq->n_admitted : 0};
 
 	for (struct lqueue *lq = q->lqs; cq && lq; lq = lq->hh.next)
 		if (lq->cq_name == cq->name)
@@ -196,8 +196,9 @@ size_t sw_queue_usage(const struct sw_queue *q, const char *cluster_queue, const
 				   *resource = g->resources[j % g->n_resources];
 
 			if (n < max)
-				out[n] = (struct sw_queue_usage){ flavor, resource, g->quota[j].nominal,
-					local ? used_by(cq, local, flavor, resource) : g->quota[j].used };
+				out[n] = (struct sw_queue_usage){flavor, resource, g->quota[j].nominal,
+								 local ? used_by(cq, local, flavor, resource)
+								       : g->quota[j].used};
 		}
 	}
 	return n;

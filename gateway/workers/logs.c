@@ -2,9 +2,10 @@
 /*
  * logs.c - the bounded tail of a container's log
  *
- * The API can cut a log at its end (limitBytes) but not give its last bytes; so the last lines are asked for. Nearly always they
- * fit, and are a reply like any other: inside the window, on a connection that is there. If not they are streamed, on a connection of
- * their own, and only the last `max` bytes kept. A log that does not end in time is given up: it is not a tail until it ended.
+ * The API can cut a log at its end (limitBytes) but not give its last bytes; so the last lines are asked for. Nearly
+ * always they fit, and are a reply like any other: inside the window, on a connection that is there. If not they are
+ * streamed, on a connection of their own, and only the last `max` bytes kept. A log that does not end in time is given
+ * up: it is not a tail until it ended.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -107,8 +108,10 @@ static void on_late(void *owner)
 
 void tails_free(struct sw_worker *w)
 {
-	while (w->tails)
-		tail_free(w->tails);
+	for (struct tail *t = w->tails, *next; t; t = next) {
+		next = t->next;
+		tail_free(t);
+	}
 }
 
 struct sw_err sw_worker_log_tail(struct sw_worker *w, const char *ns, const char *pod, const char *container,
@@ -136,7 +139,8 @@ struct sw_err sw_worker_log_tail(struct sw_worker *w, const char *ns, const char
 	snprintf(lines, sizeof lines, "%zu", t->lines_asked);
 	sw_kube_query(&t->path, "tailLines", lines);
 	struct sw_err e = sw_timer_new(w->ws->opt.loop, on_late, t, &t->timer);
-	struct sw_kube_req req = {.cls = SW_KUBE_LIST, .method = "GET", .path = t->path.at, .max_reply = t->max, .raw = true};
+	struct sw_kube_req req = {
+		.cls = SW_KUBE_LIST, .method = "GET", .path = t->path.at, .max_reply = t->max, .raw = true};
 	if (!sw_failed(e))
 		e = sw_kube_start(w->kube, &req, on_whole, t, &t->call);
 	if (sw_failed(e))

@@ -297,7 +297,8 @@ void copies_on_object(struct sw_worker *w, const struct sw_kind *kind, enum sw_o
 /* A reply showed the object before the watch did. */
 void copies_early(struct sw_worker *w, const struct sw_kind *kind, json_t *job);
 void copies_synced(struct sw_worker *w, const struct sw_kind *kind); /* rows that the watch did not confirm go */
-void copies_in_sight(struct sw_worker *w, const struct sw_kind *kind); /* tells of all that can be seen now; NULL: every kind */
+void copies_in_sight(struct sw_worker *w,
+		     const struct sw_kind *kind); /* tells of all that can be seen now; NULL: every kind */
 void copies_unserved(struct sw_worker *w,
 		     const struct sw_kind *kind); /* the kind is gone from the API, its objects with it */
 void copies_pods_changed(struct sw_worker *w, const char *work_key); /* a row that waited for its pods may go */

@@ -11,11 +11,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct sw_blob { const char *name, *start, *end; };
+struct sw_blob {
+	const char *name, *start, *end;
+};
 extern const struct sw_blob sw_blob_table[]; /* ends with a NULL name */
 
 /* NULL if there is none. */
 const struct sw_blob *sw_blob_find(const char *name);
-static inline size_t sw_blob_len(const struct sw_blob *b) { return (size_t)(b->end - b->start); }
+static inline size_t sw_blob_len(const struct sw_blob *b)
+{
+	return (size_t)(b->end - b->start);
+}
 
 #endif

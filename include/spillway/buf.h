@@ -31,7 +31,10 @@ struct sw_buf {
 void sw_buf_init(struct sw_buf *b, size_t max_bytes);
 void sw_buf_fini(struct sw_buf *b);
 void sw_buf_reset(struct sw_buf *b);
-static inline bool sw_buf_ok(const struct sw_buf *b) { return !b->failed; }
+static inline bool sw_buf_ok(const struct sw_buf *b)
+{
+	return !b->failed;
+}
 
 void sw_buf_put(struct sw_buf *b, const void *bytes, size_t n);
 void sw_buf_puts(struct sw_buf *b, const char *s);

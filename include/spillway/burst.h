@@ -19,30 +19,35 @@
 
 struct sw_burst;
 struct sw_burst_options {
-	struct sw_loop *loop; struct sw_metrics *metrics; const struct sw_config *config;
-	struct sw_manager *manager; struct sw_workers *workers;
+	struct sw_loop *loop;
+	struct sw_metrics *metrics;
+	const struct sw_config *config;
+	struct sw_manager *manager;
+	struct sw_workers *workers;
 	/* Growth failed or finished, memory of a stockout ended: workloads that want this pool should look again. */
 	void (*on_change)(void *owner, const char *cluster, const char *pool);
 	/* For events: what was done and why, in words. key: of the workload that asked first, or NULL. */
 	void (*on_event)(void *owner, const char *key, bool warning, const char *reason, const char *message);
 	void *owner;
 };
-__attribute__((warn_unused_result)) struct sw_err sw_burst_new(const struct sw_burst_options *opt, struct sw_burst **out);
+__attribute__((warn_unused_result)) struct sw_err sw_burst_new(const struct sw_burst_options *opt,
+							       struct sw_burst **out);
 void sw_burst_free(struct sw_burst *b);
 
 /*
- * This workload waits for `nodes` more nodes of the pool: what sw_worker_reserve() said is missing, nodes on their way included.
- * Idempotent; replaces its earlier demand anywhere; 0 ends it. Reserve first: not more is bought than all
+ * This workload waits for `nodes` more nodes of the pool: what sw_worker_reserve() said is missing, nodes on their way
+ * included. Idempotent; replaces its earlier demand anywhere; 0 ends it. Reserve first: not more is bought than all
  * reservations of the pool need packed together (sw_worker_pool_missing()).
  */
 void sw_burst_want(struct sw_burst *b, const char *key, const char *cluster, const char *pool, int nodes);
 void sw_burst_unwant(struct sw_burst *b, const char *key);
 
 struct sw_burst_view {
-	int growing;                 /* nodes asked for that cannot be used yet */
-	int64_t stockout_until_ms;   /* Unix; 0: none */
-	const char *refused;         /* why it would not grow now (limit, price unknown, max), or NULL; lent until the loop turns */
-	double committed_hour;       /* USD per hour of all burst nodes that exist or are asked for; NAN: not known */
+	int growing;               /* nodes asked for that cannot be used yet */
+	int64_t stockout_until_ms; /* Unix; 0: none */
+	const char *
+		refused; /* why it would not grow now (limit, price unknown, max), or NULL; lent until the loop turns */
+	double committed_hour; /* USD per hour of all burst nodes that exist or are asked for; NAN: not known */
 };
 /* Would n more nodes be bought? Changes nothing. */
 struct sw_burst_view sw_burst_look(struct sw_burst *b, const char *cluster, const char *pool, int nodes);

@@ -18,21 +18,22 @@
 enum sw_lost { SW_LOST_HOLD, SW_LOST_DUPLICATE }; /* what happens to jobs of a lost worker; see dispatch/README.md */
 
 struct sw_cluster_cfg {
-	const char *name;         /* DNS label */
-	const char *provider;     /* "static", "sim" */
-	const char *worker;       /* "plain" (later: "kueue") */
+	const char *name;                 /* DNS label */
+	const char *provider;             /* "static", "sim" */
+	const char *worker;               /* "plain" (later: "kueue") */
 	const char *kubeconfig, *context; /* path; context NULL: current */
-	const char *region;       /* "" unknown */
-	bool burst;               /* pools may grow: costs money */
-	json_t *options;          /* the provider's own settings (its `options:` map), lent; may be NULL */
-	const char *where;        /* "file:line:column" of the entry, for later messages */
+	const char *region;               /* "" unknown */
+	bool burst;                       /* pools may grow: costs money */
+	json_t *options;                  /* the provider's own settings (its `options:` map), lent; may be NULL */
+	const char *where;                /* "file:line:column" of the entry, for later messages */
 };
 
 struct sw_config {
-	const char *path;         /* the file */
+	const char *path; /* the file */
 	const char *data_dir, *listen, *hosts;
-	int log_level; bool log_json;
-	const char *policy;       /* path of a Lua file; "" = the shipped policies/burst.lua */
+	int log_level;
+	bool log_json;
+	const char *policy; /* path of a Lua file; "" = the shipped policies/burst.lua */
 	int64_t policy_instructions, policy_memory_bytes;
 	const char *origin;       /* "" = made at first start and kept in data_dir */
 	int64_t resync_ms;        /* every workload is looked at again this often */
@@ -45,13 +46,15 @@ struct sw_config {
 	int64_t price_max_age_ms; /* older prices count as unknown */
 	int64_t window;           /* requests in flight per cluster */
 	int64_t log_tail_bytes;   /* kept per container at the end of a job */
-	const struct sw_cluster_cfg *clusters; size_t n_clusters;
-	json_t *bootstrap;        /* array of objects created at start if absent (queues, flavors), or NULL */
+	const struct sw_cluster_cfg *clusters;
+	size_t n_clusters;
+	json_t *bootstrap; /* array of objects created at start if absent (queues, flavors), or NULL */
 };
 
 /* gives. */
 __attribute__((warn_unused_result)) struct sw_err sw_config_load(const char *path, struct sw_config **out);
-__attribute__((warn_unused_result)) struct sw_err sw_config_parse(const char *name, const char *text, size_t len, struct sw_config **out);
+__attribute__((warn_unused_result)) struct sw_err sw_config_parse(const char *name, const char *text, size_t len,
+								  struct sw_config **out);
 void sw_config_free(struct sw_config *c);
 /* Every setting with its value and origin ("default", "file.yaml:12"). */
 void sw_config_print(const struct sw_config *c, FILE *to, bool json);

@@ -23,24 +23,24 @@
 #include <stdbool.h>
 
 /* code, what a reconciler does with it, short name for logs and metrics */
-#define SW_ERR_MAP(X)                                                             \
-	X(OK,        NONE,     "ok")                                              \
-	X(CONFLICT,  NOW,      "conflict")  /* HTTP 409: read again, retry now   */ \
-	X(EXISTS,    TERMINAL, "exists")    /* HTTP 409 AlreadyExists            */ \
-	X(GONE,      RELIST,   "gone")      /* HTTP 410: resourceVersion expired */ \
-	X(NET,       BACKOFF,  "network")                                         \
-	X(TIMEOUT,   BACKOFF,  "timeout")                                         \
-	X(BUSY,      BACKOFF,  "busy")      /* HTTP 429, 5xx                     */ \
-	X(AUTH,      BACKOFF,  "auth")      /* 401: a token may be rotated under us */ \
-	X(FORBIDDEN, BACKOFF,  "forbidden") /* 403: an operator may grant it later */ \
-	X(NOMEM,     BACKOFF,  "nomem")                                           \
-	X(IO,        BACKOFF,  "io")        /* disk full, file unreadable        */ \
-	X(MISSING,   TERMINAL, "missing")   /* HTTP 404                          */ \
-	X(INVALID,   TERMINAL, "invalid")   /* HTTP 400, 422: the input is wrong */ \
-	X(TOOBIG,    TERMINAL, "too-big")   /* HTTP 413, or a reply over its limit */ \
-	X(UNSUPPORTED, TERMINAL, "unsupported") /* HTTP 405, 406, 415            */ \
-	X(POLICY,    TERMINAL, "policy")    /* a Lua policy failed or broke a limit */ \
-	X(CANCELED,  NONE,     "canceled")
+#define SW_ERR_MAP(X)                                                                                                  \
+	X(OK, NONE, "ok")                                                                                              \
+	X(CONFLICT, NOW, "conflict")  /* HTTP 409: read again, retry now   */                                          \
+	X(EXISTS, TERMINAL, "exists") /* HTTP 409 AlreadyExists            */                                          \
+	X(GONE, RELIST, "gone")       /* HTTP 410: resourceVersion expired */                                          \
+	X(NET, BACKOFF, "network")                                                                                     \
+	X(TIMEOUT, BACKOFF, "timeout")                                                                                 \
+	X(BUSY, BACKOFF, "busy")           /* HTTP 429, 5xx                     */                                     \
+	X(AUTH, BACKOFF, "auth")           /* 401: a token may be rotated under us */                                  \
+	X(FORBIDDEN, BACKOFF, "forbidden") /* 403: an operator may grant it later */                                   \
+	X(NOMEM, BACKOFF, "nomem")                                                                                     \
+	X(IO, BACKOFF, "io")                    /* disk full, file unreadable        */                                \
+	X(MISSING, TERMINAL, "missing")         /* HTTP 404                          */                                \
+	X(INVALID, TERMINAL, "invalid")         /* HTTP 400, 422: the input is wrong */                                \
+	X(TOOBIG, TERMINAL, "too-big")          /* HTTP 413, or a reply over its limit */                              \
+	X(UNSUPPORTED, TERMINAL, "unsupported") /* HTTP 405, 406, 415            */                                    \
+	X(POLICY, TERMINAL, "policy")           /* a Lua policy failed or broke a limit */                             \
+	X(CANCELED, NONE, "canceled")
 
 enum sw_retry { SW_RETRY_NONE, SW_RETRY_NOW, SW_RETRY_BACKOFF, SW_RETRY_RELIST, SW_RETRY_TERMINAL };
 
@@ -48,7 +48,7 @@ enum sw_code {
 #define X(id, retry, name) SW_E_##id,
 	SW_ERR_MAP(X)
 #undef X
-	SW_E__COUNT
+		SW_E__COUNT
 };
 
 struct sw_err {
@@ -56,22 +56,23 @@ struct sw_err {
 	char text[380]; /* NUL-terminated, cut with "..." rather than overrun */
 };
 
-#define SW_OK ((struct sw_err){ .code = SW_E_OK })
+#define SW_OK ((struct sw_err){.code = SW_E_OK})
 
-static inline bool sw_failed(struct sw_err e) { return e.code != SW_E_OK; }
+static inline bool sw_failed(struct sw_err e)
+{
+	return e.code != SW_E_OK;
+}
 
-__attribute__((format(printf, 2, 3), warn_unused_result))
-struct sw_err sw_err(enum sw_code code, const char *fmt, ...);
+__attribute__((format(printf, 2, 3), warn_unused_result)) struct sw_err sw_err(enum sw_code code, const char *fmt, ...);
 
 /* Same code, "prefix: old text". An OK error stays OK. */
-__attribute__((format(printf, 2, 3), warn_unused_result))
-struct sw_err sw_err_wrap(struct sw_err e, const char *fmt, ...);
+__attribute__((format(printf, 2, 3), warn_unused_result)) struct sw_err sw_err_wrap(struct sw_err e, const char *fmt,
+										    ...);
 
 /* Maps an API server's HTTP status (2xx is SW_OK). `reason` is the Status
  * object's reason ("AlreadyExists", "Expired", ...) or NULL: it tells 409
  * AlreadyExists from 409 Conflict. `message` is quoted, never parsed. */
-__attribute__((warn_unused_result))
-struct sw_err sw_err_http(long status, const char *reason, const char *message);
+__attribute__((warn_unused_result)) struct sw_err sw_err_http(long status, const char *reason, const char *message);
 
 enum sw_retry sw_err_retry(enum sw_code code);
 const char *sw_code_name(enum sw_code code);

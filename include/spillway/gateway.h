@@ -18,12 +18,12 @@
 struct sw_gateway;
 
 /* config is lent and outlives the gateway. gives. */
-__attribute__((warn_unused_result))
-struct sw_err sw_gateway_new(struct sw_loop *loop, const struct sw_config *config, struct sw_gateway **out);
+__attribute__((warn_unused_result)) struct sw_err sw_gateway_new(struct sw_loop *loop, const struct sw_config *config,
+								 struct sw_gateway **out);
 void sw_gateway_free(struct sw_gateway *g); /* NULL is fine */
 
-/* Reads the policy file again and decides by it from now on. A policy that does not compile is refused, with its file:line, and the
- * last good one stays. */
+/* Reads the policy file again and decides by it from now on. A policy that does not compile is refused, with its
+ * file:line, and the last good one stays. */
 __attribute__((warn_unused_result)) struct sw_err sw_gateway_reload_policy(struct sw_gateway *g);
 
 const char *sw_gateway_url(const struct sw_gateway *g);

@@ -28,19 +28,19 @@ struct sw_call; /* opaque */
 /* How to reach and trust one server. All strings lent until sw_http_start() returns.
  * PEM texts, not paths: files are read, and re-read, by whoever owns them. */
 struct sw_tls {
-	const char *ca_pem;              /* NULL: the system's CAs */
-	const char *cert_pem, *key_pem;  /* client certificate, or NULL */
-	const char *server_name;         /* SNI and name to verify instead of the URL's host, or NULL */
-	bool insecure;                   /* no verification; only because somebody said so */
+	const char *ca_pem;             /* NULL: the system's CAs */
+	const char *cert_pem, *key_pem; /* client certificate, or NULL */
+	const char *server_name;        /* SNI and name to verify instead of the URL's host, or NULL */
+	bool insecure;                  /* no verification; only because somebody said so */
 };
 
 struct sw_reply {
 	long status;
 	const char *body; /* NUL-terminated */
 	size_t len;
-	const char *content_type;  /* "" if none */
-	const char *warning;       /* first Warning header's text, or NULL */
-	int64_t retry_after_ms;    /* -1 if the header is absent */
+	const char *content_type; /* "" if none */
+	const char *warning;      /* first Warning header's text, or NULL */
+	int64_t retry_after_ms;   /* -1 if the header is absent */
 };
 typedef void sw_done_fn(void *owner, struct sw_err err, const struct sw_reply *reply);
 
@@ -51,26 +51,25 @@ typedef void sw_headers_fn(void *owner, long status);
 
 struct sw_request {
 	const char *method, *url;
-	const char *body;               /* NULL: none. Copied. */
+	const char *body; /* NULL: none. Copied. */
 	size_t body_len;
-	const char *const *headers;     /* "Name: value", NULL-terminated array, or NULL. Copied. */
-	const struct sw_tls *tls;       /* NULL: the system's CAs for https: URLs */
-	const char *proxy_url;          /* NULL: none (environment is not read) */
-	long connect_timeout_ms;        /* 0: 10 s */
-	long timeout_ms;                /* whole call; 0: none (streams) */
-	long silence_ms;                /* streams: TIMEOUT after this long without a byte, by the loop's clock; 0: never */
-	size_t max_reply;               /* bytes of body kept; over it: TOOBIG; 0: 1 MiB */
-	sw_chunk_fn *on_chunk;          /* a stream: 2xx bodies go here, others are collected */
-	sw_headers_fn *on_headers;      /* streams only; may be NULL */
-	bool own_connection;            /* a watch: do not share, so that a slow reader starves nobody (and HTTP/1.1) */
+	const char *const *headers; /* "Name: value", NULL-terminated array, or NULL. Copied. */
+	const struct sw_tls *tls;   /* NULL: the system's CAs for https: URLs */
+	const char *proxy_url;      /* NULL: none (environment is not read) */
+	long connect_timeout_ms;    /* 0: 10 s */
+	long timeout_ms;            /* whole call; 0: none (streams) */
+	long silence_ms;            /* streams: TIMEOUT after this long without a byte, by the loop's clock; 0: never */
+	size_t max_reply;           /* bytes of body kept; over it: TOOBIG; 0: 1 MiB */
+	sw_chunk_fn *on_chunk;      /* a stream: 2xx bodies go here, others are collected */
+	sw_headers_fn *on_headers;  /* streams only; may be NULL */
+	bool own_connection;        /* a watch: do not share, so that a slow reader starves nobody (and HTTP/1.1) */
 };
 
 __attribute__((warn_unused_result)) struct sw_err sw_http_new(struct sw_loop *loop, struct sw_http **out);
 void sw_http_free(struct sw_http *http); /* cancels every call; NULL is fine */
 
-__attribute__((warn_unused_result))
-struct sw_err sw_http_start(struct sw_http *http, const struct sw_request *req, sw_done_fn *done, void *owner,
-                            struct sw_call **out);
+__attribute__((warn_unused_result)) struct sw_err sw_http_start(struct sw_http *http, const struct sw_request *req,
+								sw_done_fn *done, void *owner, struct sw_call **out);
 void sw_http_cancel(struct sw_call *call); /* NULL is fine */
 /* A stream with its own connection whose reader is behind: no more chunks until resumed. Silence is not
  * counted meanwhile. A chunk already buffered may still come. */

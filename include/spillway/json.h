@@ -23,19 +23,18 @@ enum { SW_JSON_DEPTH = 64 };
 
 /* gives. Refuses: trailing bytes, depth over SW_JSON_DEPTH, invalid UTF-8, NaN,
  * numbers over 64 bits. The error says line, column (or byte) and what was met. */
-__attribute__((warn_unused_result))
-struct sw_err sw_json_parse(const char *bytes, size_t len, json_t **out);
+__attribute__((warn_unused_result)) struct sw_err sw_json_parse(const char *bytes, size_t len, json_t **out);
 /* As above, and lists the paths of duplicate object keys (first 8) in dups,
  * comma separated; empty if none. json-c keeps the last one. */
-__attribute__((warn_unused_result))
-struct sw_err sw_json_parse_dups(const char *bytes, size_t len, json_t **out, char *dups, size_t dups_size);
+__attribute__((warn_unused_result)) struct sw_err sw_json_parse_dups(const char *bytes, size_t len, json_t **out,
+								     char *dups, size_t dups_size);
 
-json_t *sw_json_at(json_t *o, const char *dotted);       /* lent or NULL */
-json_t *sw_json_key(json_t *o, const char *key);         /* one step, key taken literally */
-const char *sw_json_str(json_t *o, const char *dotted);  /* NULL unless a string */
+json_t *sw_json_at(json_t *o, const char *dotted);      /* lent or NULL */
+json_t *sw_json_key(json_t *o, const char *key);        /* one step, key taken literally */
+const char *sw_json_str(json_t *o, const char *dotted); /* NULL unless a string */
 int64_t sw_json_int(json_t *o, const char *dotted, int64_t otherwise);
 bool sw_json_bool(json_t *o, const char *dotted);
-size_t sw_json_len(json_t *array);                       /* 0 unless an array */
+size_t sw_json_len(json_t *array); /* 0 unless an array */
 json_t *sw_json_idx(json_t *array, size_t i);
 
 /* metadata.labels[key], metadata.annotations[key]: keys hold dots and slashes */
@@ -50,19 +49,21 @@ void sw_json_set_bool(json_t *o, const char *dotted, bool value);
 void sw_json_set_label(json_t *o, const char *key, const char *value);
 void sw_json_set_annotation(json_t *o, const char *key, const char *value);
 void sw_json_del(json_t *o, const char *dotted);
-void sw_json_del_key(json_t *o, const char *key);        /* one step, key taken literally; nothing if o is no object (json-c aborts) */
-json_t *sw_json_copy(json_t *o);                         /* gives a deep copy; aborts when out of memory */
+void sw_json_del_key(json_t *o,
+		     const char *key); /* one step, key taken literally; nothing if o is no object (json-c aborts) */
+json_t *sw_json_copy(json_t *o);       /* gives a deep copy; aborts when out of memory */
 /* printf into a new parsed object; the format must make valid JSON. gives. For fixed shapes. */
 __attribute__((format(printf, 1, 2))) json_t *sw_json_fmt(const char *fmt, ...);
 
-void sw_buf_json(struct sw_buf *b, json_t *o);           /* compact text */
-char *sw_json_text(json_t *o, size_t *len);              /* gives compact text; len may be NULL */
+void sw_buf_json(struct sw_buf *b, json_t *o); /* compact text */
+char *sw_json_text(json_t *o, size_t *len);    /* gives compact text; len may be NULL */
 
 /* status.conditions[type]: lent, or NULL */
 json_t *sw_json_condition(json_t *o, const char *type);
 bool sw_json_condition_true(json_t *o, const char *type);
 /* Sets one condition; lastTransitionTime moves only when status changes. Returns
  * false if nothing changed. `now` is RFC 3339. */
-bool sw_json_set_condition(json_t *o, const char *type, bool status, const char *reason, const char *message, const char *now);
+bool sw_json_set_condition(json_t *o, const char *type, bool status, const char *reason, const char *message,
+			   const char *now);
 
 #endif

@@ -2,9 +2,9 @@
 /*
  * keymap.h - finds things by the string key that they carry themselves
  *
- * For tables of tens of thousands of small things, where a hash handle inside each would cost more than the thing: one pointer
- * per slot, about 13 bytes a thing. The map holds pointers only; the things, and their keys, are the caller's and
- * must stay put while they are in. For everything small uthash is fine.
+ * For tables of tens of thousands of small things, where a hash handle inside each would cost more than the thing: one
+ * pointer per slot, about 13 bytes a thing. The map holds pointers only; the things, and their keys, are the caller's
+ * and must stay put while they are in. For everything small uthash is fine.
  *
  * Threads  one at a time. Out of memory aborts, as for all bookkeeping.
  */
@@ -24,7 +24,7 @@ struct sw_keymap {
 };
 
 void sw_keymap_init(struct sw_keymap *m, sw_key_fn *key_of);
-void sw_keymap_fini(struct sw_keymap *m); /* things are left alone */
+void sw_keymap_fini(struct sw_keymap *m);                         /* things are left alone */
 void *sw_keymap_find(const struct sw_keymap *m, const char *key); /* NULL if absent */
 void *sw_keymap_put(struct sw_keymap *m, void *thing);            /* what it replaced, or NULL */
 void *sw_keymap_remove(struct sw_keymap *m, const char *key);     /* what was removed, or NULL */

@@ -51,11 +51,10 @@ typedef void sw_reconcile_fn(void *owner, const char *key);
 struct sw_reconciler;
 
 /* name: the room in log lines and slow-turn reports; a string literal. */
-__attribute__((warn_unused_result))
-struct sw_err sw_reconciler_new(struct sw_loop *loop, const char *name, sw_reconcile_fn *fn, void *owner,
-                                struct sw_reconciler **out);
+__attribute__((warn_unused_result)) struct sw_err
+sw_reconciler_new(struct sw_loop *loop, const char *name, sw_reconcile_fn *fn, void *owner, struct sw_reconciler **out);
 void sw_reconciler_free(struct sw_reconciler *r);
-void sw_reconciler_add(struct sw_reconciler *r, const char *key);             /* now */
+void sw_reconciler_add(struct sw_reconciler *r, const char *key); /* now */
 void sw_reconciler_add_in(struct sw_reconciler *r, const char *key, uint64_t ms);
 void sw_reconciler_done(struct sw_reconciler *r, const char *key, uint64_t again_in_ms); /* 0 = settled */
 /* Logs the error (warn at the first failure of a row, debug afterwards) and backs off. */

@@ -16,41 +16,43 @@
 enum { SW_PODSETS_MAX = 18 /* Workload.spec.podSets, Kueue v1beta2 */, SW_MODELS_MAX = 16 };
 
 /* labels and annotations: names used on manager and workers */
-#define SW_LABEL_QUEUE        "kueue.x-k8s.io/queue-name"
-#define SW_LABEL_PRIORITY     "kueue.x-k8s.io/priority-class"
-#define SW_LABEL_JOB_UID      "kueue.x-k8s.io/job-uid"
-#define SW_LABEL_ORIGIN       "spillway.dev/origin"        /* installation id, on every remote object and pod */
-#define SW_LABEL_WORKLOAD     "spillway.dev/workload"      /* Workload's name when it is a label value, else its hash; on copies and pods */
-#define SW_ANN_WORKLOAD       "spillway.dev/workload-key"  /* "ns/name" of the manager's Workload */
-#define SW_ANN_OWNER_UID      "spillway.dev/owner-uid"     /* UID of the manager's job */
-#define SW_ANN_ATTEMPT        "spillway.dev/attempt"
-#define SW_ANN_POOL           "spillway.dev/pool"
-#define SW_ANN_GPU            "spillway.dev/gpu"
-#define SW_ANN_GPU_MEMORY     "spillway.dev/gpu-memory"
-#define SW_ANN_PRECISION      "spillway.dev/precision"
-#define SW_ANN_SPOT           "spillway.dev/spot"
-#define SW_ANN_MAX_PRICE      "spillway.dev/max-price"
-#define SW_ANN_DEADLINE       "spillway.dev/deadline"
-#define SW_ANN_DATA           "spillway.dev/data"
-#define SW_ANN_STOPPED        "spillway.dev/stopped"       /* "true" on the manager's job: its user suspended it */
-#define SW_TAINT_BURST        "spillway.dev/burst"         /* on burst pools; only translated jobs tolerate it */
+#define SW_LABEL_QUEUE    "kueue.x-k8s.io/queue-name"
+#define SW_LABEL_PRIORITY "kueue.x-k8s.io/priority-class"
+#define SW_LABEL_JOB_UID  "kueue.x-k8s.io/job-uid"
+#define SW_LABEL_ORIGIN   "spillway.dev/origin" /* installation id, on every remote object and pod */
+#define SW_LABEL_WORKLOAD                                                                                              \
+	"spillway.dev/workload" /* Workload's name when it is a label value, else its hash; on copies and pods */
+#define SW_ANN_WORKLOAD   "spillway.dev/workload-key" /* "ns/name" of the manager's Workload */
+#define SW_ANN_OWNER_UID  "spillway.dev/owner-uid"    /* UID of the manager's job */
+#define SW_ANN_ATTEMPT    "spillway.dev/attempt"
+#define SW_ANN_POOL       "spillway.dev/pool"
+#define SW_ANN_GPU        "spillway.dev/gpu"
+#define SW_ANN_GPU_MEMORY "spillway.dev/gpu-memory"
+#define SW_ANN_PRECISION  "spillway.dev/precision"
+#define SW_ANN_SPOT       "spillway.dev/spot"
+#define SW_ANN_MAX_PRICE  "spillway.dev/max-price"
+#define SW_ANN_DEADLINE   "spillway.dev/deadline"
+#define SW_ANN_DATA       "spillway.dev/data"
+#define SW_ANN_STOPPED    "spillway.dev/stopped" /* "true" on the manager's job: its user suspended it */
+#define SW_TAINT_BURST    "spillway.dev/burst"   /* on burst pools; only translated jobs tolerate it */
 
 enum sw_outcome { SW_UNFINISHED, SW_SUCCEEDED, SW_JOB_FAILED };
 
 struct sw_podset {
-	char name[64];           /* "main"; "master", "worker" */
-	int32_t count;           /* pods that must run together */
-	json_t *template;        /* the PodTemplateSpec inside the object it was read from: lent */
-	char path[80];           /* where that is: "spec.template" */
-	int64_t cpu_milli, memory_bytes; /* per pod: effective requests (max of init containers and sum of containers, plus overhead) */
-	int64_t gpus;            /* per pod */
-	const char *gpu_resource; /* "nvidia.com/gpu", or NULL without GPU: static or lent from the template */
+	char name[64];                   /* "main"; "master", "worker" */
+	int32_t count;                   /* pods that must run together */
+	json_t *template;                /* the PodTemplateSpec inside the object it was read from: lent */
+	char path[80];                   /* where that is: "spec.template" */
+	int64_t cpu_milli, memory_bytes; /* per pod: effective requests (max of init containers and sum of containers,
+					    plus overhead) */
+	int64_t gpus;                    /* per pod */
+	const char *gpu_resource;        /* "nvidia.com/gpu", or NULL without GPU: static or lent from the template */
 };
 
 /*
  * What one pod asks a node for, as the scheduler counts it: the larger of (containers + sidecars) and each init
- * container with the sidecars before it, plus overhead; a limit without a request counts as the request; requests of the
- * whole pod (spec.resources) win. Source: k8s.io/component-helpers/resource/helpers.go, PodRequests.
+ * container with the sidecars before it, plus overhead; a limit without a request counts as the request; requests of
+ * the whole pod (spec.resources) win. Source: k8s.io/component-helpers/resource/helpers.go, PodRequests.
  */
 struct sw_requests {
 	int64_t cpu_milli, memory_bytes, gpus;
@@ -58,37 +60,39 @@ struct sw_requests {
 };
 /* spec: of a pod or template, lent, may be NULL. path: of spec, for messages ("spec.template.spec"). INVALID names the
  * path of a quantity that is malformed, negative or too large, and of a second kind of GPU. */
-__attribute__((warn_unused_result)) struct sw_err sw_pod_requests(json_t *spec, const char *path, struct sw_requests *out);
+__attribute__((warn_unused_result)) struct sw_err sw_pod_requests(json_t *spec, const char *path,
+								  struct sw_requests *out);
 
 struct sw_kind {
 	const char *group, *version, *kind, *plural;
-	const char *resource;                 /* "jobs.batch" */
-	const char *job_name_label;           /* on its pods: "batch.kubernetes.io/job-name" */
-	const char *suspend_path;             /* "spec.suspend", "spec.runPolicy.suspend" */
+	const char *resource;       /* "jobs.batch" */
+	const char *job_name_label; /* on its pods: "batch.kubernetes.io/job-name" */
+	const char *suspend_path;   /* "spec.suspend", "spec.runPolicy.suspend" */
 	/* Name, count, template and path of each set; what they ask for is sw_demand_read()'s. Lenient. */
 	size_t (*podsets)(json_t *job, struct sw_podset out[SW_PODSETS_MAX]);
 	/* What podsets() would pass over (an unknown replica type, a bad count) is refused here, with its path. */
 	struct sw_err (*check)(json_t *job);
 	enum sw_outcome (*outcome)(json_t *job, const char **why /* lent reason or "" */);
-	/* Pods that run or may run; 0 is needed before another attempt. 0 only if the job is finished, or suspended and its
-	 * controller says so (condition Suspended), and no pod is counted any more. */
+	/* Pods that run or may run; 0 is needed before another attempt. 0 only if the job is finished, or suspended and
+	 * its controller says so (condition Suspended), and no pod is counted any more. */
 	int64_t (*active)(json_t *job);
 	/* Removes from a private deep copy what belongs to the other cluster (selector, controller-uid labels, ...). */
 	void (*prepare)(json_t *copy);
-	/* local status := remote status, made legal for the manager: counters monotone over attempts. base: local status
-	 * as it was when this attempt began, or NULL. gives the new status. */
+	/* local status := remote status, made legal for the manager: counters monotone over attempts. base: local
+	 * status as it was when this attempt began, or NULL. gives the new status. */
 	json_t *(*status_home)(json_t *local_status, json_t *remote_status, json_t *base);
 };
 
 #define SW_KIND_MAP(X) X(job) X(pytorch) X(tf) X(paddle) X(xgboost) X(jax) X(mpi)
-#define X(id) extern const struct sw_kind sw_kind_##id;
+#define X(id)          extern const struct sw_kind sw_kind_##id;
 SW_KIND_MAP(X)
 #undef X
 
-const struct sw_kind *sw_kind_of(json_t *object);               /* by apiVersion and kind; NULL if none */
-const struct sw_kind *sw_kind_find(const char *resource);       /* "jobs.batch" */
-const struct sw_kind *sw_kind_named(const char *word);          /* what a user types: "job", "jobs", "PyTorchJob", "pytorchjobs" */
-const struct sw_kind *sw_kind_at(size_t i);                     /* NULL past the end */
+const struct sw_kind *sw_kind_of(json_t *object);         /* by apiVersion and kind; NULL if none */
+const struct sw_kind *sw_kind_find(const char *resource); /* "jobs.batch" */
+const struct sw_kind *
+sw_kind_named(const char *word);            /* what a user types: "job", "jobs", "PyTorchJob", "pytorchjobs" */
+const struct sw_kind *sw_kind_at(size_t i); /* NULL past the end */
 
 bool sw_kind_suspended(const struct sw_kind *k, json_t *job);
 void sw_kind_suspend(const struct sw_kind *k, json_t *job, bool on);
@@ -100,22 +104,28 @@ const char *sw_workload_label(const char *workload_name, char buf[64]);
 /* ---- what one pod asks for ------------------------------------------------- */
 
 enum { SW_AMOUNTS_MAX = 16 };
-struct sw_amount { const char *resource; int64_t milli; }; /* resource: lent from the object */
-struct sw_amounts { struct sw_amount at[SW_AMOUNTS_MAX]; size_t n; };
+struct sw_amount {
+	const char *resource;
+	int64_t milli;
+}; /* resource: lent from the object */
+struct sw_amounts {
+	struct sw_amount at[SW_AMOUNTS_MAX];
+	size_t n;
+};
 
 /*
- * As sw_pod_requests(), for every resource by name. strict, as a user may ask: zero and fractions of a device are refused
- * too. INVALID also for more than SW_AMOUNTS_MAX resources, and sums over 2^53.
+ * As sw_pod_requests(), for every resource by name. strict, as a user may ask: zero and fractions of a device are
+ * refused too. INVALID also for more than SW_AMOUNTS_MAX resources, and sums over 2^53.
  */
-__attribute__((warn_unused_result))
-struct sw_err sw_pod_amounts(json_t *spec, const char *path, bool strict, struct sw_amounts *out);
+__attribute__((warn_unused_result)) struct sw_err sw_pod_amounts(json_t *spec, const char *path, bool strict,
+								 struct sw_amounts *out);
 /* The one GPU resource among them; NULL and 0 if none; INVALID if there are two. */
-__attribute__((warn_unused_result))
-struct sw_err sw_gpu_amount(const struct sw_amounts *a, const char *path, const char **resource, int64_t *gpus);
+__attribute__((warn_unused_result)) struct sw_err sw_gpu_amount(const struct sw_amounts *a, const char *path,
+								const char **resource, int64_t *gpus);
 int64_t sw_amounts_get(const struct sw_amounts *a, const char *resource); /* 0 if absent */
 /* into += times * from. INVALID when it overflows or has no room. */
-__attribute__((warn_unused_result))
-struct sw_err sw_amounts_add(struct sw_amounts *into, const struct sw_amounts *from, int64_t times);
+__attribute__((warn_unused_result)) struct sw_err sw_amounts_add(struct sw_amounts *into, const struct sw_amounts *from,
+								 int64_t times);
 bool sw_is_gpu_resource(const char *resource); /* "nvidia.com/gpu", ... */
 
 /* ---- what a job asks for --------------------------------------------------- */
@@ -125,21 +135,22 @@ enum sw_spot { SW_SPOT_ALLOW, SW_SPOT_NEVER, SW_SPOT_REQUIRE };
 struct sw_demand {
 	struct sw_podset sets[SW_PODSETS_MAX];
 	size_t n_sets;
-	struct sw_amounts total;                   /* over all pods, "pods" included (in thousandths, like the rest) */
-	int64_t gpus;                              /* in all */
+	struct sw_amounts total;                    /* over all pods, "pods" included (in thousandths, like the rest) */
+	int64_t gpus;                               /* in all */
 	const struct sw_gpu *models[SW_MODELS_MAX]; /* acceptable, best first; n_models 0: any that fits */
 	size_t n_models;
-	int64_t gpu_memory_bytes;                  /* 0: no wish */
-	bool has_precision; enum sw_precision precision;
-	enum sw_spot spot;                         /* default NEVER: spot only where somebody said it may be */
-	double max_price;                          /* USD per hour for the whole job; INFINITY: none */
-	int64_t deadline_ms;                       /* 0: none */
-	const char *data;                          /* lent from the job, or NULL */
+	int64_t gpu_memory_bytes; /* 0: no wish */
+	bool has_precision;
+	enum sw_precision precision;
+	enum sw_spot spot;   /* default NEVER: spot only where somebody said it may be */
+	double max_price;    /* USD per hour for the whole job; INFINITY: none */
+	int64_t deadline_ms; /* 0: none */
+	const char *data;    /* lent from the job, or NULL */
 };
 /* Reads pod sets and spillway.dev annotations, strictly: the error names the JSON path, what was found and the
  * nearest valid value. A wish for GPUs without a GPU request is refused. */
-__attribute__((warn_unused_result))
-struct sw_err sw_demand_read(const struct sw_kind *k, json_t *job, const struct sw_catalog *cat, struct sw_demand *out);
+__attribute__((warn_unused_result)) struct sw_err sw_demand_read(const struct sw_kind *k, json_t *job,
+								 const struct sw_catalog *cat, struct sw_demand *out);
 /* One number for the wishes as they are written, 0 without any. Another number: the demand has to be read again. */
 uint32_t sw_demand_mark(json_t *job);
 /* May this GPU serve it? NULL: yes; otherwise why not, in words ("T4 has no fp64"), in buf. */
@@ -148,13 +159,13 @@ const char *sw_demand_refuses(const struct sw_demand *d, const struct sw_gpu *gp
 /* ---- the copy that goes to a worker ----------------------------------------- */
 
 struct sw_copy_spec {
-	const char *origin;         /* installation id */
-	const char *workload_key;   /* "ns/name" */
+	const char *origin;       /* installation id */
+	const char *workload_key; /* "ns/name" */
 	const char *owner_uid;
 	unsigned attempt;
 	const char *pool;
-	json_t *node_selector;      /* object of strings, or NULL; wins over the job's own values */
-	const char *burst_taint;    /* value of SW_TAINT_BURST to tolerate, or NULL */
+	json_t *node_selector;   /* object of strings, or NULL; wins over the job's own values */
+	const char *burst_taint; /* value of SW_TAINT_BURST to tolerate, or NULL */
 };
 /* gives a suspended copy: deep copy, foreign fields dropped, identity added to the job and to every pod template,
  * selectors and tolerations added, ttlSecondsAfterFinished stripped, generateName dropped. */

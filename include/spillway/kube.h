@@ -35,17 +35,18 @@ struct sw_kube_call;
 enum sw_kube_class { SW_KUBE_FENCE, SW_KUBE_STATUS, SW_KUBE_CREATE, SW_KUBE_LIST, SW_KUBE__CLASSES };
 
 struct sw_kube_options {
-	const char *name;          /* of the cluster, for logs and metrics. Copied */
-	unsigned window;           /* requests in flight at the start; it moves between 1 and four times this. 0: 32 */
-	const char *user_agent;    /* NULL: "spillway/VERSION" */
+	const char *name;           /* of the cluster, for logs and metrics. Copied */
+	unsigned window;            /* requests in flight at the start; it moves between 1 and four times this. 0: 32 */
+	const char *user_agent;     /* NULL: "spillway/VERSION" */
 	struct sw_metrics *metrics; /* may be NULL */
 };
 
 /* kc is taken. */
-__attribute__((warn_unused_result))
-struct sw_err sw_kube_new(struct sw_loop *loop, struct sw_http *http, struct sw_kubeconfig *kc_taken,
-                          const struct sw_kube_options *opt, struct sw_kube **out);
-/* Cancels calls and stops reflectors (which still have to be freed, at any time). Fine inside a callback, and with NULL. */
+__attribute__((warn_unused_result)) struct sw_err sw_kube_new(struct sw_loop *loop, struct sw_http *http,
+							      struct sw_kubeconfig *kc_taken,
+							      const struct sw_kube_options *opt, struct sw_kube **out);
+/* Cancels calls and stops reflectors (which still have to be freed, at any time). Fine inside a callback, and with
+ * NULL. */
 void sw_kube_free(struct sw_kube *k);
 const char *sw_kube_name(const struct sw_kube *k);
 /* New credentials or server for the same cluster, without losing caches. kc is taken. */
@@ -53,28 +54,30 @@ void sw_kube_rekey(struct sw_kube *k, struct sw_kubeconfig *kc_taken);
 
 struct sw_kube_reply {
 	long status;
-	const char *body; size_t len;  /* lent until done returns */
-	json_t *object;                /* parsed when the body is a JSON object; lent; NULL otherwise */
-	const char *reason;            /* of a Status object ("AlreadyExists"), "" if none */
-	const char *warning;           /* or NULL */
+	const char *body;
+	size_t len;          /* lent until done returns */
+	json_t *object;      /* parsed when the body is a JSON object; lent; NULL otherwise */
+	const char *reason;  /* of a Status object ("AlreadyExists"), "" if none */
+	const char *warning; /* or NULL */
 };
 /* err is SW_OK only for 2xx. reply is never NULL, but empty when there was none. */
 typedef void sw_kube_fn(void *owner, struct sw_err err, const struct sw_kube_reply *reply);
 
 struct sw_kube_req {
 	enum sw_kube_class cls;
-	const char *method;        /* GET POST PUT PATCH DELETE */
-	const char *path;          /* with query, already escaped */
-	const char *content_type;  /* NULL: application/json */
-	const char *body; size_t body_len;
-	long timeout_ms;           /* 0: 30 s, waiting for a turn included */
-	size_t max_reply;          /* 0: 8 MiB */
-	bool raw;                  /* do not parse a 2xx body: object stays NULL (large lists, logs) */
+	const char *method;       /* GET POST PUT PATCH DELETE */
+	const char *path;         /* with query, already escaped */
+	const char *content_type; /* NULL: application/json */
+	const char *body;
+	size_t body_len;
+	long timeout_ms;  /* 0: 30 s, waiting for a turn included */
+	size_t max_reply; /* 0: 8 MiB */
+	bool raw;         /* do not parse a 2xx body: object stays NULL (large lists, logs) */
 };
 /* Everything is copied. */
-__attribute__((warn_unused_result))
-struct sw_err sw_kube_start(struct sw_kube *k, const struct sw_kube_req *req, sw_kube_fn *done, void *owner,
-                            struct sw_kube_call **out);
+__attribute__((warn_unused_result)) struct sw_err sw_kube_start(struct sw_kube *k, const struct sw_kube_req *req,
+								sw_kube_fn *done, void *owner,
+								struct sw_kube_call **out);
 void sw_kube_cancel(struct sw_kube_call *c);
 
 #define SW_MERGE_PATCH     "application/merge-patch+json"
@@ -85,16 +88,16 @@ void sw_kube_cancel(struct sw_kube_call *c);
 /* "/api/v1/namespaces/NS/pods/NAME/SUB" or "/apis/GROUP/VERSION/...". group "" is core; ns, name, sub
  * may be NULL. Appended to b; add a query with sw_kube_query(b, key, value). */
 void sw_kube_path(struct sw_buf *b, const char *group, const char *version, const char *plural, const char *ns,
-                  const char *name, const char *sub);
+		  const char *name, const char *sub);
 void sw_kube_query(struct sw_buf *b, const char *key, const char *value);
 /* {"kind":"DeleteOptions",...,"propagationPolicy":P,"preconditions":{"uid":U}} ; uid may be NULL. */
 void sw_kube_delete_options(struct sw_buf *b, const char *propagation, const char *uid);
 
 /* ---- a stream: logs with follow ------------------------------------------ */
 /* on_chunk gets 2xx bytes; done ends it (SW_OK at a clean end). No time limit: a log may be silent for days. */
-__attribute__((warn_unused_result))
-struct sw_err sw_kube_stream(struct sw_kube *k, const char *path, sw_chunk_fn *on_chunk, sw_kube_fn *done, void *owner,
-                             struct sw_kube_call **out);
+__attribute__((warn_unused_result)) struct sw_err sw_kube_stream(struct sw_kube *k, const char *path,
+								 sw_chunk_fn *on_chunk, sw_kube_fn *done, void *owner,
+								 struct sw_kube_call **out);
 
 /* ---- list + watch caches -------------------------------------------------- */
 
@@ -124,19 +127,20 @@ struct sw_err sw_kube_stream(struct sw_kube *k, const char *path, sw_chunk_fn *o
 enum sw_obj_event { SW_OBJ_PUT, SW_OBJ_GONE };
 
 struct sw_reflector_cfg {
-	const char *path;            /* collection, e.g. "/apis/batch/v1/jobs". Copied */
-	const char *label_selector;  /* or NULL. Copied */
+	const char *path;           /* collection, e.g. "/apis/batch/v1/jobs". Copied */
+	const char *label_selector; /* or NULL. Copied */
 	const char *field_selector;
-	unsigned page;               /* 0: 500 */
-	long silence_ms;             /* 0: 90 s */
-	void (*on_object)(void *owner, enum sw_obj_event ev, const char *key, json_t *object); /* key: "ns/name" or "name" */
+	unsigned page;   /* 0: 500 */
+	long silence_ms; /* 0: 90 s */
+	void (*on_object)(void *owner, enum sw_obj_event ev, const char *key,
+			  json_t *object); /* key: "ns/name" or "name" */
 	void (*on_state)(void *owner, bool synced, uint64_t since_ms, const char *why);
 	void *owner;
 };
 struct sw_reflector;
 
-__attribute__((warn_unused_result))
-struct sw_err sw_reflector_new(struct sw_kube *k, const struct sw_reflector_cfg *cfg, struct sw_reflector **out);
+__attribute__((warn_unused_result)) struct sw_err
+sw_reflector_new(struct sw_kube *k, const struct sw_reflector_cfg *cfg, struct sw_reflector **out);
 void sw_reflector_free(struct sw_reflector *r); /* silent: no more callbacks */
 bool sw_reflector_synced(const struct sw_reflector *r);
 size_t sw_reflector_len(const struct sw_reflector *r);

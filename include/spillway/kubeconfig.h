@@ -25,15 +25,15 @@
 struct sw_kubeconfig; /* opaque, immutable */
 
 /* Reads a file; relative paths inside are relative to it. context NULL: current-context. gives. */
-__attribute__((warn_unused_result))
-struct sw_err sw_kubeconfig_load(const char *path, const char *context, struct sw_kubeconfig **out);
+__attribute__((warn_unused_result)) struct sw_err sw_kubeconfig_load(const char *path, const char *context,
+								     struct sw_kubeconfig **out);
 /* The same from text already in memory (a Secret); file references and exec plugins are refused: whoever may write
  * the Secret may not read our files or run our programs. `name` is for messages. */
-__attribute__((warn_unused_result))
-struct sw_err sw_kubeconfig_parse(const char *name, const char *text, size_t len, const char *context,
-                                  struct sw_kubeconfig **out);
+__attribute__((warn_unused_result)) struct sw_err sw_kubeconfig_parse(const char *name, const char *text, size_t len,
+								      const char *context, struct sw_kubeconfig **out);
 void sw_kubeconfig_free(struct sw_kubeconfig *kc);
-const char *sw_kubeconfig_server(const struct sw_kubeconfig *kc);    /* "https://host:port/prefix" without trailing slash */
+const char *
+sw_kubeconfig_server(const struct sw_kubeconfig *kc); /* "https://host:port/prefix" without trailing slash */
 const char *sw_kubeconfig_namespace(const struct sw_kubeconfig *kc); /* "default" if unset */
 
 /* ---- credentials: what goes with the next request ------------------------ */
@@ -44,19 +44,21 @@ struct sw_cred_now {
 	const char *authorization; /* value of the header ("Bearer ..."), or NULL */
 	struct sw_tls tls;
 	const char *proxy_url;
-	uint64_t version; /* grows when anything of the above changed: after a 401 with the same version, do not try again */
-}; /* all lent until the callback returns */
+	uint64_t version; /* grows when anything of the above changed: after a 401 with the same version, do not try
+			     again */
+};                        /* all lent until the callback returns */
 
 typedef void sw_cred_fn(void *owner, struct sw_err err, const struct sw_cred_now *cred);
 struct sw_cred_wait;
 
 __attribute__((warn_unused_result)) /* kc is lent and must outlive the cred */
-struct sw_err sw_cred_new(struct sw_loop *loop, const struct sw_kubeconfig *kc, struct sw_cred **out);
+struct sw_err
+sw_cred_new(struct sw_loop *loop, const struct sw_kubeconfig *kc, struct sw_cred **out);
 void sw_cred_free(struct sw_cred *c);
 /* Calls back once, later (never from inside): at once if fresh, else after the exec
  * plugin or file read. Several waiters share one plugin run. */
-__attribute__((warn_unused_result))
-struct sw_err sw_cred_get(struct sw_cred *c, sw_cred_fn *done, void *owner, struct sw_cred_wait **out);
+__attribute__((warn_unused_result)) struct sw_err sw_cred_get(struct sw_cred *c, sw_cred_fn *done, void *owner,
+							      struct sw_cred_wait **out);
 /* Fast path: true and *now filled (lent until the next call on c) if nothing has to be waited for. */
 bool sw_cred_ready(struct sw_cred *c, struct sw_cred_now *now);
 void sw_cred_cancel(struct sw_cred_wait *w);

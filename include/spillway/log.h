@@ -26,11 +26,14 @@ void sw_log_setup(enum sw_log_level least, bool json, int fd);
 __attribute__((warn_unused_result)) struct sw_err sw_log_level_parse(const char *s, enum sw_log_level *out);
 bool sw_log_on(enum sw_log_level level);
 
-#define sw_log(level, room, msg, ...) \
-	do { if (sw_log_on(SW_LOG_##level)) sw_log_line(SW_LOG_##level, room, msg, "" __VA_ARGS__); } while (0)
+#define sw_log(level, room, msg, ...)                                                                                  \
+	do {                                                                                                           \
+		if (sw_log_on(SW_LOG_##level))                                                                         \
+			sw_log_line(SW_LOG_##level, room, msg, "" __VA_ARGS__);                                        \
+	} while (0)
 
-__attribute__((format(printf, 4, 5)))
-void sw_log_line(enum sw_log_level level, const char *room, const char *msg, const char *fmt, ...);
+__attribute__((format(printf, 4, 5))) void sw_log_line(enum sw_log_level level, const char *room, const char *msg,
+						       const char *fmt, ...);
 
 /* "sha256:1f3a9c02" of a secret, in buf (at least 16 bytes); returns buf. */
 const char *sw_log_secret(const char *secret, char buf[16]);

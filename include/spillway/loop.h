@@ -37,8 +37,8 @@ void sw_loop_stop(struct sw_loop *loop);
 /* Tests: runs turns until *flag is true or real `limit_ms` passed; returns *flag. */
 bool sw_loop_until(struct sw_loop *loop, const bool *flag, uint64_t limit_ms);
 
-uint64_t sw_loop_now(const struct sw_loop *loop);  /* monotonic ms, cached once a turn */
-int64_t sw_loop_wall(const struct sw_loop *loop);  /* Unix ms */
+uint64_t sw_loop_now(const struct sw_loop *loop); /* monotonic ms, cached once a turn */
+int64_t sw_loop_wall(const struct sw_loop *loop); /* Unix ms */
 
 /* From now on the clock only moves by sw_loop_advance(), which also fires the
  * sw_timers that fall due, in order. libuv's own timers keep real time. */
@@ -49,13 +49,16 @@ void sw_loop_advance(struct sw_loop *loop, uint64_t ms);
 void sw_loop_doing(struct sw_loop *loop, const char *what);
 
 /*
- * Long work is done in slices. One that began at began_ns (uv_hrtime()) is over after SW_SLICE_MS, and after a quarter of
- * that when the turn as a whole has run for too long already, because others had their slices in it: the rest waits for
- * a later turn. Ask after each piece, so that every slice does at least one. Timers that are due wait as well then.
+ * Long work is done in slices. One that began at began_ns (uv_hrtime()) is over after SW_SLICE_MS, and after a quarter
+ * of that when the turn as a whole has run for too long already, because others had their slices in it: the rest waits
+ * for a later turn. Ask after each piece, so that every slice does at least one. Timers that are due wait as well then.
  */
 bool sw_loop_slice_over(struct sw_loop *loop, uint64_t began_ns);
 
-struct sw_turn_stats { uint64_t turns, slow, worst_us; const char *worst_doing; };
+struct sw_turn_stats {
+	uint64_t turns, slow, worst_us;
+	const char *worst_doing;
+};
 struct sw_turn_stats sw_loop_turns(const struct sw_loop *loop);
 void sw_loop_turns_reset(struct sw_loop *loop);
 
@@ -65,9 +68,9 @@ typedef void sw_timer_fn(void *owner);
 struct sw_timer; /* opaque; lives in the loop's timer heap */
 
 /* gives. fn runs on the loop at or after the time set, never inside sw_timer_set(). */
-__attribute__((warn_unused_result))
-struct sw_err sw_timer_new(struct sw_loop *loop, sw_timer_fn *fn, void *owner, struct sw_timer **out);
-void sw_timer_free(struct sw_timer *t);               /* NULL is fine; safe inside fn */
+__attribute__((warn_unused_result)) struct sw_err sw_timer_new(struct sw_loop *loop, sw_timer_fn *fn, void *owner,
+							       struct sw_timer **out);
+void sw_timer_free(struct sw_timer *t);                /* NULL is fine; safe inside fn */
 void sw_timer_at(struct sw_timer *t, uint64_t due_ms); /* replaces an earlier setting */
 void sw_timer_in(struct sw_timer *t, uint64_t ms);
 void sw_timer_stop(struct sw_timer *t);
@@ -75,8 +78,8 @@ void sw_timer_stop(struct sw_timer *t);
 /* ---- waking the loop from another thread -------------------------------- */
 
 struct sw_async;
-__attribute__((warn_unused_result))
-struct sw_err sw_async_new(struct sw_loop *loop, sw_timer_fn *fn, void *owner, struct sw_async **out);
+__attribute__((warn_unused_result)) struct sw_err sw_async_new(struct sw_loop *loop, sw_timer_fn *fn, void *owner,
+							       struct sw_async **out);
 void sw_async_free(struct sw_async *a); /* loop thread; no send may come later */
 void sw_async_send(struct sw_async *a); /* any thread; several sends may become one call */
 

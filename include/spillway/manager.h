@@ -24,24 +24,24 @@
 #include "spillway/json.h"
 #include "spillway/kinds.h"
 
-#define SW_CHECK_NAME "spillway"                 /* AdmissionCheck; controllerName spillway.dev/dispatch */
+#define SW_CHECK_NAME "spillway" /* AdmissionCheck; controllerName spillway.dev/dispatch */
 
 enum sw_check { SW_CHECK_PENDING, SW_CHECK_READY, SW_CHECK_RETRY, SW_CHECK_REJECTED };
 
 /* One workload as decisions need it. Compact: strings share one allocation. */
 struct sw_workload {
-	const char *key;        /* "ns/name" of the Workload */
+	const char *key; /* "ns/name" of the Workload */
 	const char *ns, *uid;
-	uint64_t rv;            /* precondition of the next write */
+	uint64_t rv; /* precondition of the next write */
 	const struct sw_kind *kind;
 	const char *job_name, *job_uid;
 	const char *queue, *cluster_queue; /* cluster_queue "" until quota is reserved */
-	const char *cluster;    /* winner, or NULL */
-	const char *message;    /* of our check, "" if none */
+	const char *cluster;               /* winner, or NULL */
+	const char *message;               /* of our check, "" if none */
 	int64_t created_ms;
 	int32_t priority;
-	unsigned attempt;       /* 1, 2, ... */
-	bool nominated;         /* nominatedClusterNames is not empty: offers may exist */
+	unsigned attempt; /* 1, 2, ... */
+	bool nominated;   /* nominatedClusterNames is not empty: offers may exist */
 	enum sw_check check;
 	bool active;            /* spec.active, and its queue not stopped */
 	bool reserved;          /* QuotaReserved */
@@ -64,22 +64,23 @@ typedef void sw_manager_fn(void *owner, struct sw_err err);
 typedef void sw_manager_read_fn(void *owner, struct sw_err err, json_t *job, json_t *workload);
 
 enum sw_change_op {
-	SW_CHANGE_NOMINATE,  /* nominatedClusterNames = clusters; check Pending, message */
-	SW_CHANGE_MESSAGE,   /* message only (waiting: why, until when) */
-	SW_CHANGE_WIN,       /* clusterName = cluster, nominated cleared, check Ready, message: THE decision. One write. */
-	SW_CHANGE_EVICT,     /* Evicted, reason; the attempt is over. Winner kept until released */
-	/* The copy is gone (or fenced). Evicted (or still reserved, then it is evicted by the way): quota returned, winner
-	 * cleared, attempt + 1, back in the queue. Finished or deleting: the Workload is let go (finalizer removed). */
+	SW_CHANGE_NOMINATE, /* nominatedClusterNames = clusters; check Pending, message */
+	SW_CHANGE_MESSAGE,  /* message only (waiting: why, until when) */
+	SW_CHANGE_WIN,   /* clusterName = cluster, nominated cleared, check Ready, message: THE decision. One write. */
+	SW_CHANGE_EVICT, /* Evicted, reason; the attempt is over. Winner kept until released */
+	/* The copy is gone (or fenced). Evicted (or still reserved, then it is evicted by the way): quota returned,
+	 * winner cleared, attempt + 1, back in the queue. Finished or deleting: the Workload is let go (finalizer
+	 * removed). */
 	SW_CHANGE_RELEASED,
-	SW_CHANGE_REJECT,    /* never: check Rejected, Workload inactive; only for what no change of the world can cure */
+	SW_CHANGE_REJECT, /* never: check Rejected, Workload inactive; only for what no change of the world can cure */
 };
 struct sw_change {
 	enum sw_change_op op;
-	const char *cluster;           /* WIN */
-	const char *const *clusters;   /* NOMINATE, NULL-terminated */
-	const char *reason;            /* CamelCase: EVICT, REJECT */
+	const char *cluster;         /* WIN */
+	const char *const *clusters; /* NOMINATE, NULL-terminated */
+	const char *reason;          /* CamelCase: EVICT, REJECT */
 	const char *message;
-	int64_t requeue_after_ms;      /* RELEASED: not admitted again before that */
+	int64_t requeue_after_ms; /* RELEASED: not admitted again before that */
 };
 
 struct sw_manager; /* each implementation's own */
@@ -93,31 +94,40 @@ struct sw_manager_ops {
 	/* Calls each with every row (lent). */
 	void (*each)(struct sw_manager *m, void (*fn)(void *owner, const struct sw_workload *w), void *owner);
 	struct sw_err (*read)(struct sw_manager *m, const char *key, sw_manager_read_fn *done, void *owner);
-	/* Compare-and-set: CONFLICT if the Workload is not at rv any more (then on_change comes or came). Durable before done. */
-	struct sw_err (*change)(struct sw_manager *m, const char *key, uint64_t rv, const struct sw_change *c, sw_manager_fn *done, void *owner);
-	/* status of the user's job := status_home(copy's status). Only if the job still has job_uid (else MISSING) and the
-	 * Workload has a winner (else CONFLICT: a late report of an attempt that is over). copy_status lent. */
-	struct sw_err (*sync_status)(struct sw_manager *m, const char *key, const char *job_uid, json_t *copy_status, sw_manager_fn *done, void *owner);
-	/* The last status, Workload Finished (Succeeded | Failed, message): together or recoverable. If the copy's status does
-	 * not say the end (the copy is lost), outcome and message say it. */
-	struct sw_err (*finish)(struct sw_manager *m, const char *key, const char *job_uid, json_t *copy_status, enum sw_outcome outcome,
-	                        const char *message, sw_manager_fn *done, void *owner);
+	/* Compare-and-set: CONFLICT if the Workload is not at rv any more (then on_change comes or came). Durable
+	 * before done. */
+	struct sw_err (*change)(struct sw_manager *m, const char *key, uint64_t rv, const struct sw_change *c,
+				sw_manager_fn *done, void *owner);
+	/* status of the user's job := status_home(copy's status). Only if the job still has job_uid (else MISSING) and
+	 * the Workload has a winner (else CONFLICT: a late report of an attempt that is over). copy_status lent. */
+	struct sw_err (*sync_status)(struct sw_manager *m, const char *key, const char *job_uid, json_t *copy_status,
+				     sw_manager_fn *done, void *owner);
+	/* The last status, Workload Finished (Succeeded | Failed, message): together or recoverable. If the copy's
+	 * status does not say the end (the copy is lost), outcome and message say it. */
+	struct sw_err (*finish)(struct sw_manager *m, const char *key, const char *job_uid, json_t *copy_status,
+				enum sw_outcome outcome, const char *message, sw_manager_fn *done, void *owner);
 	/* On the user's job. Fire and forget, aggregated. */
 	void (*event)(struct sw_manager *m, const char *key, bool warning, const char *reason, const char *message);
 
 	/* Durable small things: identity, intents, tombstones. value NULL deletes. */
-	struct sw_err (*note_put)(struct sw_manager *m, const char *name, json_t *value, sw_manager_fn *done, void *owner);
-	void (*notes)(struct sw_manager *m, const char *prefix, void (*fn)(void *owner, const char *name, json_t *value), void *owner);
+	struct sw_err (*note_put)(struct sw_manager *m, const char *name, json_t *value, sw_manager_fn *done,
+				  void *owner);
+	void (*notes)(struct sw_manager *m, const char *prefix,
+		      void (*fn)(void *owner, const char *name, json_t *value), void *owner);
 
 	/* Optional (NULL where the manager shows no pods). The pod as seen on the worker; made read-only and owned by
-	 * the user's job. A pod without a spec ({"metadata":{"name":...}}): gone from the worker (kept here if the job finished). */
-	struct sw_err (*mirror_pod)(struct sw_manager *m, const char *key, const char *job_uid, const char *cluster, json_t *pod, sw_manager_fn *done, void *owner);
+	 * the user's job. A pod without a spec ({"metadata":{"name":...}}): gone from the worker (kept here if the job
+	 * finished). */
+	struct sw_err (*mirror_pod)(struct sw_manager *m, const char *key, const char *job_uid, const char *cluster,
+				    json_t *pod, sw_manager_fn *done, void *owner);
 	/* Bounded tail of one container's log, kept for `logs` after the copy is gone. */
-	struct sw_err (*keep_log)(struct sw_manager *m, const char *ns, const char *pod, const char *container, const char *bytes, size_t n,
-	                          bool cut, sw_manager_fn *done, void *owner);
+	struct sw_err (*keep_log)(struct sw_manager *m, const char *ns, const char *pod, const char *container,
+				  const char *bytes, size_t n, bool cut, sw_manager_fn *done, void *owner);
 };
 
-struct sw_manager { const struct sw_manager_ops *ops; }; /* first member of each implementation */
+struct sw_manager {
+	const struct sw_manager_ops *ops;
+}; /* first member of each implementation */
 
 const char *sw_check_name(enum sw_check c); /* "Pending", ... */
 

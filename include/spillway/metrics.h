@@ -30,13 +30,13 @@ void sw_metrics_free(struct sw_metrics *reg);
 /* Finds or makes. Lent: lives as long as reg. label_names: "cluster,result" or "". reg
  * may be NULL: then NULL is returned, and every call below takes NULL and does nothing. */
 struct sw_metric *sw_metric(struct sw_metrics *reg, enum sw_metric_type type, const char *name, const char *help,
-                            const char *label_names);
+			    const char *label_names);
 
 /* One const char * per label name follows. */
-void sw_metric_add(struct sw_metric *m, double by, ...);       /* counter, gauge */
-void sw_metric_set(struct sw_metric *m, double value, ...);    /* gauge */
+void sw_metric_add(struct sw_metric *m, double by, ...);        /* counter, gauge */
+void sw_metric_set(struct sw_metric *m, double value, ...);     /* gauge */
 void sw_metric_observe(struct sw_metric *m, double value, ...); /* histogram, seconds */
-double sw_metric_get(struct sw_metric *m, ...);                /* tests, status pages */
+double sw_metric_get(struct sw_metric *m, ...);                 /* tests, status pages */
 
 void sw_metrics_text(struct sw_metrics *reg, struct sw_buf *out);
 

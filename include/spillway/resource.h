@@ -19,15 +19,15 @@
 enum sw_serve { SW_SERVE_MANAGER = 1, SW_SERVE_WORKER = 2 };
 
 /* word in discovery and in RBAC-like checks, in the order clients see them (alphabetical) */
-#define SW_VERB_MAP(X)           \
-	X(CREATE, 0, "create")   \
-	X(DELETE, 1, "delete")   \
-	X(DELCOLL, 2, "deletecollection") \
-	X(GET,    3, "get")      \
-	X(LIST,   4, "list")     \
-	X(PATCH,  5, "patch")    \
-	X(UPDATE, 6, "update")   \
-	X(WATCH,  7, "watch")
+#define SW_VERB_MAP(X)                                                                                                 \
+	X(CREATE, 0, "create")                                                                                         \
+	X(DELETE, 1, "delete")                                                                                         \
+	X(DELCOLL, 2, "deletecollection")                                                                              \
+	X(GET, 3, "get")                                                                                               \
+	X(LIST, 4, "list")                                                                                             \
+	X(PATCH, 5, "patch")                                                                                           \
+	X(UPDATE, 6, "update")                                                                                         \
+	X(WATCH, 7, "watch")
 enum sw_verb {
 #define X(id, bit, word) SW_VERB_##id = 1 << bit,
 	SW_VERB_MAP(X)
@@ -38,24 +38,24 @@ const char *sw_verb_word(enum sw_verb v);
 enum sw_subresource { SW_SUB_STATUS = 1, SW_SUB_LOG = 2, SW_SUB_SCALE = 4 };
 
 enum sw_resource_flag {
-	SW_RES_BUILTIN = 1,   /* strategic merge allowed; CRD-like rows answer 415 to it */
-	SW_RES_REVIEW = 2,    /* create only, nothing is stored: the server fills status and answers */
+	SW_RES_BUILTIN = 1,           /* strategic merge allowed; CRD-like rows answer 415 to it */
+	SW_RES_REVIEW = 2,            /* create only, nothing is stored: the server fills status and answers */
 	SW_RES_READ_ONLY_MANAGER = 4, /* on the manager only spillway itself writes it (mirrored pods) */
-	SW_RES_GENERATION = 8 /* metadata.generation counts changes outside metadata and status */
+	SW_RES_GENERATION = 8         /* metadata.generation counts changes outside metadata and status */
 };
 
 struct sw_columns; /* table.c */
 
 struct sw_resource {
-	const char *id;            /* "jobs.batch", "pods": key in the store, and what errors call it */
+	const char *id; /* "jobs.batch", "pods": key in the store, and what errors call it */
 	const char *group, *version, *kind, *plural, *singular;
-	const char *short_names;   /* comma separated, "" if none */
-	const char *categories;    /* comma separated, "" if none */
-	const char *message;       /* schema message, see schema.h */
+	const char *short_names; /* comma separated, "" if none */
+	const char *categories;  /* comma separated, "" if none */
+	const char *message;     /* schema message, see schema.h */
 	bool namespaced;
-	unsigned flags;            /* enum sw_resource_flag */
+	unsigned flags;                       /* enum sw_resource_flag */
 	unsigned verbs_manager, verbs_worker; /* enum sw_verb bits; 0: not served there */
-	unsigned subs;             /* enum sw_subresource bits */
+	unsigned subs;                        /* enum sw_subresource bits */
 	const struct sw_columns *columns;
 	/* Two names for one store: events.k8s.io/v1 Event is kept as core/v1 Event. NULL: kept as itself. The store's
 	 * key is then stored_as->id; convert with sw_resource_to_storage() and sw_resource_from_storage(). */
@@ -66,8 +66,10 @@ struct sw_resource {
 const struct sw_resource *sw_resources(size_t *n);
 
 /* group "" is core. NULL if unknown, or if not served there. */
-const struct sw_resource *sw_resource_find(enum sw_serve serve, const char *group, const char *version, const char *plural);
-const struct sw_resource *sw_resource_by_kind(enum sw_serve serve, const char *group, const char *version, const char *kind);
+const struct sw_resource *sw_resource_find(enum sw_serve serve, const char *group, const char *version,
+					   const char *plural);
+const struct sw_resource *sw_resource_by_kind(enum sw_serve serve, const char *group, const char *version,
+					      const char *kind);
 /* api_version as in an object: "v1", "batch/v1". Any server. */
 const struct sw_resource *sw_resource_of(const char *api_version, const char *kind);
 const struct sw_resource *sw_resource_by_id(const char *id); /* "jobs.batch"; any server */

@@ -3,8 +3,8 @@
  * selector.h - labelSelector and fieldSelector of lists and watches
  *
  * Label selectors: a=b, a==b, a!=b, a in (b,c), a notin (b,c), a, !a; blanks anywhere between words.
- * Field selectors: path=value, ==, !=, joined by commas. metadata.name and metadata.namespace everywhere; more per kind:
- * events involvedObject.*, reason, type, reportingComponent, source; pods status.phase, spec.nodeName, ...; jobs
+ * Field selectors: path=value, ==, !=, joined by commas. metadata.name and metadata.namespace everywhere; more per
+ * kind: events involvedObject.*, reason, type, reportingComponent, source; pods status.phase, spec.nodeName, ...; jobs
  * status.successful. Anything else is Status 400 with the real server's words.
  * Limits: SW_SELECTOR_BYTES of text, SW_SELECTOR_TERMS requirements.
  *
@@ -24,8 +24,8 @@ struct sw_selector;
 
 /* NULL or "" gives NULL in *out: matches everything (every function below takes NULL so). */
 __attribute__((warn_unused_result)) json_t *sw_label_selector_parse(const char *text, struct sw_selector **out);
-__attribute__((warn_unused_result))
-json_t *sw_field_selector_parse(const struct sw_resource *r, const char *text, struct sw_selector **out);
+__attribute__((warn_unused_result)) json_t *sw_field_selector_parse(const struct sw_resource *r, const char *text,
+								    struct sw_selector **out);
 /* A metav1.LabelSelector object (matchLabels, matchExpressions). An empty object matches all, NULL object nothing. */
 __attribute__((warn_unused_result)) json_t *sw_label_selector_object(json_t *o, struct sw_selector **out);
 void sw_selector_free(struct sw_selector *s);

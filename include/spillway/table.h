@@ -22,13 +22,19 @@ enum sw_include { SW_INCLUDE_METADATA, SW_INCLUDE_OBJECT, SW_INCLUDE_NONE };
 struct sw_table {
 	const struct sw_resource *r;
 	enum sw_include include;
-	int64_t now_ms;             /* ages are text: as old as the answer */
-	const char *api_version;    /* "meta.k8s.io/v1" or v1beta1, as asked */
-	size_t rows;                /* written so far */
+	int64_t now_ms;          /* ages are text: as old as the answer */
+	const char *api_version; /* "meta.k8s.io/v1" or v1beta1, as asked */
+	size_t rows;             /* written so far */
 };
 
 /* What the Accept header's first choice asks for. */
-enum sw_accept { SW_ACCEPT_OBJECT, SW_ACCEPT_TABLE, SW_ACCEPT_PARTIAL, SW_ACCEPT_PARTIAL_LIST, SW_ACCEPT_NONE /* 406 */ };
+enum sw_accept {
+	SW_ACCEPT_OBJECT,
+	SW_ACCEPT_TABLE,
+	SW_ACCEPT_PARTIAL,
+	SW_ACCEPT_PARTIAL_LIST,
+	SW_ACCEPT_NONE /* 406 */
+};
 /* Accept NULL or "" is OBJECT. Protobuf with a JSON alternative is OBJECT. *version points to "meta.k8s.io/v1" or
  * "meta.k8s.io/v1beta1" for the table and partial forms. */
 enum sw_accept sw_accept_parse(const char *accept, const char **version);
@@ -45,7 +51,8 @@ void sw_partial_metadata(struct sw_buf *b, const char *version, json_t *o);
 
 /* The rule behind the Status column of jobs, for others that show it too: "Complete", "Running", ... Lent. */
 const char *sw_job_status_word(json_t *job);
-/* As printed by kubectl for a pod: phase, or a container's reason ("CrashLoopBackOff", "Init:0/1"). buf at least 64 bytes. */
+/* As printed by kubectl for a pod: phase, or a container's reason ("CrashLoopBackOff", "Init:0/1"). buf at least 64
+ * bytes. */
 const char *sw_pod_status_word(json_t *pod, char buf[64]);
 
 #endif

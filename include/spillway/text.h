@@ -23,8 +23,8 @@ const char *sw_bytes_text(int64_t bytes, char buf[32]);
 
 /* "2026-11-23T17:20:00Z". Accepts any RFC 3339 offset and fraction. */
 __attribute__((warn_unused_result)) struct sw_err sw_time_parse(const char *s, int64_t *unix_ms);
-const char *sw_time_text(int64_t unix_ms, char buf[32]);        /* whole seconds, Z */
-const char *sw_time_micro_text(int64_t unix_ms, char buf[32]);  /* MicroTime: .123000Z */
+const char *sw_time_text(int64_t unix_ms, char buf[32]);       /* whole seconds, Z */
+const char *sw_time_micro_text(int64_t unix_ms, char buf[32]); /* MicroTime: .123000Z */
 /* kubectl's ages: "5s", "17m", "3h4m", "2d5h". */
 const char *sw_age_text(int64_t ms, char buf[32]);
 /* "90s", "10m", "2h30m", "1.5h" -> ms */
@@ -38,15 +38,16 @@ bool sw_is_label_key(const char *s);
 bool sw_is_label_value(const char *s);
 bool sw_is_utf8(const char *bytes, size_t n); /* RFC 3629; a zero byte is fine */
 
-void sw_random(void *bytes, size_t n);      /* OpenSSL RAND_bytes; aborts if it fails */
-const char *sw_uuid(char buf[37]);          /* version 4 */
-const char *sw_random_suffix(char buf[6]);  /* 5 of "bcdfghjklmnpqrstvwxz2456789", as generateName */
+void sw_random(void *bytes, size_t n);         /* OpenSSL RAND_bytes; aborts if it fails */
+const char *sw_uuid(char buf[37]);             /* version 4 */
+const char *sw_random_suffix(char buf[6]);     /* 5 of "bcdfghjklmnpqrstvwxz2456789", as generateName */
 uint64_t sw_hash(const void *bytes, size_t n); /* FNV-1a 64: shapes and names, never security */
 void sw_sha256_hex(const void *bytes, size_t n, char out[65]);
 
 /* gives. Standard base64. */
 char *sw_base64(const void *bytes, size_t n);
-__attribute__((warn_unused_result)) struct sw_err sw_base64_decode(const char *s, size_t n, unsigned char **out, size_t *len);
+__attribute__((warn_unused_result)) struct sw_err sw_base64_decode(const char *s, size_t n, unsigned char **out,
+								   size_t *len);
 
 /* gives, or aborts when out of memory: for small fixed things at set-up. */
 char *sw_strdup(const char *s); /* NULL stays NULL */
@@ -69,7 +70,8 @@ static inline void sw_cut(char *to, size_t size, const char *from)
 /* Whole file, at most max bytes. gives, NUL-terminated. */
 __attribute__((warn_unused_result)) struct sw_err sw_file_read(const char *path, size_t max, char **out, size_t *len);
 /* Writes a new file beside, fsyncs, renames over. mode as for open(2). */
-__attribute__((warn_unused_result)) struct sw_err sw_file_write(const char *path, const void *bytes, size_t n, int mode);
+__attribute__((warn_unused_result)) struct sw_err sw_file_write(const char *path, const void *bytes, size_t n,
+								int mode);
 __attribute__((warn_unused_result)) struct sw_err sw_mkdirs(const char *path, int mode);
 
 #endif

@@ -23,23 +23,26 @@
 #include "spillway/manager.h"
 #include "spillway/provider.h"
 
-struct sw_workers;  /* the registry: every cluster of the configuration */
-struct sw_worker;   /* one cluster */
+struct sw_workers; /* the registry: every cluster of the configuration */
+struct sw_worker;  /* one cluster */
 
 struct sw_workers_options {
-	struct sw_loop *loop; struct sw_http *http; struct sw_metrics *metrics;
-	const struct sw_config *config;     /* lent, outlives */
+	struct sw_loop *loop;
+	struct sw_http *http;
+	struct sw_metrics *metrics;
+	const struct sw_config *config; /* lent, outlives */
 	const struct sw_catalog *catalog;
-	struct sw_manager *manager;         /* notes: claims and tombstones */
-	const char *origin;                 /* installation id */
-	uint64_t epoch;                     /* of the store: raised by dispatch/identity at each restore it notices */
+	struct sw_manager *manager; /* notes: claims and tombstones */
+	const char *origin;         /* installation id */
+	uint64_t epoch;             /* of the store: raised by dispatch/identity at each restore it notices */
 	/* Something about this workload's copy, or about the cluster (key NULL), changed. */
 	void (*on_change)(void *owner, const char *key, struct sw_worker *w);
 	/* A pod of ours changed (object) or is gone (object NULL). */
 	void (*on_pod)(void *owner, const char *key, struct sw_worker *w, const char *pod_name, json_t *pod);
 	void *owner;
 };
-__attribute__((warn_unused_result)) struct sw_err sw_workers_new(const struct sw_workers_options *opt, struct sw_workers **out);
+__attribute__((warn_unused_result)) struct sw_err sw_workers_new(const struct sw_workers_options *opt,
+								 struct sw_workers **out);
 void sw_workers_free(struct sw_workers *ws);
 size_t sw_workers_count(const struct sw_workers *ws);
 struct sw_worker *sw_workers_at(struct sw_workers *ws, size_t i);
@@ -52,17 +55,22 @@ struct sw_provider *sw_worker_provider(struct sw_worker *w);
 
 /* ---- reachability and identity ------------------------------------------------ */
 
-enum sw_claim { SW_CLAIM_UNKNOWN, SW_CLAIM_OURS, SW_CLAIM_FOREIGN /* another installation's */, SW_CLAIM_NEWER /* our store is older than the worker's epoch: adoption mode, delete nothing */ };
+enum sw_claim {
+	SW_CLAIM_UNKNOWN,
+	SW_CLAIM_OURS,
+	SW_CLAIM_FOREIGN /* another installation's */,
+	SW_CLAIM_NEWER /* our store is older than the worker's epoch: adoption mode, delete nothing */
+};
 struct sw_worker_state {
-	bool ready;              /* caches synced and claim ours: copies may be created */
+	bool ready; /* caches synced and claim ours: copies may be created */
 	bool reachable;
 	enum sw_claim claim;
-	uint64_t lost_since_ms;  /* loop time of the first loss; 0 while reachable */
-	bool lost;               /* unreachable for longer than config lost_after_ms; on_change (key NULL) came when it turned true */
-	const char *why;         /* if not ready, in words; lent */
-	uint64_t claim_epoch;    /* what the worker's claim says; 0 if not read yet */
-	bool gc_paused;          /* the brake on mass deletion has tripped */
-	const char *gc_why;      /* then the alarm in words; "" otherwise; lent */
+	uint64_t lost_since_ms; /* loop time of the first loss; 0 while reachable */
+	bool lost; /* unreachable for longer than config lost_after_ms; on_change (key NULL) came when it turned true */
+	const char *why;      /* if not ready, in words; lent */
+	uint64_t claim_epoch; /* what the worker's claim says; 0 if not read yet */
+	bool gc_paused;       /* the brake on mass deletion has tripped */
+	const char *gc_why;   /* then the alarm in words; "" otherwise; lent */
 };
 struct sw_worker_state sw_worker_state(const struct sw_worker *w);
 /* Does the worker's API serve this kind (is its CRD installed)? false also while that is not known. */
@@ -79,16 +87,16 @@ void sw_worker_gc_confirm(struct sw_worker *w);
 
 /* One node as packing needs it. free = allocatable - requests of all pods on it - our reservations. */
 struct sw_node {
-	const char *name, *pool, *model; /* model "": no GPU */
-	const char *gpu_resource;        /* "nvidia.com/gpu"; NULL: no GPU */
-	const char *taint;               /* value of SW_TAINT_BURST, or NULL */
+	const char *name, *pool, *model;         /* model "": no GPU */
+	const char *gpu_resource;                /* "nvidia.com/gpu"; NULL: no GPU */
+	const char *taint;                       /* value of SW_TAINT_BURST, or NULL */
 	int64_t cpu_free, memory_free, gpu_free; /* milli, bytes, whole */
 	int64_t cpu_total, memory_total, gpu_total;
-	int64_t pods_free, pods_total;   /* how many pods, by the kubelet's own limit */
-	bool cordoned;                   /* unschedulable because we said so (annotation); another's cordon only makes it unusable */
-	bool usable;                     /* Ready, not cordoned, no other NoSchedule taint */
-	bool empty;                      /* no pod but daemons', no reservation */
-	uint64_t empty_since_ms;         /* loop time; 0 if not empty */
+	int64_t pods_free, pods_total; /* how many pods, by the kubelet's own limit */
+	bool cordoned; /* unschedulable because we said so (annotation); another's cordon only makes it unusable */
+	bool usable;   /* Ready, not cordoned, no other NoSchedule taint */
+	bool empty;    /* no pod but daemons', no reservation */
+	uint64_t empty_since_ms; /* loop time; 0 if not empty */
 };
 size_t sw_worker_nodes(struct sw_worker *w, const struct sw_node **out); /* lent until the loop turns */
 
@@ -100,97 +108,108 @@ uint64_t sw_worker_generation(const struct sw_worker *w); /* grows with each cha
 /*
  * Packs a gang on nodes: best fit decreasing. Pure.
  * assigned: per pod in set order, the index of its node or -1 (room for all pods), or NULL.
- * Returns 0 if every pod of every set fits. Otherwise the number of fresh nodes of `fresh` that are needed besides; then
- * what fits is taken from nodes all the same. -1: fresh is NULL, or a pod fits not even on a fresh node.
+ * Returns 0 if every pod of every set fits. Otherwise the number of fresh nodes of `fresh` that are needed besides;
+ * then what fits is taken from nodes all the same. -1: fresh is NULL, or a pod fits not even on a fresh node.
  */
-int sw_pack(struct sw_node *nodes /* changed: free amounts taken */, size_t n, const struct sw_podset *sets, size_t n_sets,
-            const struct sw_node *fresh, int *assigned);
+int sw_pack(struct sw_node *nodes /* changed: free amounts taken */, size_t n, const struct sw_podset *sets,
+	    size_t n_sets, const struct sw_node *fresh, int *assigned);
 
 /*
  * What the provider said last (pools with their errors and instances): kept through failures of its API. NULL until it
  * answered once. It is asked every 10 s; burst asks oftener while something grows. Lent until the loop turns.
  */
-const struct sw_provider_state *sw_worker_provider_state(const struct sw_worker *w, int64_t *asked_at_ms /* loop time of that answer; may be NULL */);
+const struct sw_provider_state *
+sw_worker_provider_state(const struct sw_worker *w, int64_t *asked_at_ms /* loop time of that answer; may be NULL */);
 void sw_worker_provider_every(struct sw_worker *w, uint64_t ms);
 void sw_worker_provider_poll(struct sw_worker *w); /* now */
 
 /* ---- copies ------------------------------------------------------------------------ */
 
 enum sw_seen {
-	SW_COPY_UNKNOWN,   /* caches not synced: says nothing */
+	SW_COPY_UNKNOWN, /* caches not synced: says nothing */
 	SW_COPY_ABSENT,
-	SW_COPY_OURS,      /* our origin, this owner UID, some attempt */
-	SW_COPY_STALE,     /* our origin, another owner UID (job re-created under the same name) */
-	SW_COPY_FOREIGN,   /* not ours: never touched */
+	SW_COPY_OURS,    /* our origin, this owner UID, some attempt */
+	SW_COPY_STALE,   /* our origin, another owner UID (job re-created under the same name) */
+	SW_COPY_FOREIGN, /* not ours: never touched */
 };
 struct sw_copy {
 	enum sw_seen seen;
 	unsigned attempt;
 	bool suspended, deleting;
 	enum sw_outcome outcome;
-	int64_t active;              /* pods that run or may run */
-	int64_t scheduled, pods;     /* pods of ours seen with a node; seen in all */
-	uint64_t status_hash;        /* of the raw status: changes when it changes */
+	int64_t active;          /* pods that run or may run */
+	int64_t scheduled, pods; /* pods of ours seen with a node; seen in all */
+	uint64_t status_hash;    /* of the raw status: changes when it changes */
 	int64_t created_ms;
-	const char *pool, *uid;      /* lent */
+	const char *pool, *uid; /* lent */
 };
 /* What is known of the copy of this workload's job. owner_uid: of the manager's job. */
-struct sw_copy sw_worker_copy(struct sw_worker *w, const struct sw_kind *kind, const char *ns, const char *name, const char *owner_uid);
+struct sw_copy sw_worker_copy(struct sw_worker *w, const struct sw_kind *kind, const char *ns, const char *name,
+			      const char *owner_uid);
 /* Calls each with every copy of our origin (GC, adoption): key of the manager's Workload, from its annotation. */
-typedef void sw_copy_fn(void *owner, struct sw_worker *w, const char *key, const struct sw_kind *kind, const char *ns, const char *name,
-                        const char *owner_uid, const struct sw_copy *copy);
+typedef void sw_copy_fn(void *owner, struct sw_worker *w, const char *key, const struct sw_kind *kind, const char *ns,
+			const char *name, const char *owner_uid, const struct sw_copy *copy);
 void sw_worker_each_copy(struct sw_worker *w, sw_copy_fn *each, void *owner);
 /* status of the copy, parsed from what the cache keeps. gives; NULL if unknown. */
 json_t *sw_worker_copy_status(struct sw_worker *w, const struct sw_kind *kind, const char *ns, const char *name);
 
-struct sw_offer {                    /* lent for the call */
-	const char *key;             /* of the Workload */
+struct sw_offer {        /* lent for the call */
+	const char *key; /* of the Workload */
 	const struct sw_kind *kind;
 	const char *ns, *name, *owner_uid;
 	unsigned attempt;
 	const char *pool;
 	const struct sw_demand *demand;
 };
-/* Reserves room for the whole gang on this pool, replacing an earlier reservation of the key on this cluster. Idempotent.
- * *missing: 0 = reserved on present nodes; n > 0: n more nodes of the pool are needed (what there is is
+/* Reserves room for the whole gang on this pool, replacing an earlier reservation of the key on this cluster.
+ * Idempotent. *missing: 0 = reserved on present nodes; n > 0: n more nodes of the pool are needed (what there is is
  * reserved, the rest follows as nodes come); -1: can never fit there. Reservations live in memory; pods that
  * appear replace them; a restart makes them again. */
-__attribute__((warn_unused_result)) struct sw_err sw_worker_reserve(struct sw_worker *w, const struct sw_offer *offer, int *missing);
+__attribute__((warn_unused_result)) struct sw_err sw_worker_reserve(struct sw_worker *w, const struct sw_offer *offer,
+								    int *missing);
 void sw_worker_unreserve(struct sw_worker *w, const char *key);
 /* What reserve would answer, changing nothing; an own reservation of the key counts as free. For views. */
 int sw_worker_fits(struct sw_worker *w, const char *key, const char *pool, const struct sw_demand *demand);
-/* Fresh nodes that the reservations of this pool need together: gangs may share a node, so it can be less than the sum of
- * what each reserve said. -1: one of them fits on no node of it. */
+/* Fresh nodes that the reservations of this pool need together: gangs may share a node, so it can be less than the sum
+ * of what each reserve said. -1: one of them fits on no node of it. */
 int sw_worker_pool_missing(struct sw_worker *w, const char *pool);
 
 typedef void sw_worker_fn(void *owner, struct sw_err err);
-/* One next step toward a running copy: POST suspended (adopts one of ours that is already there), or unsuspend. job: the user's
- * job, lent. EXISTS: a foreign object has the name: this cluster is out. done may come with an unknown outcome. */
-__attribute__((warn_unused_result))
-struct sw_err sw_worker_start(struct sw_worker *w, const struct sw_offer *offer, json_t *job, sw_worker_fn *done, void *owner);
+/* One next step toward a running copy: POST suspended (adopts one of ours that is already there), or unsuspend. job:
+ * the user's job, lent. EXISTS: a foreign object has the name: this cluster is out. done may come with an unknown
+ * outcome. */
+__attribute__((warn_unused_result)) struct sw_err sw_worker_start(struct sw_worker *w, const struct sw_offer *offer,
+								  json_t *job, sw_worker_fn *done, void *owner);
 /* Suspends the copy with this uid: its pods go, it stays to be counted. */
-__attribute__((warn_unused_result))
-struct sw_err sw_worker_stop(struct sw_worker *w, const struct sw_kind *kind, const char *ns, const char *name, const char *uid, sw_worker_fn *done, void *owner);
+__attribute__((warn_unused_result)) struct sw_err sw_worker_stop(struct sw_worker *w, const struct sw_kind *kind,
+								 const char *ns, const char *name, const char *uid,
+								 sw_worker_fn *done, void *owner);
 /* Deletes the copy with this uid (precondition), in the background. MISSING counts as done. */
-__attribute__((warn_unused_result))
-struct sw_err sw_worker_sweep(struct sw_worker *w, const struct sw_kind *kind, const char *ns, const char *name, const char *uid, sw_worker_fn *done, void *owner);
+__attribute__((warn_unused_result)) struct sw_err sw_worker_sweep(struct sw_worker *w, const struct sw_kind *kind,
+								  const char *ns, const char *name, const char *uid,
+								  sw_worker_fn *done, void *owner);
 
 /*
- * A job was deleted while this cluster could not be asked: remembers (a manager's note, so it survives us) that every copy
- * of this owner must go there. Carried out when the cluster is back, and kept until nothing of it can appear any more.
- * Call it before the manager forgets the workload; done says when it is durable.
+ * A job was deleted while this cluster could not be asked: remembers (a manager's note, so it survives us) that every
+ * copy of this owner must go there. Carried out when the cluster is back, and kept until nothing of it can appear any
+ * more. Call it before the manager forgets the workload; done says when it is durable.
  */
-__attribute__((warn_unused_result))
-struct sw_err sw_worker_tombstone(struct sw_worker *w, const struct sw_kind *kind, const char *ns, const char *name, const char *owner_uid,
-                                  sw_worker_fn *done, void *owner);
+__attribute__((warn_unused_result)) struct sw_err sw_worker_tombstone(struct sw_worker *w, const struct sw_kind *kind,
+								      const char *ns, const char *name,
+								      const char *owner_uid, sw_worker_fn *done,
+								      void *owner);
 
-/* Cordons or uncordons a node; checks with a fresh list that no pod but daemons' is on it (CONFLICT if one is). For burst. */
-__attribute__((warn_unused_result)) struct sw_err sw_worker_cordon(struct sw_worker *w, const char *node, bool on, sw_worker_fn *done, void *owner);
-__attribute__((warn_unused_result)) struct sw_err sw_worker_node_empty(struct sw_worker *w, const char *node, sw_worker_fn *done, void *owner);
+/* Cordons or uncordons a node; checks with a fresh list that no pod but daemons' is on it (CONFLICT if one is). For
+ * burst. */
+__attribute__((warn_unused_result)) struct sw_err sw_worker_cordon(struct sw_worker *w, const char *node, bool on,
+								   sw_worker_fn *done, void *owner);
+__attribute__((warn_unused_result)) struct sw_err sw_worker_node_empty(struct sw_worker *w, const char *node,
+								       sw_worker_fn *done, void *owner);
 
 /* Bounded tail of a pod's log (max bytes); and a live stream for the manager's pods/log. */
 typedef void sw_log_tail_fn(void *owner, struct sw_err err, const char *bytes, size_t n, bool cut);
-__attribute__((warn_unused_result))
-struct sw_err sw_worker_log_tail(struct sw_worker *w, const char *ns, const char *pod, const char *container, size_t max, sw_log_tail_fn *done, void *owner);
+__attribute__((warn_unused_result)) struct sw_err sw_worker_log_tail(struct sw_worker *w, const char *ns,
+								     const char *pod, const char *container, size_t max,
+								     sw_log_tail_fn *done, void *owner);
 
 #endif

@@ -146,14 +146,20 @@ static void log_start(void *owner, const struct sw_log_request *req, struct sw_l
 {
 	struct sw_sim *s = owner;
 	struct sim_object *pod = sim_find(s, "pods", req->ns, req->pod);
-	struct sim_object *node = pod ? sim_find(s, "nodes", "", sw_json_str(pod->o, "spec.nodeName")) : NULL;
-	struct sw_err e = pod ? check(pod, req) : sw_err(SW_E_MISSING, "pods \"%s\" not found", req->pod);
+	struct sim_object *node;
+	struct sw_err e;
 	struct sim_log *l;
 
+	if (!pod) {
+		sw_log_reply_end(reply, sw_err(SW_E_MISSING, "pods \"%s\" not found", req->pod));
+		return;
+	}
+	e = check(pod, req);
 	if (sw_failed(e)) {
 		sw_log_reply_end(reply, e);
 		return;
 	}
+	node = sim_find(s, "nodes", "", sw_json_str(pod->o, "spec.nodeName"));
 	l = sw_calloc(1, sizeof(*l));
 	*l = (struct sim_log){.s = s,
 			      .reply = reply,

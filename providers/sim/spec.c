@@ -94,7 +94,7 @@ static struct sw_err read_quantity(const struct reader *r, json_t *map, const st
 static struct sw_err read_value(const struct reader *r, json_t *map, const struct field *f, json_t *v, char *base)
 {
 	enum json_type type = json_object_get_type(v);
-	struct sw_err e = SW_OK;
+	struct sw_err e;
 	double number = 0;
 
 	switch (f->type) {

@@ -2,12 +2,14 @@
 /*
  * fault.c - fault points that fire, for the crash scenarios
  *
- * SPILLWAY_FAULT names a file whose one line is WHERE:COUNT:ACTION[:DETAIL], for example "store.commit.before:3:kill" or
- * "kube.reply:2:lose:POST /apis/batch/v1". The COUNT-th time that point WHERE with DETAIL in its detail text is passed since the
- * line was written, kill raises SIGKILL, lose makes the caller believe that the reply was lost. An empty or
- * missing file: no fault. It is read at each point, so that one process can be given one fault after the other.
+ * SPILLWAY_FAULT names a file whose one line is WHERE:COUNT:ACTION[:DETAIL], for example "store.commit.before:3:kill"
+ * or "kube.reply:2:lose:POST /apis/batch/v1". The COUNT-th time that point WHERE with DETAIL in its detail text is
+ * passed since the line was written, kill raises SIGKILL, lose makes the caller believe that the reply was lost. An
+ * empty or missing file: no fault. It is read at each point, so that one process can be given one fault after the
+ * other.
  *
- * SPILLWAY_FAULT_LOG=FILE appends a line for each point passed ("! " before it: it fired), so that a scenario learns which there are.
+ * SPILLWAY_FAULT_LOG=FILE appends a line for each point passed ("! " before it: it fired), so that a scenario learns
+ * which there are.
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -46,7 +48,8 @@ static void read_spec(char spec[LINE])
 		close(fd);
 }
 
-/* How often the point of this line was passed since it was written, this time included. Points are on the loop and on the commit thread. */
+/* How often the point of this line was passed since it was written, this time included. Points are on the loop and on
+ * the commit thread. */
 static int passes(const char *spec)
 {
 	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;

@@ -102,7 +102,7 @@ struct fake_cert fake_ca_issue(struct fake_ca *ca, const char *cn, const char *s
 		extend(x, ca->cert, NID_subject_alt_name, san);
 	SW_REQUIRE(X509_sign(x, ca->key, EVP_sha256()) > 0);
 	PEM_write_bio_PrivateKey(b, key, NULL, NULL, 0, NULL, NULL);
-	out = (struct fake_cert){ .cert = cert_text(x), .key = bio_text(b) };
+	out = (struct fake_cert){.cert = cert_text(x), .key = bio_text(b)};
 	X509_free(x);
 	EVP_PKEY_free(key);
 	return out;
@@ -112,5 +112,5 @@ void fake_cert_fini(struct fake_cert *c)
 {
 	free(c->cert);
 	free(c->key);
-	*c = (struct fake_cert){ .cert = NULL };
+	*c = (struct fake_cert){.cert = NULL};
 }

@@ -4,7 +4,9 @@
 #define TESTS_FAKECA_H
 
 struct fake_ca;
-struct fake_cert { char *cert, *key; }; /* PEM; free with fake_cert_fini */
+struct fake_cert {
+	char *cert, *key;
+}; /* PEM; free with fake_cert_fini */
 
 struct fake_ca *fake_ca_new(const char *name);
 void fake_ca_free(struct fake_ca *ca);

@@ -35,7 +35,7 @@ struct fake_http {
 
 struct conn {
 	uv_tcp_t tcp;
-	uv_timer_t pace; /* delays and splits */
+	uv_timer_t pace;     /* delays and splits */
 	struct fake_http *f; /* NULL: the server is gone */
 	struct conn *next;
 	unsigned number;
@@ -181,7 +181,7 @@ static void answer(struct conn *c, const struct fake_step *s)
 static void surprise(struct conn *c, const char *line)
 {
 	static const char text[] = "HTTP/1.1 500 Surprise\r\nContent-Length: 0\r\n\r\n";
-	const struct fake_step s = { .send = (char *)(uintptr_t)text, .len = sizeof text - 1 };
+	const struct fake_step s = {.send = (char *)(uintptr_t)text, .len = sizeof text - 1};
 
 	if (c->f->surprises++ == 0)
 		c->f->surprise = sw_strdup(line);
@@ -402,12 +402,30 @@ void fake_http_free(struct fake_http *f)
 	uv_close((uv_handle_t *)&f->listener, on_listener_closed);
 }
 
-int fake_port(const struct fake_http *f) { return f->port; }
-const char *fake_url(const struct fake_http *f) { return f->url; }
-size_t fake_count(const struct fake_http *f) { return f->n_seen; }
-unsigned fake_accepted(const struct fake_http *f) { return f->accepted; }
-unsigned fake_surprises(const struct fake_http *f) { return f->surprises; }
-const char *fake_surprise(const struct fake_http *f) { return f->surprise ? f->surprise : ""; }
+int fake_port(const struct fake_http *f)
+{
+	return f->port;
+}
+const char *fake_url(const struct fake_http *f)
+{
+	return f->url;
+}
+size_t fake_count(const struct fake_http *f)
+{
+	return f->n_seen;
+}
+unsigned fake_accepted(const struct fake_http *f)
+{
+	return f->accepted;
+}
+unsigned fake_surprises(const struct fake_http *f)
+{
+	return f->surprises;
+}
+const char *fake_surprise(const struct fake_http *f)
+{
+	return f->surprise ? f->surprise : "";
+}
 
 const struct fake_seen *fake_seen(const struct fake_http *f, size_t i)
 {
@@ -458,8 +476,10 @@ struct fake_step *fake_hang(struct fake_http *f, const char *expect)
 
 struct fake_step *fake_reply(struct fake_http *f, const char *expect, int status, const char *headers, const char *body)
 {
-	return step_add(f, expect, sw_asprintf("HTTP/1.1 %d Status\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n%s\r\n%s",
-	                                       status, strlen(body), headers, body));
+	return step_add(
+		f, expect,
+		sw_asprintf("HTTP/1.1 %d Status\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n%s\r\n%s",
+			    status, strlen(body), headers, body));
 }
 
 static char *chunked(const char *bytes)
@@ -470,8 +490,10 @@ static char *chunked(const char *bytes)
 struct fake_step *fake_stream(struct fake_http *f, const char *expect, const char *first)
 {
 	char *chunk = chunked(first);
-	struct fake_step *s = step_add(f, expect, sw_asprintf("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
-	                                                      "Transfer-Encoding: chunked\r\n\r\n%s", chunk));
+	struct fake_step *s = step_add(f, expect,
+				       sw_asprintf("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+						   "Transfer-Encoding: chunked\r\n\r\n%s",
+						   chunk));
 
 	free(chunk);
 	return s;

@@ -23,32 +23,32 @@
 struct fake_http;
 
 struct fake_tls {
-	const char *cert, *key;  /* PEM */
-	const char *client_ca;   /* NULL: no client certificates asked for */
+	const char *cert, *key; /* PEM */
+	const char *client_ca;  /* NULL: no client certificates asked for */
 };
 
 enum fake_then {
-	FAKE_KEEP,   /* the connection stays for the next request, or for fake_chunk() */
-	FAKE_CLOSE,  /* a clean end of the connection */
-	FAKE_RESET,  /* RST */
+	FAKE_KEEP,  /* the connection stays for the next request, or for fake_chunk() */
+	FAKE_CLOSE, /* a clean end of the connection */
+	FAKE_RESET, /* RST */
 };
 
 struct fake_step {
-	char *expect;   /* "METHOD /path", compared with the beginning of the request line */
+	char *expect; /* "METHOD /path", compared with the beginning of the request line */
 	char *send;
 	size_t len;
-	size_t split;   /* > 0: in pieces of so many bytes, a few milliseconds apart */
+	size_t split; /* > 0: in pieces of so many bytes, a few milliseconds apart */
 	unsigned delay_ms;
 	enum fake_then then;
-	bool repeat;    /* stays in the script: for every further request */
+	bool repeat; /* stays in the script: for every further request */
 };
 
 struct fake_seen {
-	char *line;     /* "GET /path HTTP/1.1" */
-	char *head;     /* header lines, with \r\n */
+	char *line; /* "GET /path HTTP/1.1" */
+	char *head; /* header lines, with \r\n */
 	char *body;
-	unsigned conn;  /* number of the connection, from 1 */
-	bool is_open;   /* its connection is */
+	unsigned conn; /* number of the connection, from 1 */
+	bool is_open;  /* its connection is */
 };
 
 struct fake_http *fake_http_new(struct sw_loop *loop, const struct fake_tls *tls); /* aborts on failure */
@@ -58,12 +58,13 @@ const char *fake_url(const struct fake_http *f); /* "https://127.0.0.1:PORT", le
 
 /* Steps are lent for changes until the request comes. Texts are copied. headers: "Name: value\r\n"... */
 struct fake_step *fake_raw(struct fake_http *f, const char *expect, const char *bytes);
-struct fake_step *fake_reply(struct fake_http *f, const char *expect, int status, const char *headers, const char *body);
+struct fake_step *fake_reply(struct fake_http *f, const char *expect, int status, const char *headers,
+			     const char *body);
 struct fake_step *fake_hang(struct fake_http *f, const char *expect);
 /* A chunked 200 that stays open; first may be "". */
 struct fake_step *fake_stream(struct fake_http *f, const char *expect, const char *first);
 
-size_t fake_count(const struct fake_http *f);   /* requests seen */
+size_t fake_count(const struct fake_http *f); /* requests seen */
 const struct fake_seen *fake_seen(const struct fake_http *f, size_t i);
 const char *fake_header(const struct fake_http *f, size_t i, const char *name, char buf[256]); /* "" if absent */
 unsigned fake_accepted(const struct fake_http *f); /* connections, in total */

@@ -145,7 +145,8 @@ static void users_expect(struct api_fix *f, const char *token, const char *metho
 	char path[64];
 	snprintf(path, sizeof(path), "/spillway/v1/users%s", query);
 	api_call(f, &a, token, method, path, "Content-Type: application/json",
-		 strcmp(method, "POST") == 0 ? "{\"name\":\"ada\",\"role\":\"submitter\",\"namespaces\":\"default\"}" : NULL);
+		 strcmp(method, "POST") == 0 ? "{\"name\":\"ada\",\"role\":\"submitter\",\"namespaces\":\"default\"}"
+					     : NULL);
 	cr_expect_eq(a.status, status, "%s %s: found %ld, expected %ld: %s", method, path, a.status, status, a.body);
 	answer_fini(&a);
 }
@@ -158,7 +159,8 @@ Test(server, admins_add_and_remove_users_over_the_wire, .timeout = 60)
 	api_fix_init(&f, SW_SERVE_MANAGER);
 	json_t *made = api_expect(&f, 200, "POST", "/spillway/v1/users", "Content-Type: application/json",
 				  "{\"name\":\"ada\",\"role\":\"submitter\",\"namespaces\":\"team,default\"}");
-	cr_expect(strstr(sw_json_str(made, "kubeconfig"), "namespace: \"team\""), "it starts in a namespace where she may submit");
+	cr_expect(strstr(sw_json_str(made, "kubeconfig"), "namespace: \"team\""),
+		  "it starts in a namespace where she may submit");
 	token_of(sw_json_str(made, "kubeconfig"), token);
 	json_object_put(made);
 	api_call(&f, &a, token, "GET", JOBS, NULL, NULL);
@@ -434,9 +436,9 @@ Test(server, clients_that_break_off_leave_nothing_behind, .timeout = 60)
 	static const char *const forms[] = {
 		"GET " JOBS " HTTP/1.1\r\nHost: x\r\nAuthoriza",
 		"POST " JOBS " HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: "
-			     "application/json\r\nContent-Length: 900\r\n\r\n{\"half\":",
+		"application/json\r\nContent-Length: 900\r\n\r\n{\"half\":",
 		"POST " JOBS " HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nTransfer-Encoding: "
-			     "chunked\r\n\r\n5\r\n{\"a\":\r\nzz\r\n",
+		"chunked\r\n\r\n5\r\n{\"a\":\r\nzz\r\n",
 		"GET " JOBS "?watch=true HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n",
 		"\x01\x02\x03 nonsense\r\n\r\n",
 	};

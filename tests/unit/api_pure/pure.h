@@ -39,7 +39,8 @@ static inline json_t *json_of(const char *text)
 static inline void same_json(const char *what, json_t *found, json_t *expected)
 {
 	cr_expect(json_object_equal(found, expected), "%s:\n found    %s\n expected %s", what,
-	          json_object_to_json_string_ext(found, JSON_C_TO_STRING_PLAIN), json_object_to_json_string_ext(expected, JSON_C_TO_STRING_PLAIN));
+		  json_object_to_json_string_ext(found, JSON_C_TO_STRING_PLAIN),
+		  json_object_to_json_string_ext(expected, JSON_C_TO_STRING_PLAIN));
 	json_object_put(found);
 	json_object_put(expected);
 }
@@ -53,7 +54,8 @@ static inline void refused(const char *what, json_t *no, int code, const char *w
 		cr_expect_not_null(no, "%s: was not refused", what);
 		if (no) {
 			cr_expect_eq(sw_status_code(no), code, "%s: %s", what, json_object_to_json_string(no));
-			cr_expect_not_null(strstr(sw_status_message(no), words), "%s: \"%s\" has not \"%s\"", what, sw_status_message(no), words);
+			cr_expect_not_null(strstr(sw_status_message(no), words), "%s: \"%s\" has not \"%s\"", what,
+					   sw_status_message(no), words);
 		}
 	}
 	json_object_put(no);
@@ -67,7 +69,7 @@ static inline void no_leaks(void)
 	cr_expect_eq(__lsan_do_recoverable_leak_check(), 0, "memory was leaked");
 }
 #else
-static inline void no_leaks(void) { }
+static inline void no_leaks(void) {}
 #endif
 
 #endif

@@ -37,10 +37,13 @@ Test(discovery, the_aggregated_form_lists_every_resource_once)
 	batch = by_key(sw_json_key(o, "items"), "metadata.name", "batch");
 	cr_assert_not_null(batch);
 	jobs = by_key(sw_json_key(sw_json_idx(sw_json_key(batch, "versions"), 0), "resources"), "resource", "jobs");
-	same_json("jobs", json_object_get(jobs), json_of(
-		"{'resource':'jobs','responseKind':{'group':'batch','version':'v1','kind':'Job'},'scope':'Namespaced','singularResource':'job',"
-		"'verbs':['create','delete','deletecollection','get','list','patch','update','watch'],'categories':['all'],"
-		"'subresources':[{'subresource':'status','responseKind':{'group':'batch','version':'v1','kind':'Job'},'verbs':['get','patch','update']}]}"));
+	same_json("jobs", json_object_get(jobs),
+		  json_of("{'resource':'jobs','responseKind':{'group':'batch','version':'v1','kind':'Job'},'scope':'"
+			  "Namespaced','singularResource':'job',"
+			  "'verbs':['create','delete','deletecollection','get','list','patch','update','watch'],'"
+			  "categories':['all'],"
+			  "'subresources':[{'subresource':'status','responseKind':{'group':'batch','version':'v1','"
+			  "kind':'Job'},'verbs':['get','patch','update']}]}"));
 	cr_expect_null(by_key(sw_json_key(o, "items"), "metadata.name", "sim.spillway.dev"), "pools are for workers");
 	json_object_put(o);
 	sw_buf_init(&b, 1 << 20);
@@ -65,8 +68,9 @@ Test(discovery, the_plain_form_for_everyone_else)
 	sw_buf_init(&b, 1 << 20);
 	sw_discovery_apis(&b, SW_SERVE_MANAGER, SW_DISCOVERY_PLAIN);
 	o = parsed(&b);
-	same_json("batch", json_object_get(by_key(sw_json_key(o, "groups"), "name", "batch")), json_of(
-		"{'name':'batch','versions':[{'groupVersion':'batch/v1','version':'v1'}],'preferredVersion':{'groupVersion':'batch/v1','version':'v1'}}"));
+	same_json("batch", json_object_get(by_key(sw_json_key(o, "groups"), "name", "batch")),
+		  json_of("{'name':'batch','versions':[{'groupVersion':'batch/"
+			  "v1','version':'v1'}],'preferredVersion':{'groupVersion':'batch/v1','version':'v1'}}"));
 	cr_expect_null(by_key(sw_json_key(o, "groups"), "name", ""));
 	json_object_put(o);
 	sw_buf_init(&b, 1 << 20);
@@ -74,7 +78,8 @@ Test(discovery, the_plain_form_for_everyone_else)
 	o = parsed(&b);
 	cr_expect_str_eq(sw_json_str(o, "groupVersion"), "v1");
 	pods = by_key(sw_json_key(o, "resources"), "name", "pods");
-	same_json("pods are read-only on the manager", json_object_get(sw_json_key(pods, "verbs")), json_of("['get','list','watch']"));
+	same_json("pods are read-only on the manager", json_object_get(sw_json_key(pods, "verbs")),
+		  json_of("['get','list','watch']"));
 	cr_expect_not_null(by_key(sw_json_key(o, "resources"), "name", "pods/log"));
 	cr_expect_null(by_key(sw_json_key(o, "resources"), "name", "nodes"));
 	json_object_put(o);
@@ -94,15 +99,25 @@ Test(discovery, the_plain_form_for_everyone_else)
 
 Test(discovery, the_form_is_chosen_by_accept)
 {
-	static const struct { const char *accept; enum sw_discovery_form form; } rows[] = {
-		{ "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,application/json",
-		  SW_DISCOVERY_V2 },
-		{ "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,application/json", SW_DISCOVERY_V2BETA1 },
-		{ "application/json", SW_DISCOVERY_PLAIN }, { "application/json, */*", SW_DISCOVERY_PLAIN }, { NULL, SW_DISCOVERY_PLAIN },
-		{ "application/json,application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList", SW_DISCOVERY_PLAIN },
-		{ "application/json;g=apidiscovery.k8s.io;v=v3;as=APIGroupDiscoveryList,application/json", SW_DISCOVERY_PLAIN },
-		{ "application/vnd.kubernetes.protobuf;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList",
-		  SW_DISCOVERY_V2 },
+	static const struct {
+		const char *accept;
+		enum sw_discovery_form form;
+	} rows[] = {
+		{"application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/"
+		 "json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,application/json",
+		 SW_DISCOVERY_V2},
+		{"application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,application/json",
+		 SW_DISCOVERY_V2BETA1},
+		{"application/json", SW_DISCOVERY_PLAIN},
+		{"application/json, */*", SW_DISCOVERY_PLAIN},
+		{NULL, SW_DISCOVERY_PLAIN},
+		{"application/json,application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList",
+		 SW_DISCOVERY_PLAIN},
+		{"application/json;g=apidiscovery.k8s.io;v=v3;as=APIGroupDiscoveryList,application/json",
+		 SW_DISCOVERY_PLAIN},
+		{"application/vnd.kubernetes.protobuf;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/"
+		 "json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList",
+		 SW_DISCOVERY_V2},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
@@ -114,11 +129,14 @@ static bool verifier_is_content(json_t *doc, const struct sw_resource *r)
 {
 	json_t *paths = sw_json_key(doc, "paths");
 
-	json_object_object_foreach(paths, path, item) {
-		json_t *patch = sw_json_key(item, "patch"), *gvk = sw_json_key(patch, "x-kubernetes-group-version-kind");
+	json_object_object_foreach(paths, path, item)
+	{
+		json_t *patch = sw_json_key(item, "patch"),
+		       *gvk = sw_json_key(patch, "x-kubernetes-group-version-kind");
 
 		if (strcmp(sw_json_str(gvk, "group"), r->group) == 0 && strcmp(sw_json_str(gvk, "kind"), r->kind) == 0)
-			return by_key(sw_json_key(patch, "parameters"), "name", "fieldValidation") && strstr(path, r->plural);
+			return by_key(sw_json_key(patch, "parameters"), "name", "fieldValidation") &&
+			       strstr(path, r->plural);
 	}
 	return false;
 }
@@ -141,7 +159,8 @@ Test(discovery, openapi_lets_kubectl_validate_and_explain_every_kind)
 
 		if (!sw_resource_verbs(&rows[i], SW_SERVE_MANAGER))
 			continue;
-		snprintf(path, sizeof(path), "%s%s/%s", *rows[i].group ? "apis/" : "api", rows[i].group, rows[i].version);
+		snprintf(path, sizeof(path), "%s%s/%s", *rows[i].group ? "apis/" : "api", rows[i].group,
+			 rows[i].version);
 		cr_expect_not_null(sw_json_key(sw_json_key(index, "paths"), path), "%s", path);
 		sw_buf_init(&b, 4 << 20);
 		cr_assert(sw_openapi_document(&b, s, SW_SERVE_MANAGER, rows[i].group, rows[i].version));
@@ -149,7 +168,8 @@ Test(discovery, openapi_lets_kubectl_validate_and_explain_every_kind)
 		doc = parsed(&b);
 		cr_expect(verifier_is_content(doc, &rows[i]), "%s", rows[i].id);
 		schemas = sw_json_at(doc, "components.schemas");
-		json_object_object_foreach(schemas, name, schema) {
+		json_object_object_foreach(schemas, name, schema)
+		{
 			json_t *gvk = sw_json_idx(sw_json_key(schema, "x-kubernetes-group-version-kind"), 0);
 
 			(void)name;
@@ -171,9 +191,11 @@ static void refs_lead(json_t *v, json_t *schemas)
 			refs_lead(sw_json_idx(v, i), schemas);
 	if (!json_object_is_type(v, json_type_object))
 		return;
-	json_object_object_foreach(v, key, child) {
+	json_object_object_foreach(v, key, child)
+	{
 		if (strcmp(key, "$ref") == 0)
-			cr_expect_not_null(sw_json_key(schemas, strrchr(json_object_get_string(child), '/') + 1), "%s", json_object_get_string(child));
+			cr_expect_not_null(sw_json_key(schemas, strrchr(json_object_get_string(child), '/') + 1), "%s",
+					   json_object_get_string(child));
 		refs_lead(child, schemas);
 	}
 }
@@ -189,8 +211,11 @@ Test(discovery, openapi_has_no_loose_ends)
 	doc = parsed(&b);
 	schemas = sw_json_at(doc, "components.schemas");
 	refs_lead(doc, schemas);
-	cr_expect_str_eq(sw_json_str(sw_json_key(sw_json_key(sw_json_key(schemas, "io.k8s.api.core.v1.PodSpec"), "properties"), "containers"), "description"),
-	                 "The programs that run side by side in the pod.");
+	cr_expect_str_eq(
+		sw_json_str(sw_json_key(sw_json_key(sw_json_key(schemas, "io.k8s.api.core.v1.PodSpec"), "properties"),
+					"containers"),
+			    "description"),
+		"The programs that run side by side in the pod.");
 	json_object_put(doc);
 	sw_buf_init(&b, 4 << 20);
 	cr_expect_not(sw_openapi_document(&b, s, SW_SERVE_MANAGER, "apps", "v1"));
@@ -201,7 +226,8 @@ Test(discovery, openapi_has_no_loose_ends)
 
 Test(resources, are_found_by_every_name)
 {
-	const struct sw_resource *jobs = sw_resource_by_id("jobs.batch"), *new_events = sw_resource_by_id("events.events.k8s.io");
+	const struct sw_resource *jobs = sw_resource_by_id("jobs.batch"),
+				 *new_events = sw_resource_by_id("events.events.k8s.io");
 	char buf[96];
 	json_t *e;
 
@@ -221,34 +247,45 @@ Test(resources, are_found_by_every_name)
 	cr_expect_not(sw_resource_has_group(SW_SERVE_MANAGER, "batch", "v2"));
 	cr_expect_str_eq(sw_resource_storage(new_events)->id, "events");
 	cr_expect_eq(sw_resource_storage(jobs), jobs);
-	e = json_of("{'apiVersion':'events.k8s.io/v1','kind':'Event','regarding':{'name':'j'},'note':'n','reportingController':'c'}");
+	e = json_of("{'apiVersion':'events.k8s.io/"
+		    "v1','kind':'Event','regarding':{'name':'j'},'note':'n','reportingController':'c'}");
 	sw_resource_to_storage(new_events, e);
-	same_json("stored", json_object_get(e), json_of("{'apiVersion':'v1','kind':'Event','involvedObject':{'name':'j'},'message':'n','reportingComponent':'c'}"));
+	same_json("stored", json_object_get(e),
+		  json_of("{'apiVersion':'v1','kind':'Event','involvedObject':{'name':'j'},'message':'n','"
+			  "reportingComponent':'c'}"));
 	sw_resource_from_storage(new_events, e);
-	same_json("served", e, json_of("{'apiVersion':'events.k8s.io/v1','kind':'Event','regarding':{'name':'j'},'note':'n','reportingController':'c'}"));
+	same_json("served", e,
+		  json_of("{'apiVersion':'events.k8s.io/"
+			  "v1','kind':'Event','regarding':{'name':'j'},'note':'n','reportingController':'c'}"));
 	no_leaks();
 }
 
 Test(status, says_it_in_the_words_of_the_real_server)
 {
 	const struct sw_resource *jobs = sw_resource_by_id("jobs.batch"), *pods = sw_resource_by_id("pods");
-	struct sw_causes none = { 0 };
+	struct sw_causes none = {0};
 	json_t *o;
 
 	refused("404", sw_status_not_found(jobs, "j2"), 404, "jobs.batch \"j2\" not found");
 	refused("ns", sw_status_namespace_missing("x"), 404, "namespaces \"x\" not found");
 	refused("exists", sw_status_exists(jobs, "j2", false), 409, "jobs.batch \"j2\" already exists");
-	refused("going", sw_status_exists(jobs, "j2", true), 409, "object is being deleted: jobs.batch \"j2\" already exists");
-	refused("conflict", sw_status_conflict(jobs, "j1", NULL), 409, "Operation cannot be fulfilled on jobs.batch \"j1\": the object has been modified; "
-	        "please apply your changes to the latest version and try again");
+	refused("going", sw_status_exists(jobs, "j2", true), 409,
+		"object is being deleted: jobs.batch \"j2\" already exists");
+	refused("conflict", sw_status_conflict(jobs, "j1", NULL), 409,
+		"Operation cannot be fulfilled on jobs.batch \"j1\": the object has been modified; "
+		"please apply your changes to the latest version and try again");
 	refused("cluster", sw_status_forbidden(jobs, "", "eve", "list", NULL, ""), 403,
-	        "jobs.batch is forbidden: User \"eve\" cannot list resource \"jobs\" in API group \"batch\" at the cluster scope");
+		"jobs.batch is forbidden: User \"eve\" cannot list resource \"jobs\" in API group \"batch\" at the "
+		"cluster scope");
 	refused("log", sw_status_forbidden(pods, "p", "eve", "get", "log", "n"), 403,
-	        "pods \"p\" is forbidden: User \"eve\" cannot get resource \"pods/log\" in API group \"\" in the namespace \"n\"");
+		"pods \"p\" is forbidden: User \"eve\" cannot get resource \"pods/log\" in API group \"\" in the "
+		"namespace \"n\"");
 	refused("disk", sw_status_of(sw_err(SW_E_IO, "the disk is full"), jobs, "j"), 507, "the disk is full");
 	refused("missing", sw_status_of(sw_err(SW_E_MISSING, "x"), jobs, "j"), 404, "jobs.batch \"j\" not found");
 	cr_expect_null(sw_status_invalid(jobs, "j", &none));
 	o = sw_status_success(jobs, "j", "u");
-	same_json("success", o, json_of("{'kind':'Status','apiVersion':'v1','metadata':{},'status':'Success','details':{'name':'j','group':'batch','kind':'jobs','uid':'u'}}"));
+	same_json("success", o,
+		  json_of("{'kind':'Status','apiVersion':'v1','metadata':{},'status':'Success','details':{'name':'j','"
+			  "group':'batch','kind':'jobs','uid':'u'}}"));
 	no_leaks();
 }

@@ -21,16 +21,27 @@ Test(schema, compiles_and_knows_every_served_kind)
 
 Test(schema, knows_the_merge_keys_that_apply_needs)
 {
-	static const struct { const char *message, *field, *key; } rows[] = {
-		{ "core.v1.PodSpec", "containers", "name" },        { "core.v1.PodSpec", "initContainers", "name" },
-		{ "core.v1.PodSpec", "volumes", "name" },           { "core.v1.PodSpec", "imagePullSecrets", "name" },
-		{ "core.v1.PodSpec", "hostAliases", "ip" },         { "core.v1.PodSpec", "topologySpreadConstraints", "topologyKey" },
-		{ "core.v1.PodSpec", "resourceClaims", "name" },    { "core.v1.Container", "env", "name" },
-		{ "core.v1.Container", "ports", "containerPort" },  { "core.v1.Container", "volumeMounts", "mountPath" },
-		{ "core.v1.Container", "volumeDevices", "devicePath" }, { "meta.v1.ObjectMeta", "ownerReferences", "uid" },
-		{ "meta.v1.ObjectMeta", "finalizers", "" },         { "batch.v1.JobStatus", "conditions", "type" },
-		{ "core.v1.PodStatus", "conditions", "type" },      { "core.v1.PodStatus", "podIPs", "ip" },
-		{ "core.v1.PodStatus", "hostIPs", "ip" },           { "core.v1.ServiceAccount", "secrets", "name" },
+	static const struct {
+		const char *message, *field, *key;
+	} rows[] = {
+		{"core.v1.PodSpec", "containers", "name"},
+		{"core.v1.PodSpec", "initContainers", "name"},
+		{"core.v1.PodSpec", "volumes", "name"},
+		{"core.v1.PodSpec", "imagePullSecrets", "name"},
+		{"core.v1.PodSpec", "hostAliases", "ip"},
+		{"core.v1.PodSpec", "topologySpreadConstraints", "topologyKey"},
+		{"core.v1.PodSpec", "resourceClaims", "name"},
+		{"core.v1.Container", "env", "name"},
+		{"core.v1.Container", "ports", "containerPort"},
+		{"core.v1.Container", "volumeMounts", "mountPath"},
+		{"core.v1.Container", "volumeDevices", "devicePath"},
+		{"meta.v1.ObjectMeta", "ownerReferences", "uid"},
+		{"meta.v1.ObjectMeta", "finalizers", ""},
+		{"batch.v1.JobStatus", "conditions", "type"},
+		{"core.v1.PodStatus", "conditions", "type"},
+		{"core.v1.PodStatus", "podIPs", "ip"},
+		{"core.v1.PodStatus", "hostIPs", "ip"},
+		{"core.v1.ServiceAccount", "secrets", "name"},
 	};
 	struct sw_schema *s = schema_or_die();
 
@@ -50,11 +61,11 @@ Test(schema, knows_the_merge_keys_that_apply_needs)
 
 Test(schema, paths_name_fields_indexes_and_keys)
 {
-	struct step spec = { .kind = STEP_FIELD, .name = "spec" };
-	struct step list = { .up = &spec, .kind = STEP_FIELD, .name = "containers" };
-	struct step item = { .up = &list, .kind = STEP_INDEX, .index = 2 };
-	struct step limits = { .up = &item, .kind = STEP_FIELD, .name = "limits" };
-	struct step key = { .up = &limits, .kind = STEP_KEY, .name = "nvidia.com/gpu" };
+	struct step spec = {.kind = STEP_FIELD, .name = "spec"};
+	struct step list = {.up = &spec, .kind = STEP_FIELD, .name = "containers"};
+	struct step item = {.up = &list, .kind = STEP_INDEX, .index = 2};
+	struct step limits = {.up = &item, .kind = STEP_FIELD, .name = "limits"};
+	struct step key = {.up = &limits, .kind = STEP_KEY, .name = "nvidia.com/gpu"};
 	char buf[PATH_MAX_BYTES];
 
 	cr_expect_str_eq(step_path(&key, PATH_BRACKETS, buf), "spec.containers[2].limits[nvidia.com/gpu]");

@@ -2,9 +2,9 @@
 /*
  * test_vectors.c - strategic merge and server-side apply against results of the Go libraries that a real server uses
  *
- * data/patch_vectors.jsonl was printed by tests/tools/patch_vectors (k8s.io/apimachinery v0.36.1 strategicpatch, structured-merge-diff
- * v6.4.2). Lists of a strategic merge are compared as sets: where an item that only the server knows ends up depends on
- * leftovers in Go's slices there.
+ * data/patch_vectors.jsonl was printed by tests/tools/patch_vectors (k8s.io/apimachinery v0.36.1 strategicpatch,
+ * structured-merge-diff v6.4.2). Lists of a strategic merge are compared as sets: where an item that only the server
+ * knows ends up depends on leftovers in Go's slices there.
  */
 #include "pure.h"
 #include "../../../gateway/api/patch_priv.h"
@@ -12,7 +12,8 @@
 
 static int by_text(const void *a, const void *b)
 {
-	return strcmp(json_object_to_json_string_ext(*(json_t *const *)a, 0), json_object_to_json_string_ext(*(json_t *const *)b, 0));
+	return strcmp(json_object_to_json_string_ext(*(json_t *const *)a, 0),
+		      json_object_to_json_string_ext(*(json_t *const *)b, 0));
 }
 
 static int by_key(const void *a, const void *b)
@@ -37,9 +38,7 @@ static json_t *sorted(json_t *v)
 	if (!json_object_is_type(v, json_type_object))
 		return sw_json_copy(v);
 	out = json_object_new_object();
-	json_object_object_foreach(v, key, child)
-		if (child && n < 64)
-			keys[n++] = key;
+	json_object_object_foreach(v, key, child) if (child && n < 64) keys[n++] = key;
 	qsort(keys, n, sizeof(keys[0]), by_key);
 	for (size_t i = 0; i < n; i++)
 		json_object_object_add(out, keys[i], sorted(sw_json_key(v, keys[i])));
@@ -57,7 +56,7 @@ static void same_as_strategicpatch(const struct message *m, json_t *row)
 
 static void same_as_structured_merge_diff(const struct message *m, json_t *row)
 {
-	struct place_type root = { .m = m };
+	struct place_type root = {.m = m};
 	json_t *cur = sw_json_key(row, "cur"), *mod = sw_json_key(row, "mod"), *set = json_object_new_object();
 	json_t *changed = json_object_new_object(), *removed = json_object_new_object();
 

@@ -68,9 +68,10 @@ static int runs(struct run *r)
 static struct run *begin(const char *cluster, const char *user)
 {
 	struct run *r = sw_calloc(1, sizeof *r);
-	char *text = sw_asprintf("kind: Config\ncurrent-context: a\ncontexts: [{name: a, context: {cluster: c, user: u}}]\n"
-	                         "clusters: [{name: c, cluster: {server: 'https://h:6443'%s}}]\nusers: [{name: u, user: {%s}}]\n",
-	                         cluster, user);
+	char *text = sw_asprintf(
+		"kind: Config\ncurrent-context: a\ncontexts: [{name: a, context: {cluster: c, user: u}}]\n"
+		"clusters: [{name: c, cluster: {server: 'https://h:6443'%s}}]\nusers: [{name: u, user: {%s}}]\n",
+		cluster, user);
 	char *path;
 	struct sw_err e;
 
@@ -166,7 +167,8 @@ Test(cred, basic_and_no_credentials)
 
 Test(cred, cluster_settings_reach_the_connection)
 {
-	struct run *r = begin(", tls-server-name: n, proxy-url: 'http://p', insecure-skip-tls-verify: true", "token: t");
+	struct run *r =
+		begin(", tls-server-name: n, proxy-url: 'http://p', insecure-skip-tls-verify: true", "token: t");
 	struct sw_cred_now now;
 
 	cr_assert(sw_cred_ready(r->cred, &now));
@@ -210,7 +212,7 @@ Test(cred, a_rejected_token_file_is_read_at_once)
 
 Test(cred, the_last_good_token_is_kept_while_its_file_is_bad)
 {
-	static const char *const bad[] = { "", "   \n", "a\nb", NULL };
+	static const char *const bad[] = {"", "   \n", "a\nb", NULL};
 	struct run *r = begin("", "tokenFile: token");
 	char *path = in_dir(r, "token");
 
@@ -243,7 +245,7 @@ Test(cred, a_certificate_and_its_key_change_together)
 
 	cr_assert(mkdtemp(dir));
 	user = sw_asprintf("client-certificate: %s/crt, client-key: %s/key", dir, dir);
-	struct run files = { .dir = "" };
+	struct run files = {.dir = ""};
 	snprintf(files.dir, sizeof files.dir, "%s", dir);
 	put(&files, "crt", one.cert, 0600);
 	put(&files, "key", one.key, 0600);
@@ -271,9 +273,9 @@ Test(cred, a_certificate_and_its_key_change_together)
 
 /* ---- plugins -------------------------------------------------------------------------- */
 
-#define V1 "client.authentication.k8s.io/v1"
-#define EXEC(more) "exec: {apiVersion: " V1 ", command: ./plugin, interactiveMode: Never" more "}"
-#define PLUGIN(body) "#!/bin/sh\necho run >> \"$(dirname \"$0\")/runs\"\n" body "\n"
+#define V1            "client.authentication.k8s.io/v1"
+#define EXEC(more)    "exec: {apiVersion: " V1 ", command: ./plugin, interactiveMode: Never" more "}"
+#define PLUGIN(body)  "#!/bin/sh\necho run >> \"$(dirname \"$0\")/runs\"\n" body "\n"
 #define PRINT(status) PLUGIN("echo '{\"kind\":\"ExecCredential\",\"apiVersion\":\"" V1 "\",\"status\":{" status "}}'")
 
 Test(cred, a_plugin_is_run_once_for_all_who_wait)
@@ -361,23 +363,28 @@ struct row {
 };
 
 static const struct row rows[] = {
-	{ "exit status", PLUGIN("echo 'secret-output'; echo 'please log in' >&2; exit 7"), "exit status 7, expected 0; it said: please log in" },
-	{ "signal", PLUGIN("kill -9 $$"), "killed by signal 9" },
-	{ "silence", PLUGIN(""), "found output of 0 bytes that is not a JSON object" },
-	{ "not JSON", PLUGIN("echo secret-token"), "that is not a JSON object" },
-	{ "array", PLUGIN("echo '[]'"), "that is not a JSON object" },
-	{ "other kind", PLUGIN("echo '{\"kind\":\"Pod\"}'"), "kind: found \"Pod\", expected ExecCredential" },
-	{ "other version", PLUGIN("echo '{\"kind\":\"ExecCredential\",\"apiVersion\":\"client.authentication.k8s.io/v1beta1\"}'"), "apiVersion: found" },
-	{ "no status", PLUGIN("echo '{\"kind\":\"ExecCredential\",\"apiVersion\":\"" V1 "\"}'"), "neither token nor clientCertificateData" },
-	{ "empty token", PRINT("\"token\":\"\""), "found an empty text or a line break" },
-	{ "token with a header in it", PRINT("\"token\":\"a\\\\r\\\\nX: y\""), "found an empty text or a line break" },
-	{ "certificate alone", PRINT("\"clientCertificateData\":\"x\""), "found clientCertificateData alone" },
-	{ "key alone", PRINT("\"token\":\"t\",\"clientKeyData\":\"x\""), "found clientKeyData alone" },
-	{ "nonsense pair", PRINT("\"clientCertificateData\":\"x\",\"clientKeyData\":\"y\""), "client-key: found no key" },
-	{ "bad time", PRINT("\"token\":\"t\",\"expirationTimestamp\":\"tomorrow\""), "status" },
-	{ "expired already", PRINT("\"token\":\"t\",\"expirationTimestamp\":\"2020-01-01T00:00:00Z\""), "has expired already" },
-	{ "too much", PLUGIN("head -c 3000000 /dev/zero | tr '\\0' x"), "printed more than 1048576 bytes" },
-	{ "endless", PLUGIN("yes"), "printed more than 1048576 bytes" },
+	{"exit status", PLUGIN("echo 'secret-output'; echo 'please log in' >&2; exit 7"),
+	 "exit status 7, expected 0; it said: please log in"},
+	{"signal", PLUGIN("kill -9 $$"), "killed by signal 9"},
+	{"silence", PLUGIN(""), "found output of 0 bytes that is not a JSON object"},
+	{"not JSON", PLUGIN("echo secret-token"), "that is not a JSON object"},
+	{"array", PLUGIN("echo '[]'"), "that is not a JSON object"},
+	{"other kind", PLUGIN("echo '{\"kind\":\"Pod\"}'"), "kind: found \"Pod\", expected ExecCredential"},
+	{"other version",
+	 PLUGIN("echo '{\"kind\":\"ExecCredential\",\"apiVersion\":\"client.authentication.k8s.io/v1beta1\"}'"),
+	 "apiVersion: found"},
+	{"no status", PLUGIN("echo '{\"kind\":\"ExecCredential\",\"apiVersion\":\"" V1 "\"}'"),
+	 "neither token nor clientCertificateData"},
+	{"empty token", PRINT("\"token\":\"\""), "found an empty text or a line break"},
+	{"token with a header in it", PRINT("\"token\":\"a\\\\r\\\\nX: y\""), "found an empty text or a line break"},
+	{"certificate alone", PRINT("\"clientCertificateData\":\"x\""), "found clientCertificateData alone"},
+	{"key alone", PRINT("\"token\":\"t\",\"clientKeyData\":\"x\""), "found clientKeyData alone"},
+	{"nonsense pair", PRINT("\"clientCertificateData\":\"x\",\"clientKeyData\":\"y\""), "client-key: found no key"},
+	{"bad time", PRINT("\"token\":\"t\",\"expirationTimestamp\":\"tomorrow\""), "status"},
+	{"expired already", PRINT("\"token\":\"t\",\"expirationTimestamp\":\"2020-01-01T00:00:00Z\""),
+	 "has expired already"},
+	{"too much", PLUGIN("head -c 3000000 /dev/zero | tr '\\0' x"), "printed more than 1048576 bytes"},
+	{"endless", PLUGIN("yes"), "printed more than 1048576 bytes"},
 };
 
 ParameterizedTestParameters(cred, plugin_failures_are_told_without_secrets)
@@ -405,7 +412,9 @@ ParameterizedTest(int *index, cred, plugin_failures_are_told_without_secrets)
 
 Test(cred, a_missing_plugin_prints_its_install_hint)
 {
-	struct run *r = begin("", "exec: {apiVersion: " V1 ", command: sw-no-such-plugin, interactiveMode: Never, installHint: 'apt-get install it'}");
+	struct run *r =
+		begin("", "exec: {apiVersion: " V1
+			  ", command: sw-no-such-plugin, interactiveMode: Never, installHint: 'apt-get install it'}");
 
 	ask(r);
 	cr_assert_eq(r->err.code, SW_E_AUTH);
@@ -429,7 +438,8 @@ Test(cred, a_hanging_plugin_is_stopped_after_thirty_seconds_with_all_it_started)
 	bool never = false;
 	char *pid;
 
-	put(r, "plugin", PLUGIN("echo waiting for a browser >&2; sleep 1000 & echo $! > \"$(dirname \"$0\")/pid\"; wait"), 0755);
+	put(r, "plugin",
+	    PLUGIN("echo waiting for a browser >&2; sleep 1000 & echo $! > \"$(dirname \"$0\")/pid\"; wait"), 0755);
 	cr_assert_not(sw_failed(sw_cred_get(r->cred, on_cred, r, &r->wait)));
 	pid = get_file(r, "pid");
 	for (int i = 0; i < 1000 && !strchr(pid, '\n'); i++) {
@@ -443,7 +453,8 @@ Test(cred, a_hanging_plugin_is_stopped_after_thirty_seconds_with_all_it_started)
 	cr_assert_eq(r->told, 0);
 	sw_loop_advance(r->loop, 1);
 	cr_assert(sw_loop_until(r->loop, &r->done, 5000));
-	cr_assert(strstr(r->err.text, "not done after 30 s: stopped; it said: waiting for a browser"), "%s", r->err.text);
+	cr_assert(strstr(r->err.text, "not done after 30 s: stopped; it said: waiting for a browser"), "%s",
+		  r->err.text);
 	char *proc = sw_asprintf("/proc/%d/stat", atoi(pid)), *stat = NULL;
 	size_t len;
 	for (int i = 0; i < 1000 && !sw_failed(sw_file_read(proc, 4096, &stat, &len)) && !strstr(stat, ") Z "); i++) {
@@ -502,15 +513,20 @@ Test(cred, a_plugin_is_told_about_the_cluster_and_gets_its_environment)
 	struct fake_ca *ca = fake_ca_new("ca");
 	char *ca64 = sw_base64(fake_ca_pem(ca), strlen(fake_ca_pem(ca)));
 	char *cluster = sw_asprintf(", certificate-authority-data: %s, tls-server-name: n, extensions: "
-	                            "[{name: client.authentication.k8s.io/exec, extension: {audience: x, n: 5}}]", ca64);
-	struct run *r = begin(cluster, EXEC(", provideClusterInfo: true, args: ['a b', '$HOME;x'], env: [{name: SW_ONE, value: 'one two'}]"));
+				    "[{name: client.authentication.k8s.io/exec, extension: {audience: x, n: 5}}]",
+				    ca64);
+	struct run *r = begin(
+		cluster,
+		EXEC(", provideClusterInfo: true, args: ['a b', '$HOME;x'], env: [{name: SW_ONE, value: 'one two'}]"));
 	char *seen;
 	json_t *info;
 	size_t skip;
 
-	put(r, "plugin", PLUGIN("d=$(dirname \"$0\"); printf '%s|%s|%s|%s\\n' \"$1\" \"$2\" \"$#\" \"$SW_ONE\" > $d/args; "
-	                        "printf '%s' \"$KUBERNETES_EXEC_INFO\" > $d/info; read x && echo tty >> $d/args; "
-	                        "echo '{\"kind\":\"ExecCredential\",\"apiVersion\":\"" V1 "\",\"status\":{\"token\":\"t\"}}'"), 0755);
+	put(r, "plugin",
+	    PLUGIN("d=$(dirname \"$0\"); printf '%s|%s|%s|%s\\n' \"$1\" \"$2\" \"$#\" \"$SW_ONE\" > $d/args; "
+		   "printf '%s' \"$KUBERNETES_EXEC_INFO\" > $d/info; read x && echo tty >> $d/args; "
+		   "echo '{\"kind\":\"ExecCredential\",\"apiVersion\":\"" V1 "\",\"status\":{\"token\":\"t\"}}'"),
+	    0755);
 	ask(r);
 	cr_assert_not(sw_failed(r->err), "%s", r->err.text);
 	seen = get_file(r, "args");
@@ -543,7 +559,8 @@ Test(cred, a_plugins_certificate_is_used)
 	struct sw_buf b;
 
 	sw_buf_init(&b, 1 << 16);
-	sw_buf_puts(&b, "{\"kind\":\"ExecCredential\",\"apiVersion\":\"" V1 "\",\"status\":{\"clientCertificateData\":");
+	sw_buf_puts(&b,
+		    "{\"kind\":\"ExecCredential\",\"apiVersion\":\"" V1 "\",\"status\":{\"clientCertificateData\":");
 	sw_buf_json_str(&b, c.cert);
 	sw_buf_puts(&b, ",\"clientKeyData\":");
 	sw_buf_json_str(&b, c.key);

@@ -42,16 +42,17 @@ Test(catalog, every_name_finds_its_model)
 		cr_assert(g && strcmp(g->model, rows[i].model) == 0, "%s gave %s", rows[i].name,
 			  g ? g->model : "nothing");
 	}
-	static const char *const strangers[] = {"",
-						"H1000",
-						"nvidia-",
-						"tesla-",
-						"-",
-						" ",
-						"A100 80",
-						"GTX",
-						"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-						"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"};
+	static const char *const strangers[] = {
+		"",
+		"H1000",
+		"nvidia-",
+		"tesla-",
+		"-",
+		" ",
+		"A100 80",
+		"GTX",
+		("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+		 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")};
 	for (size_t i = 0; i < sizeof strangers / sizeof *strangers; i++)
 		cr_assert_null(sw_catalog_gpu(c, strangers[i]), "\"%s\"", strangers[i]);
 	cr_assert_null(sw_catalog_gpu(c, NULL));

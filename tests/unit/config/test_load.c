@@ -27,9 +27,11 @@ Test(config, an_empty_file_gives_the_defaults)
 
 Test(config, settings_and_clusters_are_read)
 {
-	struct sw_config *c = good("listen: 0.0.0.0:443\nlog: {level: off, format: json}\nburst:\n  max_price_per_hour: 12.5\n  idle_release: 90s\n"
-	                           "dispatch: {lost: duplicate}\nclusters:\n- name: onprem\n  kubeconfig: k/on.yaml\n- name: gke\n  provider: sim\n"
-	                           "  kubeconfig: /abs\n  burst: true\n  region: us\n  options: {a: 1}\n");
+	struct sw_config *c = good("listen: 0.0.0.0:443\nlog: {level: off, format: json}\nburst:\n  "
+				   "max_price_per_hour: 12.5\n  idle_release: 90s\n"
+				   "dispatch: {lost: duplicate}\nclusters:\n- name: onprem\n  kubeconfig: k/on.yaml\n- "
+				   "name: gke\n  provider: sim\n"
+				   "  kubeconfig: /abs\n  burst: true\n  region: us\n  options: {a: 1}\n");
 	cr_assert_eq(c->log_level, SW_LOG_OFF);
 	cr_assert(c->log_json);
 	cr_assert_eq(c->idle_release_ms, 90000);
@@ -44,34 +46,39 @@ Test(config, settings_and_clusters_are_read)
 	sw_config_free(c);
 }
 
-static const struct { const char *text, *says; } bad[] = {
-	{ "listn: x\n", "s.yaml:1:1: there is no setting \"listn\", did you mean \"listen\"?" },
-	{ "log:\n  levl: info\n", "s.yaml:2:3: there is no setting \"log.levl\", did you mean \"log.level\"?" },
-	{ "log: {level: infos}\n", "s.yaml:1:7: log.level: found \"infos\", expected one of debug, info, warn, error, off (did you mean info?)" },
-	{ "log: info\n", "s.yaml:1:1: log: expected a map" },
-	{ "burst:\n  idle_release: soon\n", "s.yaml:2:3: burst.idle_release: found \"soon\", expected a duration" },
-	{ "burst: {idle_release: 10}\n", "expected a duration like 90s" },
-	{ "burst: {max_price_per_hour: -1}\n", "burst.max_price_per_hour: found -1, expected USD per hour from 0" },
-	{ "burst: {max_price_per_hour: .nan}\n", "expected USD per hour" },
-	{ "dispatch: {requests_per_cluster: 0}\n", "expected a whole number from 1 to 1024" },
-	{ "dispatch: {requests_per_cluster: 99999999999999999999}\n", "expected a whole number from 1 to 1024" },
-	{ "policy: {memory: 1}\n", "policy.memory: found 1, expected a size like 8Mi from 256Ki to 1Gi" },
-	{ "listen: 1\n", "listen: found 1, expected text" },
-	{ "listen: ~\n", "listen: found nothing, expected text" },
-	{ "clusters: {}\n", "clusters: expected a list" },
-	{ "clusters: [x]\n", "expected a list of maps" },
-	{ "clusters: [{kubeconfig: a}]\n", "name: found \"\"" },
-	{ "clusters: [{name: A, kubeconfig: a}]\n", "s.yaml:1:12: name: found \"A\", expected lower-case" },
-	{ "clusters: [{name: a}]\n", "kubeconfig is missing" },
-	{ "clusters: [{name: a, kubeconfig: x, provider: gkee}]\n", "there is no provider \"gkee\", expected static or sim" },
-	{ "clusters: [{name: a, kubeconfig: x, provider: simm}]\n", "did you mean \"sim\"?" },
-	{ "clusters: [{name: a, kubeconfig: x}, {name: a, kubeconfig: y}]\n", "a second cluster named \"a\" (the first is at s.yaml:1:12)" },
-	{ "clusters: [{name: a, kubeconfig: x, kubconfig: y}]\n", "did you mean \"kubeconfig\"?" },
-	{ "clusters: [{name: a, kubeconfig: x, burst: yes please}]\n", "expected true or false" },
-	{ "bootstrap: [/nonexistent/queue.yaml]\n", "/nonexistent/queue.yaml" },
-	{ "listen: a\nlisten: b\n", "s.yaml:2:1: found key \"listen\" twice" },
-	{ "- a\n", "expected a map of settings" },
-	{ "a: 1\n---\nb: 2\n", "2 YAML documents" },
+static const struct {
+	const char *text, *says;
+} bad[] = {
+	{"listn: x\n", "s.yaml:1:1: there is no setting \"listn\", did you mean \"listen\"?"},
+	{"log:\n  levl: info\n", "s.yaml:2:3: there is no setting \"log.levl\", did you mean \"log.level\"?"},
+	{"log: {level: infos}\n",
+	 "s.yaml:1:7: log.level: found \"infos\", expected one of debug, info, warn, error, off (did you mean info?)"},
+	{"log: info\n", "s.yaml:1:1: log: expected a map"},
+	{"burst:\n  idle_release: soon\n", "s.yaml:2:3: burst.idle_release: found \"soon\", expected a duration"},
+	{"burst: {idle_release: 10}\n", "expected a duration like 90s"},
+	{"burst: {max_price_per_hour: -1}\n", "burst.max_price_per_hour: found -1, expected USD per hour from 0"},
+	{"burst: {max_price_per_hour: .nan}\n", "expected USD per hour"},
+	{"dispatch: {requests_per_cluster: 0}\n", "expected a whole number from 1 to 1024"},
+	{"dispatch: {requests_per_cluster: 99999999999999999999}\n", "expected a whole number from 1 to 1024"},
+	{"policy: {memory: 1}\n", "policy.memory: found 1, expected a size like 8Mi from 256Ki to 1Gi"},
+	{"listen: 1\n", "listen: found 1, expected text"},
+	{"listen: ~\n", "listen: found nothing, expected text"},
+	{"clusters: {}\n", "clusters: expected a list"},
+	{"clusters: [x]\n", "expected a list of maps"},
+	{"clusters: [{kubeconfig: a}]\n", "name: found \"\""},
+	{"clusters: [{name: A, kubeconfig: a}]\n", "s.yaml:1:12: name: found \"A\", expected lower-case"},
+	{"clusters: [{name: a}]\n", "kubeconfig is missing"},
+	{"clusters: [{name: a, kubeconfig: x, provider: gkee}]\n",
+	 "there is no provider \"gkee\", expected static or sim"},
+	{"clusters: [{name: a, kubeconfig: x, provider: simm}]\n", "did you mean \"sim\"?"},
+	{"clusters: [{name: a, kubeconfig: x}, {name: a, kubeconfig: y}]\n",
+	 "a second cluster named \"a\" (the first is at s.yaml:1:12)"},
+	{"clusters: [{name: a, kubeconfig: x, kubconfig: y}]\n", "did you mean \"kubeconfig\"?"},
+	{"clusters: [{name: a, kubeconfig: x, burst: yes please}]\n", "expected true or false"},
+	{"bootstrap: [/nonexistent/queue.yaml]\n", "/nonexistent/queue.yaml"},
+	{"listen: a\nlisten: b\n", "s.yaml:2:1: found key \"listen\" twice"},
+	{"- a\n", "expected a map of settings"},
+	{"a: 1\n---\nb: 2\n", "2 YAML documents"},
 };
 
 Test(config, what_is_wrong_is_named_with_its_place_and_the_nearest_name)

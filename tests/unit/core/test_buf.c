@@ -107,18 +107,18 @@ Test(buf, an_empty_buffer_gives_an_empty_string)
 static const struct {
 	const char *in, *out;
 } strings[] = {
-	{ "", "\"\"" },
-	{ "plain / text", "\"plain / text\"" },
-	{ "a\"b\\c", "\"a\\\"b\\\\c\"" },
-	{ "\b\f\n\r\t\x01\x1f\x7f", "\"\\b\\f\\n\\r\\t\\u0001\\u001f\x7f\"" },
-	{ "\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80", "\"\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80\"" },
-	{ "\xFF", "\"" BAD "\"" },
-	{ "a\xC3", "\"a" BAD "\"" },
-	{ "\xC0\x80", "\"" BAD BAD "\"" },             /* overlong NUL */
-	{ "\xED\xA0\x80", "\"" BAD BAD BAD "\"" },     /* surrogate */
-	{ "\xF4\x90\x80\x80", "\"" BAD BAD BAD BAD "\"" }, /* over U+10FFFF */
-	{ "\xE2\x82z", "\"" BAD BAD "z\"" },
-	{ NULL, "null" },
+	{"", "\"\""},
+	{"plain / text", "\"plain / text\""},
+	{"a\"b\\c", "\"a\\\"b\\\\c\""},
+	{"\b\f\n\r\t\x01\x1f\x7f", "\"\\b\\f\\n\\r\\t\\u0001\\u001f\x7f\""},
+	{"\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80", "\"\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80\""},
+	{"\xFF", "\"" BAD "\""},
+	{"a\xC3", "\"a" BAD "\""},
+	{"\xC0\x80", "\"" BAD BAD "\""},                 /* overlong NUL */
+	{"\xED\xA0\x80", "\"" BAD BAD BAD "\""},         /* surrogate */
+	{"\xF4\x90\x80\x80", "\"" BAD BAD BAD BAD "\""}, /* over U+10FFFF */
+	{"\xE2\x82z", "\"" BAD BAD "z\""},
+	{NULL, "null"},
 };
 
 Test(buf, json_strings_are_escaped_and_always_valid_utf8)

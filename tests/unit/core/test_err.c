@@ -58,28 +58,28 @@ static const struct {
 	const char *reason;
 	enum sw_code code;
 } replies[] = {
-	{ 200, NULL, SW_E_OK },
-	{ 201, "", SW_E_OK },
-	{ 302, NULL, SW_E_UNSUPPORTED },
-	{ 400, "BadRequest", SW_E_INVALID },
-	{ 401, NULL, SW_E_AUTH },
-	{ 403, NULL, SW_E_FORBIDDEN },
-	{ 404, NULL, SW_E_MISSING },
-	{ 409, NULL, SW_E_CONFLICT },
-	{ 409, "Conflict", SW_E_CONFLICT },
-	{ 409, "AlreadyExists", SW_E_EXISTS },
-	{ 410, "Expired", SW_E_GONE },
-	{ 413, NULL, SW_E_TOOBIG },
-	{ 415, NULL, SW_E_UNSUPPORTED },
-	{ 418, NULL, SW_E_INVALID },
-	{ 422, "Invalid", SW_E_INVALID },
-	{ 429, NULL, SW_E_BUSY },
-	{ 500, NULL, SW_E_BUSY },
-	{ 503, NULL, SW_E_BUSY },
-	{ 504, NULL, SW_E_TIMEOUT },
-	{ 0, NULL, SW_E_NET },
-	{ -1, NULL, SW_E_NET },
-	{ 99999, NULL, SW_E_NET },
+	{200, NULL, SW_E_OK},
+	{201, "", SW_E_OK},
+	{302, NULL, SW_E_UNSUPPORTED},
+	{400, "BadRequest", SW_E_INVALID},
+	{401, NULL, SW_E_AUTH},
+	{403, NULL, SW_E_FORBIDDEN},
+	{404, NULL, SW_E_MISSING},
+	{409, NULL, SW_E_CONFLICT},
+	{409, "Conflict", SW_E_CONFLICT},
+	{409, "AlreadyExists", SW_E_EXISTS},
+	{410, "Expired", SW_E_GONE},
+	{413, NULL, SW_E_TOOBIG},
+	{415, NULL, SW_E_UNSUPPORTED},
+	{418, NULL, SW_E_INVALID},
+	{422, "Invalid", SW_E_INVALID},
+	{429, NULL, SW_E_BUSY},
+	{500, NULL, SW_E_BUSY},
+	{503, NULL, SW_E_BUSY},
+	{504, NULL, SW_E_TIMEOUT},
+	{0, NULL, SW_E_NET},
+	{-1, NULL, SW_E_NET},
+	{99999, NULL, SW_E_NET},
 };
 
 Test(err, http_status_and_reason_give_the_code)
@@ -88,7 +88,8 @@ Test(err, http_status_and_reason_give_the_code)
 		struct sw_err e = sw_err_http(replies[i].status, replies[i].reason, "said %s so");
 
 		cr_assert_eq(e.code, replies[i].code, "status %ld gave %s", replies[i].status, sw_code_name(e.code));
-		cr_assert(!sw_failed(e) || strstr(e.text, "said %s so"), "the message is quoted, not formatted: %s", e.text);
+		cr_assert(!sw_failed(e) || strstr(e.text, "said %s so"), "the message is quoted, not formatted: %s",
+			  e.text);
 	}
 }
 
@@ -99,18 +100,26 @@ Test(err, every_code_has_a_name_and_what_is_out_of_range_has_none)
 	cr_assert_str_eq(sw_code_name(SW_E__COUNT), "?");
 	cr_assert_eq(sw_err_retry(SW_E_CONFLICT), SW_RETRY_NOW);
 	cr_assert_eq(sw_err_retry(SW_E_INVALID), SW_RETRY_TERMINAL);
-	cr_assert_eq(sw_err_retry((enum sw_code)-1), SW_RETRY_NONE);
+	cr_assert_eq(sw_err_retry((enum sw_code) - 1), SW_RETRY_NONE);
 }
 
-static const char *const names[] = { "replicas", "template", "selector", "parallelism", "H100", "A100", "V100", "T4", "L4" };
+static const char *const names[] = {"replicas", "template", "selector", "parallelism", "H100",
+				    "A100",     "V100",     "T4",       "L4"};
 
 static const struct {
 	const char *found, *near;
 } guesses[] = {
-	{ "replcias", "replicas" }, { "Replicas", "replicas" }, { "paralelism", "parallelism" },
-	{ "selectro", "selector" }, { "h100", "H100" },         { "H10", "H100" },
-	{ "T5", "T4" },             { "banana", NULL },         { "", NULL },
-	{ "x", NULL },              { "qq", NULL },
+	{"replcias", "replicas"},
+	{"Replicas", "replicas"},
+	{"paralelism", "parallelism"},
+	{"selectro", "selector"},
+	{"h100", "H100"},
+	{"H10", "H100"},
+	{"T5", "T4"},
+	{"banana", NULL},
+	{"", NULL},
+	{"x", NULL},
+	{"qq", NULL},
 };
 
 Test(err, the_nearest_name_is_suggested_only_when_it_is_near)
@@ -119,7 +128,8 @@ Test(err, the_nearest_name_is_suggested_only_when_it_is_near)
 		const char *near = sw_nearest(guesses[i].found, names, sizeof(names) / sizeof(names[0]));
 
 		if (guesses[i].near)
-			cr_assert(near && !strcmp(near, guesses[i].near), "%s gave %s", guesses[i].found, near ? near : "nothing");
+			cr_assert(near && !strcmp(near, guesses[i].near), "%s gave %s", guesses[i].found,
+				  near ? near : "nothing");
 		else
 			cr_assert_null(near, "%s gave %s", guesses[i].found, near);
 	}
@@ -130,7 +140,7 @@ Test(err, the_nearest_name_is_suggested_only_when_it_is_near)
 Test(err, very_long_names_are_left_out_of_the_search)
 {
 	char big[1000];
-	const char *const one[] = { big };
+	const char *const one[] = {big};
 
 	memset(big, 'a', sizeof(big) - 1);
 	big[sizeof(big) - 1] = 0;

@@ -96,7 +96,8 @@ Test(file, a_file_without_a_size_is_read_to_its_end)
 	cr_assert(!sw_failed(sw_file_read("/proc/self/status", 1 << 20, &text, &len)));
 	cr_assert_gt(len, 100);
 	free(text);
-	cr_assert_eq(sw_file_read("/dev/zero", 100000, &text, &len).code, SW_E_TOOBIG, "endless files end at the limit");
+	cr_assert_eq(sw_file_read("/dev/zero", 100000, &text, &len).code, SW_E_TOOBIG,
+		     "endless files end at the limit");
 }
 
 Test(file, directories_are_made_on_the_way)

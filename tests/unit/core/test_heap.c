@@ -9,7 +9,7 @@ enum { N = 2000 };
 Test(heap, whatever_is_done_to_it_leaves_in_order)
 {
 	struct sw_heap_node *nodes = calloc(N, sizeof(*nodes));
-	struct sw_heap h = { 0 };
+	struct sw_heap h = {0};
 	uint64_t due = 0, seq = 0;
 	unsigned rnd = 12345;
 	size_t left = 0;

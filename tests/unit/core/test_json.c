@@ -8,7 +8,8 @@
 static json_t *sample(void)
 {
 	return sw_json_fmt("{\"metadata\":{\"name\":\"pi\",\"labels\":{\"a.b/c\":\"v\",\"n\":3}},"
-	                   "\"spec\":{\"n\":5,\"big\":18446744073709551615,\"f\":1.5,\"on\":true,\"s\":\"5\",\"z\":null,\"l\":[1,2]}}");
+			   "\"spec\":{\"n\":5,\"big\":18446744073709551615,\"f\":1.5,\"on\":true,\"s\":\"5\",\"z\":"
+			   "null,\"l\":[1,2]}}");
 }
 
 Test(json, readers_find_what_is_there)
@@ -62,7 +63,7 @@ Test(json, setting_makes_the_way_and_deleting_leaves_it)
 	sw_json_del(o, "t.no");
 	text = sw_json_text(o, NULL);
 	cr_assert_str_eq(text, "{\"a\":{\"b\":{},\"n\":7},\"t\":true,\"none\":null,"
-	                       "\"metadata\":{\"labels\":{\"x.y/z\":\"1\"},\"annotations\":{\"k.l\":\"2\"}}}");
+			       "\"metadata\":{\"labels\":{\"x.y/z\":\"1\"},\"annotations\":{\"k.l\":\"2\"}}}");
 	free(text);
 	json_object_put(o);
 }
@@ -103,7 +104,8 @@ Test(json, the_transition_time_moves_only_with_the_status)
 
 Test(json, conditions_of_another_shape_are_stepped_over)
 {
-	json_t *o = sw_json_fmt("{\"status\":{\"conditions\":[1,null,{\"type\":5},{\"type\":\"Ready\",\"status\":true}]}}");
+	json_t *o =
+		sw_json_fmt("{\"status\":{\"conditions\":[1,null,{\"type\":5},{\"type\":\"Ready\",\"status\":true}]}}");
 
 	cr_assert_not_null(sw_json_condition(o, "Ready"));
 	cr_assert(!sw_json_condition_true(o, "Ready"));

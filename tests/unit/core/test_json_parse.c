@@ -21,23 +21,24 @@ static struct sw_err parse(const char *text, json_t **o)
 static const struct {
 	const char *in, *out;
 } good[] = {
-	{ "null", "null" },
-	{ " \t\r\n true ", "true" },
-	{ "{}", "{}" },
-	{ "[ ]", "[]" },
-	{ "[1,-2,0,-0]", "[1,-2,0,0]" },
-	{ "9223372036854775807", "9223372036854775807" },
-	{ "-9223372036854775808", "-9223372036854775808" },
-	{ "18446744073709551615", "18446744073709551615" },
-	{ "[1.50,1e3,1E-7,-0.0,0.1]", "[1.50,1e3,1E-7,-0.0,0.1]" },
-	{ "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"", "\"\\\"\\\\/\\b\\f\\n\\r\\t\"" },
-	{ "\"\\u00e9\\u20AC\\ud83d\\ude00\"", "\"\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80\"" },
-	{ "\"\\ud83d\"", "\"\xEF\xBF\xBD\"" },
-	{ "\"\\ud83dx\\ude00\"", "\"\xEF\xBF\xBDx\xEF\xBF\xBD\"" },
-	{ "\"\\ud83d\\u0041\"", "\"\xEF\xBF\xBD" "A\"" },
-	{ "{\"a\":{\"b\":[{\"c\":null}]},\"d.e/f\":\"x\"}", "{\"a\":{\"b\":[{\"c\":null}]},\"d.e/f\":\"x\"}" },
-	{ "{\"\":1,\"\\n\":2}", "{\"\":1,\"\\n\":2}" },
-	{ "{\"k\\u00e9y\":\"v\\u0041l\"}", "{\"k\xC3\xA9y\":\"vAl\"}" },
+	{"null", "null"},
+	{" \t\r\n true ", "true"},
+	{"{}", "{}"},
+	{"[ ]", "[]"},
+	{"[1,-2,0,-0]", "[1,-2,0,0]"},
+	{"9223372036854775807", "9223372036854775807"},
+	{"-9223372036854775808", "-9223372036854775808"},
+	{"18446744073709551615", "18446744073709551615"},
+	{"[1.50,1e3,1E-7,-0.0,0.1]", "[1.50,1e3,1E-7,-0.0,0.1]"},
+	{"\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"", "\"\\\"\\\\/\\b\\f\\n\\r\\t\""},
+	{"\"\\u00e9\\u20AC\\ud83d\\ude00\"", "\"\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80\""},
+	{"\"\\ud83d\"", "\"\xEF\xBF\xBD\""},
+	{"\"\\ud83dx\\ude00\"", "\"\xEF\xBF\xBDx\xEF\xBF\xBD\""},
+	{"\"\\ud83d\\u0041\"", "\"\xEF\xBF\xBD"
+			       "A\""},
+	{"{\"a\":{\"b\":[{\"c\":null}]},\"d.e/f\":\"x\"}", "{\"a\":{\"b\":[{\"c\":null}]},\"d.e/f\":\"x\"}"},
+	{"{\"\":1,\"\\n\":2}", "{\"\":1,\"\\n\":2}"},
+	{"{\"k\\u00e9y\":\"v\\u0041l\"}", "{\"k\xC3\xA9y\":\"vAl\"}"},
 };
 
 Test(json_parse, valid_text_comes_back_as_it_was)
@@ -58,61 +59,61 @@ Test(json_parse, valid_text_comes_back_as_it_was)
 static const struct {
 	const char *in, *says;
 } bad[] = {
-	{ "", "line 1, column 1 (byte 1): found the end of the text, expected a JSON value" },
-	{ "  ", "column 3" },
-	{ "{\"a\":1} x", "line 1, column 9 (byte 9): found 'x', expected nothing after" },
-	{ "1 2", "nothing after" },
-	{ "{\n \"a\": 1,\n \"b\" 2\n}", "line 3, column 6" },
-	{ "{\"\xC3\xA9\":x}", "column 6 (byte 7)" },
-	{ "{a:1}", "a key in double quotes" },
-	{ "{'a':1}", "a key in double quotes" },
-	{ "{\"a\":1,}", "a key in double quotes" },
-	{ "{\"a\":1 \"b\":2}", "',' or '}'" },
-	{ "{\"a\"}", "':'" },
-	{ "{\"a\":}", "a JSON value" },
-	{ "[1,]", "a JSON value" },
-	{ "[1 2]", "',' or ']'" },
-	{ "[", "the end of the text" },
-	{ "{\"a\":[1,{", "the end of the text" },
-	{ "{\"a", "a closing quote" },
-	{ "\"a\\", "an escape" },
-	{ "\"\\x\"", "after a backslash" },
-	{ "\"\\u12\"", "four hexadecimal" },
-	{ "\"\\u12g4\"", "four hexadecimal" },
-	{ "\"a\\u0000b\"", "without a NUL" },
-	{ "{\"a\\u0000b\":1}", "without a NUL" },
-	{ "\"a\nb\"", "control characters" },
-	{ "\"\x01\"", "byte 0x01" },
-	{ "\"\xFF\"", "valid UTF-8" },
-	{ "\"\xC0\xAF\"", "valid UTF-8" },
-	{ "\"\xED\xA0\x80\"", "valid UTF-8" },
-	{ "\"\xE2\x82", "valid UTF-8" },
-	{ "\xEF\xBB\xBF{}", "a byte order mark" },
-	{ "NaN", "a JSON value" },
-	{ "nan", "a JSON value" },
-	{ "nul", "a JSON value" },
-	{ "Infinity", "a JSON value" },
-	{ "-Infinity", "a digit" },
-	{ "-", "a digit" },
-	{ "+1", "a JSON value" },
-	{ "01", "a leading zero" },
-	{ "-01", "a leading zero" },
-	{ ".5", "a JSON value" },
-	{ "1.", "after the decimal point" },
-	{ "1.e3", "after the decimal point" },
-	{ "1e", "in the exponent" },
-	{ "1e+", "in the exponent" },
-	{ "0x10", "nothing after" },
-	{ "1_000", "nothing after" },
-	{ "18446744073709551616", "64 bits" },
-	{ "-9223372036854775809", "64 bits" },
-	{ "99999999999999999999999999999999", "64 bits" },
-	{ "1e400", "64 bits" },
-	{ "-1e999999999999", "64 bits" },
-	{ "/* c */ 1", "a JSON value" },
-	{ "True", "a JSON value" },
-	{ "'a'", "a JSON value" },
-	{ "{\"a\":1}}", "nothing after" },
+	{"", "line 1, column 1 (byte 1): found the end of the text, expected a JSON value"},
+	{"  ", "column 3"},
+	{"{\"a\":1} x", "line 1, column 9 (byte 9): found 'x', expected nothing after"},
+	{"1 2", "nothing after"},
+	{"{\n \"a\": 1,\n \"b\" 2\n}", "line 3, column 6"},
+	{"{\"\xC3\xA9\":x}", "column 6 (byte 7)"},
+	{"{a:1}", "a key in double quotes"},
+	{"{'a':1}", "a key in double quotes"},
+	{"{\"a\":1,}", "a key in double quotes"},
+	{"{\"a\":1 \"b\":2}", "',' or '}'"},
+	{"{\"a\"}", "':'"},
+	{"{\"a\":}", "a JSON value"},
+	{"[1,]", "a JSON value"},
+	{"[1 2]", "',' or ']'"},
+	{"[", "the end of the text"},
+	{"{\"a\":[1,{", "the end of the text"},
+	{"{\"a", "a closing quote"},
+	{"\"a\\", "an escape"},
+	{"\"\\x\"", "after a backslash"},
+	{"\"\\u12\"", "four hexadecimal"},
+	{"\"\\u12g4\"", "four hexadecimal"},
+	{"\"a\\u0000b\"", "without a NUL"},
+	{"{\"a\\u0000b\":1}", "without a NUL"},
+	{"\"a\nb\"", "control characters"},
+	{"\"\x01\"", "byte 0x01"},
+	{"\"\xFF\"", "valid UTF-8"},
+	{"\"\xC0\xAF\"", "valid UTF-8"},
+	{"\"\xED\xA0\x80\"", "valid UTF-8"},
+	{"\"\xE2\x82", "valid UTF-8"},
+	{"\xEF\xBB\xBF{}", "a byte order mark"},
+	{"NaN", "a JSON value"},
+	{"nan", "a JSON value"},
+	{"nul", "a JSON value"},
+	{"Infinity", "a JSON value"},
+	{"-Infinity", "a digit"},
+	{"-", "a digit"},
+	{"+1", "a JSON value"},
+	{"01", "a leading zero"},
+	{"-01", "a leading zero"},
+	{".5", "a JSON value"},
+	{"1.", "after the decimal point"},
+	{"1.e3", "after the decimal point"},
+	{"1e", "in the exponent"},
+	{"1e+", "in the exponent"},
+	{"0x10", "nothing after"},
+	{"1_000", "nothing after"},
+	{"18446744073709551616", "64 bits"},
+	{"-9223372036854775809", "64 bits"},
+	{"99999999999999999999999999999999", "64 bits"},
+	{"1e400", "64 bits"},
+	{"-1e999999999999", "64 bits"},
+	{"/* c */ 1", "a JSON value"},
+	{"True", "a JSON value"},
+	{"'a'", "a JSON value"},
+	{"{\"a\":1}}", "nothing after"},
 };
 
 Test(json_parse, anything_else_is_refused_with_its_place)
@@ -153,7 +154,7 @@ static char *nested(int depth, const char *open, const char *close)
 
 Test(json_parse, nesting_is_taken_up_to_the_limit_and_refused_beyond)
 {
-	static const int depths[] = { 64, 65, 100000 };
+	static const int depths[] = {64, 65, 100000};
 
 	for (int i = 0; i < 3; i++) {
 		char *arrays = nested(depths[i], "[", "]"), *objects = nested(depths[i], "{\"a\":", "}");
@@ -171,15 +172,15 @@ Test(json_parse, nesting_is_taken_up_to_the_limit_and_refused_beyond)
 static const struct {
 	const char *in, *dups, *out;
 } dups[] = {
-	{ "{\"a\":1,\"b\":2}", "", "{\"a\":1,\"b\":2}" },
-	{ "{\"a\":1,\"a\":2}", "a", "{\"a\":2}" },
-	{ "{\"spec\":{\"template\":{\"spec\":1,\"spec\":2}}}", "spec.template.spec", NULL },
-	{ "{\"c\":[{},{\"image\":1,\"image\":2}]}", "c[1].image", NULL },
-	{ "[[{\"x\":1,\"x\":1}]]", "[0][0].x", NULL },
-	{ "{\"a\":1,\"\\u0061\":2}", "\\u0061", "{\"a\":2}" },
-	{ "{\"a\":null,\"a\":null,\"a\":3}", "a, a", "{\"a\":3}" },
-	{ "{\"a\":{\"b\":1},\"b\":{\"b\":1}}", "", NULL },
-	{ "{\"a\":{\"b\":1,\"b\":2},\"a\":{\"c\":1}}", "a.b, a", "{\"a\":{\"c\":1}}" },
+	{"{\"a\":1,\"b\":2}", "", "{\"a\":1,\"b\":2}"},
+	{"{\"a\":1,\"a\":2}", "a", "{\"a\":2}"},
+	{"{\"spec\":{\"template\":{\"spec\":1,\"spec\":2}}}", "spec.template.spec", NULL},
+	{"{\"c\":[{},{\"image\":1,\"image\":2}]}", "c[1].image", NULL},
+	{"[[{\"x\":1,\"x\":1}]]", "[0][0].x", NULL},
+	{"{\"a\":1,\"\\u0061\":2}", "\\u0061", "{\"a\":2}"},
+	{"{\"a\":null,\"a\":null,\"a\":3}", "a, a", "{\"a\":3}"},
+	{"{\"a\":{\"b\":1},\"b\":{\"b\":1}}", "", NULL},
+	{"{\"a\":{\"b\":1,\"b\":2},\"a\":{\"c\":1}}", "a.b, a", "{\"a\":{\"c\":1}}"},
 };
 
 Test(json_parse, duplicate_keys_are_reported_with_their_path)
@@ -241,12 +242,13 @@ Test(json_parse, long_keys_strings_and_numbers_are_read_whole_or_refused)
 	free(s);
 }
 
-/* Every prefix of a text, and the text with every byte replaced, is either read or refused, and nothing leaks or is read past the
- * end (which a sanitizer sees). */
+/* Every prefix of a text, and the text with every byte replaced, is either read or refused, and nothing leaks or is
+ * read past the end (which a sanitizer sees). */
 Test(json_parse, damaged_text_never_does_more_than_fail)
 {
 	static const char text[] = "{\"a\":[1,-2.5e3,true,null,\"\\ud83d\\ude00\xC3\xA9\"],\"b\":{\"c\":\"\\n\"}}";
-	static const char swaps[] = { 0, '"', '\\', '{', '}', '[', ']', ',', ':', '0', '-', 'e', 'u', ' ', (char)0x80, (char)0xF0 };
+	static const char swaps[] = {0,   '"', '\\', '{', '}', '[', ']',        ',',
+				     ':', '0', '-',  'e', 'u', ' ', (char)0x80, (char)0xF0};
 	char copy[sizeof(text)];
 	json_t *o;
 

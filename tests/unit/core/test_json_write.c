@@ -63,7 +63,8 @@ Test(json_write, the_text_is_what_json_c_writes)
 
 	cr_assert(!sw_failed(sw_json_parse(text, sizeof(text) - 1, &o)));
 	ours = sw_json_text(o, &len);
-	cr_assert_str_eq(ours, json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+	cr_assert_str_eq(ours,
+			 json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
 	cr_assert_eq(len, strlen(text));
 	free(ours);
 	json_object_put(o);

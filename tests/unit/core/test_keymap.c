@@ -5,7 +5,9 @@
 #include <string.h>
 #include "spillway/keymap.h"
 
-struct thing { char key[16]; };
+struct thing {
+	char key[16];
+};
 
 static const char *key_of(const void *thing)
 {
@@ -27,7 +29,7 @@ Test(keymap, an_empty_map_finds_nothing)
 Test(keymap, putting_a_key_again_replaces_the_thing)
 {
 	struct sw_keymap m;
-	struct thing a = { "k" }, b = { "k" };
+	struct thing a = {"k"}, b = {"k"};
 
 	sw_keymap_init(&m, key_of);
 	cr_expect_null(sw_keymap_put(&m, &a));

@@ -76,8 +76,21 @@ Test(log, a_json_line_holds_strings_and_numbers)
 }
 
 static const char *const hostile[] = {
-	"east level=error", "\" level=\"error", "a\nlevel=error", "\x1elevel=error", "\x1flevel=1", "\x1e", "\"", "=", "",
-	"\xFF\xFE", "\033[31m", "\\", "a\x1e" "b\x1f" "c=d",
+	"east level=error",
+	"\" level=\"error",
+	"a\nlevel=error",
+	"\x1elevel=error",
+	"\x1flevel=1",
+	"\x1e",
+	"\"",
+	"=",
+	"",
+	"\xFF\xFE",
+	"\033[31m",
+	"\\",
+	"a\x1e"
+	"b\x1f"
+	"c=d",
 };
 
 Test(log, a_value_cannot_forge_a_field_or_a_line)
@@ -122,7 +135,8 @@ Test(log, a_long_line_is_cut_and_stays_valid)
 		sw_log(INFO, "x", "m", "a=%s tail=%d", big, 7);
 		written();
 		cr_assert_leq(strlen(line), 4095);
-		cr_assert((strstr(line, " tail=7") != NULL) != (strstr(line, "... ...") || strstr(line, "\" ...")), "%zu", n);
+		cr_assert((strstr(line, " tail=7") != NULL) != (strstr(line, "... ...") || strstr(line, "\" ...")),
+			  "%zu", n);
 		for (int i = 0; i < 2; i++)
 			close(ends[i]);
 	}

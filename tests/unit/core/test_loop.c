@@ -25,8 +25,14 @@ static struct sw_timer *timer(sw_timer_fn *fn, const void *owner)
 	return t;
 }
 
-static void on_letter(void *owner) { strcat(trace, owner); }
-static void on_flag(void *owner) { *(bool *)owner = true; }
+static void on_letter(void *owner)
+{
+	strcat(trace, owner);
+}
+static void on_flag(void *owner)
+{
+	*(bool *)owner = true;
+}
 
 Test(loop, timers_fire_in_order_of_time_then_of_setting)
 {
@@ -277,7 +283,7 @@ static void on_long(void *owner)
 Test(loop, what_is_due_in_a_long_turn_waits_for_the_next)
 {
 	bool done = false;
-	int numbers[3] = { 0, 1, 2 };
+	int numbers[3] = {0, 1, 2};
 
 	for (int i = 0; i < 3; i++) {
 		timers[i] = timer(on_long, &numbers[i]);

@@ -42,9 +42,10 @@ Test(metrics, counters_and_gauges_are_written_in_the_order_they_were_made)
 	sw_metric_add(c, 1.5, "east", "ok");
 	sw_metric_set(g, -4);
 	sw_metric_add(g, 1);
-	cr_assert_str_eq(text(), "# HELP sw_b_total Things, by place.\n# TYPE sw_b_total counter\n"
-	                         "sw_b_total{place=\"east\",result=\"ok\"} 2.5\nsw_b_total{place=\"west\",result=\"ok\"} 2\n"
-	                         "# HELP sw_a A level.\n# TYPE sw_a gauge\nsw_a -3\n");
+	cr_assert_str_eq(text(),
+			 "# HELP sw_b_total Things, by place.\n# TYPE sw_b_total counter\n"
+			 "sw_b_total{place=\"east\",result=\"ok\"} 2.5\nsw_b_total{place=\"west\",result=\"ok\"} 2\n"
+			 "# HELP sw_a A level.\n# TYPE sw_a gauge\nsw_a -3\n");
 	cr_assert_eq(sw_metric_get(c, "east", "ok"), 2.5);
 	cr_assert_eq(sw_metric_get(c, "north", "ok"), 0);
 	cr_assert_null(strstr(text(), "north"), "looking makes no series");
@@ -55,7 +56,8 @@ Test(metrics, a_metric_without_labels_shows_zero_from_the_start)
 {
 	sw_metric(reg, SW_COUNTER, "sw_c_total", "C.", "");
 	cr_assert(strstr(text(), "\nsw_c_total 0\n"));
-	cr_assert_eq(sw_metric(reg, SW_COUNTER, "sw_c_total", "C.", ""), sw_metric(reg, SW_COUNTER, "sw_c_total", "C.", ""));
+	cr_assert_eq(sw_metric(reg, SW_COUNTER, "sw_c_total", "C.", ""),
+		     sw_metric(reg, SW_COUNTER, "sw_c_total", "C.", ""));
 	finish();
 }
 

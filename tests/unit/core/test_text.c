@@ -11,31 +11,31 @@ static const struct {
 	const char *s;
 	int is;
 } names[] = {
-	{ "a", LABEL | SUBDOMAIN | KEY | VALUE },
-	{ "job-1", LABEL | SUBDOMAIN | KEY | VALUE },
-	{ "a.b", SUBDOMAIN | KEY | VALUE },
-	{ "A_b.C", KEY | VALUE },
-	{ "kueue.x-k8s.io/queue-name", KEY },
-	{ "", VALUE },
-	{ "-a", 0 },
-	{ "a-", 0 },
-	{ "a..b", KEY | VALUE },
-	{ ".a", 0 },
-	{ "a.", 0 },
-	{ "a/", 0 },
-	{ "/a", 0 },
-	{ "a/b/c", 0 },
-	{ "A.b/c", 0 },
-	{ "a b", 0 },
-	{ "a\n", 0 },
-	{ "../etc", 0 },
-	{ "a\xC3\xA9", 0 },
+	{"a", LABEL | SUBDOMAIN | KEY | VALUE},
+	{"job-1", LABEL | SUBDOMAIN | KEY | VALUE},
+	{"a.b", SUBDOMAIN | KEY | VALUE},
+	{"A_b.C", KEY | VALUE},
+	{"kueue.x-k8s.io/queue-name", KEY},
+	{"", VALUE},
+	{"-a", 0},
+	{"a-", 0},
+	{"a..b", KEY | VALUE},
+	{".a", 0},
+	{"a.", 0},
+	{"a/", 0},
+	{"/a", 0},
+	{"a/b/c", 0},
+	{"A.b/c", 0},
+	{"a b", 0},
+	{"a\n", 0},
+	{"../etc", 0},
+	{"a\xC3\xA9", 0},
 };
 
 static int kinds_of(const char *s)
 {
-	return (sw_is_dns_label(s) ? LABEL : 0) | (sw_is_subdomain(s) ? SUBDOMAIN : 0) | (sw_is_label_key(s) ? KEY : 0) |
-	       (sw_is_label_value(s) ? VALUE : 0);
+	return (sw_is_dns_label(s) ? LABEL : 0) | (sw_is_subdomain(s) ? SUBDOMAIN : 0) |
+	       (sw_is_label_key(s) ? KEY : 0) | (sw_is_label_value(s) ? VALUE : 0);
 }
 
 Test(text, names_follow_the_rules_of_kubernetes)
@@ -102,9 +102,15 @@ Test(text, hashes_are_the_known_ones)
 
 static const struct {
 	const char *text, *coded;
-} codes[] = { /* RFC 4648 section 10 */
-	{ "", "" },           { "f", "Zg==" },         { "fo", "Zm8=" },         { "foo", "Zm9v" },
-	{ "foob", "Zm9vYg==" }, { "fooba", "Zm9vYmE=" }, { "foobar", "Zm9vYmFy" },
+} codes[] = {
+	/* RFC 4648 section 10 */
+	{"", ""},
+	{"f", "Zg=="},
+	{"fo", "Zm8="},
+	{"foo", "Zm9v"},
+	{"foob", "Zm9vYg=="},
+	{"fooba", "Zm9vYmE="},
+	{"foobar", "Zm9vYmFy"},
 };
 
 Test(text, base64_goes_both_ways)
@@ -132,7 +138,8 @@ Test(text, base64_goes_both_ways)
 
 Test(text, broken_base64_is_refused)
 {
-	static const char *const bad[] = { "Z", "Zg", "Zg=", "Zg===", "=", "====", "Z===", "Zg=v", "Zg==Zg==", "Zm9v!", "Zm 9v", "Zm9v_-==", "Zm8=x" };
+	static const char *const bad[] = {"Z",    "Zg",       "Zg=",   "Zg===", "=",        "====", "Z===",
+					  "Zg=v", "Zg==Zg==", "Zm9v!", "Zm 9v", "Zm9v_-==", "Zm8=x"};
 	unsigned char *bytes;
 	size_t len;
 

@@ -104,7 +104,7 @@ static void start(struct run *r, struct sw_request *q, const char *path)
 
 static void get(struct run *r, const char *path)
 {
-	struct sw_request q = { .timeout_ms = 5000 };
+	struct sw_request q = {.timeout_ms = 5000};
 
 	start(r, &q, path);
 	cr_assert(sw_loop_until(r->loop, &r->done, 6000), "no answer to %s", path);
@@ -158,7 +158,7 @@ Test(http, absent_headers_are_told_apart_from_zero)
 
 Test(http, any_status_is_an_answer_and_redirects_are_not_followed)
 {
-	static const int statuses[] = { 201, 204, 302, 400, 404, 410, 500, 503 };
+	static const int statuses[] = {201, 204, 302, 400, 404, 410, 500, 503};
 	struct run *r = begin();
 
 	for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++) {
@@ -172,13 +172,17 @@ Test(http, any_status_is_an_answer_and_redirects_are_not_followed)
 
 Test(http, method_headers_and_body_travel_as_given)
 {
-	static const char *const methods[] = { "POST", "PUT", "PATCH", "DELETE" };
-	static const char *const headers[] = { "Content-Type: application/merge-patch+json", "X-One: 1", NULL };
+	static const char *const methods[] = {"POST", "PUT", "PATCH", "DELETE"};
+	static const char *const headers[] = {"Content-Type: application/merge-patch+json", "X-One: 1", NULL};
 	struct run *r = begin();
 	char value[256];
 
 	for (size_t i = 0; i < 4; i++) {
-		struct sw_request q = { .method = methods[i], .body = "{\"a\":\"b\"}", .body_len = 9, .headers = headers, .timeout_ms = 5000 };
+		struct sw_request q = {.method = methods[i],
+				       .body = "{\"a\":\"b\"}",
+				       .body_len = 9,
+				       .headers = headers,
+				       .timeout_ms = 5000};
 		char *expect = sw_asprintf("%s /m?x=%%20y", methods[i]);
 		fake_reply(r->f, expect, 200, "", "ok");
 		start(r, &q, "/m?x=%20y");
@@ -198,7 +202,7 @@ Test(http, a_large_body_is_sent_whole_without_waiting_for_100)
 	struct run *r = begin();
 	size_t n = 3 << 20;
 	char *big = sw_calloc(1, n + 1);
-	struct sw_request q = { .method = "POST", .body = big, .body_len = n, .timeout_ms = 10000 };
+	struct sw_request q = {.method = "POST", .body = big, .body_len = n, .timeout_ms = 10000};
 
 	memset(big, 'x', n);
 	fake_reply(r->f, "POST /big", 200, "", "");
@@ -228,7 +232,7 @@ Test(http, connections_are_reused)
 Test(http, a_call_under_way_survives_forgetting_connections)
 {
 	struct run *r = begin();
-	struct sw_request q = { .timeout_ms = 5000 };
+	struct sw_request q = {.timeout_ms = 5000};
 
 	fake_reply(r->f, "GET /slow", 200, "", "late")->delay_ms = 30;
 	start(r, &q, "/slow");
@@ -261,17 +265,24 @@ struct fault {
 };
 
 static const struct fault faults[] = {
-	{ "split everywhere", "HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n{\"a\":\"b\\\"\"}", FAKE_KEEP, 1, SW_E_OK, "", "{\"a\":\"b\\\"\"}" },
-	{ "chunks split in a value", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n{\"a\r\n5\r\n\":12}\r\n0\r\n\r\n", FAKE_KEEP, 3, SW_E_OK, "", "{\"a\":12}" },
-	{ "truncated by length", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"a\":", FAKE_CLOSE, 0, SW_E_NET, "cut short", "" },
-	{ "truncated chunk", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n64\r\n{\"a\":", FAKE_CLOSE, 0, SW_E_NET, "", "" },
-	{ "reset in the body", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"a\":", FAKE_RESET, 0, SW_E_NET, "", "" },
-	{ "closed without an answer", "", FAKE_CLOSE, 0, SW_E_NET, "without an answer", "" },
-	{ "closed in the headers", "HTTP/1.1 200 OK\r\nConte", FAKE_CLOSE, 0, SW_E_NET, "", "" },
-	{ "not HTTP", "220 mail.example.org ESMTP\r\n", FAKE_CLOSE, 0, SW_E_NET, "", "" },
-	{ "bad chunk size", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhello", FAKE_CLOSE, 0, SW_E_NET, "", "" },
-	{ "negative length", "HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n", FAKE_CLOSE, 0, SW_E_NET, "", "" },
-	{ "over the limit, announced", "HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n", FAKE_KEEP, 0, SW_E_TOOBIG, "over the limit of 200 bytes", "" },
+	{"split everywhere", "HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n{\"a\":\"b\\\"\"}", FAKE_KEEP, 1, SW_E_OK,
+	 "", "{\"a\":\"b\\\"\"}"},
+	{"chunks split in a value",
+	 "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n{\"a\r\n5\r\n\":12}\r\n0\r\n\r\n", FAKE_KEEP, 3,
+	 SW_E_OK, "", "{\"a\":12}"},
+	{"truncated by length", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"a\":", FAKE_CLOSE, 0, SW_E_NET,
+	 "cut short", ""},
+	{"truncated chunk", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n64\r\n{\"a\":", FAKE_CLOSE, 0,
+	 SW_E_NET, "", ""},
+	{"reset in the body", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"a\":", FAKE_RESET, 0, SW_E_NET, "", ""},
+	{"closed without an answer", "", FAKE_CLOSE, 0, SW_E_NET, "without an answer", ""},
+	{"closed in the headers", "HTTP/1.1 200 OK\r\nConte", FAKE_CLOSE, 0, SW_E_NET, "", ""},
+	{"not HTTP", "220 mail.example.org ESMTP\r\n", FAKE_CLOSE, 0, SW_E_NET, "", ""},
+	{"bad chunk size", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhello", FAKE_CLOSE, 0, SW_E_NET,
+	 "", ""},
+	{"negative length", "HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n", FAKE_CLOSE, 0, SW_E_NET, "", ""},
+	{"over the limit, announced", "HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n", FAKE_KEEP, 0, SW_E_TOOBIG,
+	 "over the limit of 200 bytes", ""},
 };
 
 ParameterizedTestParameters(http, faults_are_told_once_and_in_words)
@@ -287,7 +298,7 @@ ParameterizedTest(int *index, http, faults_are_told_once_and_in_words)
 {
 	const struct fault *t = &faults[*index];
 	struct run *r = begin();
-	struct sw_request q = { .timeout_ms = 5000, .max_reply = 200 };
+	struct sw_request q = {.timeout_ms = 5000, .max_reply = 200};
 	struct fake_step *s = fake_raw(r->f, "GET /", t->bytes);
 
 	s->then = t->then;
@@ -307,7 +318,7 @@ ParameterizedTest(int *index, http, faults_are_told_once_and_in_words)
 Test(http, a_chunked_body_over_the_limit_is_refused_on_the_way)
 {
 	struct run *r = begin();
-	struct sw_request q = { .timeout_ms = 5000, .max_reply = 10 };
+	struct sw_request q = {.timeout_ms = 5000, .max_reply = 10};
 
 	fake_stream(r->f, "GET /", "0123456789a");
 	start(r, &q, "/x");
@@ -319,7 +330,7 @@ Test(http, a_chunked_body_over_the_limit_is_refused_on_the_way)
 Test(http, a_server_that_hangs_is_a_timeout)
 {
 	struct run *r = begin();
-	struct sw_request q = { .timeout_ms = 50 };
+	struct sw_request q = {.timeout_ms = 50};
 
 	fake_hang(r->f, "GET /");
 	start(r, &q, "/x");
@@ -331,7 +342,7 @@ Test(http, a_server_that_hangs_is_a_timeout)
 Test(http, nobody_listening_is_said_with_the_address)
 {
 	struct run *r = begin();
-	struct sw_request q = { .method = "GET", .url = "http://127.0.0.1:1/x?token=secret", .timeout_ms = 5000 };
+	struct sw_request q = {.method = "GET", .url = "http://127.0.0.1:1/x?token=secret", .timeout_ms = 5000};
 
 	cr_assert_not(sw_failed(sw_http_start(r->http, &q, on_done, r, &r->call)));
 	cr_assert(sw_loop_until(r->loop, &r->done, 5000));
@@ -343,10 +354,10 @@ Test(http, nobody_listening_is_said_with_the_address)
 
 Test(http, bad_requests_are_refused_at_the_start)
 {
-	static const char *const urls[] = { "", "ftp://127.0.0.1/x", "file:///etc/passwd", "127.0.0.1:80" };
-	static const char *const headers[] = { "X-Evil: 1\r\nX-More: 2", NULL };
+	static const char *const urls[] = {"", "ftp://127.0.0.1/x", "file:///etc/passwd", "127.0.0.1:80"};
+	static const char *const headers[] = {"X-Evil: 1\r\nX-More: 2", NULL};
 	struct run *r = begin();
-	struct sw_request q = { .method = "GET" };
+	struct sw_request q = {.method = "GET"};
 
 	for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
 		q.url = urls[i];
@@ -362,7 +373,7 @@ Test(http, bad_requests_are_refused_at_the_start)
 Test(http, cancel_is_silent_and_final)
 {
 	struct run *r = begin();
-	struct sw_request q = { .timeout_ms = 5000 };
+	struct sw_request q = {.timeout_ms = 5000};
 
 	fake_hang(r->f, "GET /");
 	start(r, &q, "/x");
@@ -376,7 +387,7 @@ Test(http, cancel_is_silent_and_final)
 Test(http, free_with_calls_in_flight_is_silent)
 {
 	struct run *r = begin();
-	struct sw_request q = { .timeout_ms = 5000 };
+	struct sw_request q = {.timeout_ms = 5000};
 
 	fake_hang(r->f, "GET /")->repeat = true;
 	for (int i = 0; i < 5; i++)
@@ -392,7 +403,7 @@ Test(http, free_with_calls_in_flight_is_silent)
 Test(http, free_inside_done_ends_everything)
 {
 	struct run *r = begin();
-	struct sw_request q = { .timeout_ms = 5000 };
+	struct sw_request q = {.timeout_ms = 5000};
 
 	r->free_in_done = true;
 	fake_reply(r->f, "GET /", 200, "", "ok")->repeat = true;
@@ -408,7 +419,8 @@ Test(http, free_inside_done_ends_everything)
 
 static void stream(struct run *r, const char *path, long silence_ms)
 {
-	struct sw_request q = { .on_chunk = on_chunk, .on_headers = on_headers, .own_connection = true, .silence_ms = silence_ms };
+	struct sw_request q = {
+		.on_chunk = on_chunk, .on_headers = on_headers, .own_connection = true, .silence_ms = silence_ms};
 
 	start(r, &q, path);
 }
@@ -560,7 +572,10 @@ Test(http, the_environments_proxy_is_not_used)
 Test(http, a_proxy_that_was_given_is_used)
 {
 	struct run *r = begin();
-	struct sw_request q = { .method = "GET", .url = "http://spillway.invalid:81/p", .proxy_url = fake_url(r->f), .timeout_ms = 5000 };
+	struct sw_request q = {.method = "GET",
+			       .url = "http://spillway.invalid:81/p",
+			       .proxy_url = fake_url(r->f),
+			       .timeout_ms = 5000};
 
 	setenv("no_proxy", "*", 1);
 	fake_reply(r->f, "GET http://spillway.invalid:81/p", 200, "", "via");

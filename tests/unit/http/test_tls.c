@@ -19,18 +19,18 @@ static void on_done(void *owner, struct sw_err e, const struct sw_reply *reply)
 {
 	struct outcome *o = owner;
 
-	*o = (struct outcome){ .done = true, .err = e, .status = reply->status };
+	*o = (struct outcome){.done = true, .err = e, .status = reply->status};
 }
 
 static struct outcome ask(struct sw_loop *loop, struct sw_http *http, struct fake_http *f, const struct sw_tls *tls)
 {
-	struct outcome o = { .done = false };
+	struct outcome o = {.done = false};
 	struct sw_call *call;
-	struct sw_request q = { .method = "GET", .url = fake_url(f), .tls = tls, .timeout_ms = 8000 };
+	struct sw_request q = {.method = "GET", .url = fake_url(f), .tls = tls, .timeout_ms = 8000};
 	struct sw_err e = sw_http_start(http, &q, on_done, &o, &call);
 
 	if (sw_failed(e))
-		return (struct outcome){ .done = true, .err = e };
+		return (struct outcome){.done = true, .err = e};
 	cr_assert(sw_loop_until(loop, &o.done, 9000));
 	return o;
 }
@@ -48,18 +48,24 @@ struct row {
 };
 
 static const struct row rows[] = {
-	{ "right CA and address", "IP:127.0.0.1", -60, 3600, TRUST_RIGHT, NULL, false, true, "" },
-	{ "another CA", "IP:127.0.0.1", -60, 3600, TRUST_OTHER, NULL, false, false, "not signed by the CA that was given" },
-	{ "the system's CAs", "IP:127.0.0.1", -60, 3600, TRUST_SYSTEM, NULL, false, false, "not signed by the CA that was given" },
-	{ "a CA that is no certificate", "IP:127.0.0.1", -60, 3600, TRUST_NONSENSE, NULL, false, false, "no usable PEM certificate" },
-	{ "expired", "IP:127.0.0.1", -7200, -3600, TRUST_RIGHT, NULL, false, false, "has expired" },
-	{ "not yet valid", "IP:127.0.0.1", 3600, 7200, TRUST_RIGHT, NULL, false, false, "not valid yet" },
-	{ "another name", "DNS:kube.example.org", -60, 3600, TRUST_RIGHT, NULL, false, false, "is for another name" },
-	{ "tls-server-name fits", "DNS:kube.example.org", -60, 3600, TRUST_RIGHT, "kube.example.org", false, true, "" },
-	{ "tls-server-name does not fit", "DNS:kube.example.org", -60, 3600, TRUST_RIGHT, "other.example.org", false, false, "is for another name" },
-	{ "tls-server-name replaces the address", "IP:127.0.0.1", -60, 3600, TRUST_RIGHT, "kube.example.org", false, false, "is for another name" },
-	{ "tls-server-name with another CA", "DNS:kube.example.org", -60, 3600, TRUST_OTHER, "kube.example.org", false, false, "not signed by the CA" },
-	{ "insecure takes anything", "DNS:other", -7200, -3600, TRUST_OTHER, NULL, true, true, "" },
+	{"right CA and address", "IP:127.0.0.1", -60, 3600, TRUST_RIGHT, NULL, false, true, ""},
+	{"another CA", "IP:127.0.0.1", -60, 3600, TRUST_OTHER, NULL, false, false,
+	 "not signed by the CA that was given"},
+	{"the system's CAs", "IP:127.0.0.1", -60, 3600, TRUST_SYSTEM, NULL, false, false,
+	 "not signed by the CA that was given"},
+	{"a CA that is no certificate", "IP:127.0.0.1", -60, 3600, TRUST_NONSENSE, NULL, false, false,
+	 "no usable PEM certificate"},
+	{"expired", "IP:127.0.0.1", -7200, -3600, TRUST_RIGHT, NULL, false, false, "has expired"},
+	{"not yet valid", "IP:127.0.0.1", 3600, 7200, TRUST_RIGHT, NULL, false, false, "not valid yet"},
+	{"another name", "DNS:kube.example.org", -60, 3600, TRUST_RIGHT, NULL, false, false, "is for another name"},
+	{"tls-server-name fits", "DNS:kube.example.org", -60, 3600, TRUST_RIGHT, "kube.example.org", false, true, ""},
+	{"tls-server-name does not fit", "DNS:kube.example.org", -60, 3600, TRUST_RIGHT, "other.example.org", false,
+	 false, "is for another name"},
+	{"tls-server-name replaces the address", "IP:127.0.0.1", -60, 3600, TRUST_RIGHT, "kube.example.org", false,
+	 false, "is for another name"},
+	{"tls-server-name with another CA", "DNS:kube.example.org", -60, 3600, TRUST_OTHER, "kube.example.org", false,
+	 false, "not signed by the CA"},
+	{"insecure takes anything", "DNS:other", -7200, -3600, TRUST_OTHER, NULL, true, true, ""},
 };
 
 ParameterizedTestParameters(tls, servers_are_verified)
@@ -76,8 +82,8 @@ ParameterizedTest(int *index, tls, servers_are_verified)
 	const struct row *t = &rows[*index];
 	struct fake_ca *ca = fake_ca_new("right"), *other = fake_ca_new("other");
 	struct fake_cert cert = fake_ca_issue(ca, "server", t->san, t->from_s, t->to_s);
-	const struct fake_tls server = { .cert = cert.cert, .key = cert.key };
-	struct sw_tls tls = { .server_name = t->server_name, .insecure = t->insecure };
+	const struct fake_tls server = {.cert = cert.cert, .key = cert.key};
+	struct sw_tls tls = {.server_name = t->server_name, .insecure = t->insecure};
 	struct sw_loop *loop;
 	struct sw_http *http;
 	char host[256], expect[64];
@@ -86,8 +92,10 @@ ParameterizedTest(int *index, tls, servers_are_verified)
 	cr_assert_not(sw_failed(sw_http_new(loop, &http)));
 	struct fake_http *f = fake_http_new(loop, &server);
 	fake_reply(f, "GET /", 200, "", "ok");
-	tls.ca_pem = t->trust == TRUST_RIGHT ? fake_ca_pem(ca) : t->trust == TRUST_OTHER ? fake_ca_pem(other)
-	           : t->trust == TRUST_NONSENSE ? "nonsense" : NULL;
+	tls.ca_pem = t->trust == TRUST_RIGHT      ? fake_ca_pem(ca)
+		     : t->trust == TRUST_OTHER    ? fake_ca_pem(other)
+		     : t->trust == TRUST_NONSENSE ? "nonsense"
+						  : NULL;
 	struct outcome o = ask(loop, http, f, &tls);
 	cr_assert_eq(!sw_failed(o.err), t->ok, "%s: %s", t->name, o.err.text);
 	cr_assert(strstr(o.err.text, t->says), "%s: %s", t->name, o.err.text);
@@ -119,7 +127,9 @@ static void mutual_begin(struct mutual *m)
 	m->server = fake_ca_issue(m->ca, "server", "IP:127.0.0.1", -60, 3600);
 	cr_assert_not(sw_failed(sw_loop_new(&m->loop)));
 	cr_assert_not(sw_failed(sw_http_new(m->loop, &m->http)));
-	m->f = fake_http_new(m->loop, &(struct fake_tls){ .cert = m->server.cert, .key = m->server.key, .client_ca = fake_ca_pem(m->ca) });
+	m->f = fake_http_new(
+		m->loop,
+		&(struct fake_tls){.cert = m->server.cert, .key = m->server.key, .client_ca = fake_ca_pem(m->ca)});
 	fake_reply(m->f, "GET /", 200, "", "ok")->repeat = true;
 }
 
@@ -139,7 +149,9 @@ Test(tls, a_client_certificate_is_shown)
 	struct mutual m;
 	mutual_begin(&m);
 	struct fake_cert client = fake_ca_issue(m.ca, "me", NULL, -60, 3600);
-	struct outcome o = ask(m.loop, m.http, m.f, &(struct sw_tls){ .ca_pem = fake_ca_pem(m.ca), .cert_pem = client.cert, .key_pem = client.key });
+	struct outcome o =
+		ask(m.loop, m.http, m.f,
+		    &(struct sw_tls){.ca_pem = fake_ca_pem(m.ca), .cert_pem = client.cert, .key_pem = client.key});
 
 	cr_assert_eq(o.status, 200, "%s", o.err.text);
 	fake_cert_fini(&client);
@@ -151,11 +163,12 @@ Test(tls, a_missing_or_expired_client_certificate_is_named)
 	struct mutual m;
 	mutual_begin(&m);
 	struct fake_cert old = fake_ca_issue(m.ca, "me", NULL, -7200, -3600);
-	struct outcome o = ask(m.loop, m.http, m.f, &(struct sw_tls){ .ca_pem = fake_ca_pem(m.ca) });
+	struct outcome o = ask(m.loop, m.http, m.f, &(struct sw_tls){.ca_pem = fake_ca_pem(m.ca)});
 
 	cr_assert_eq(o.err.code, SW_E_NET);
 	cr_assert(strstr(o.err.text, "refused our client certificate, or wants one"), "%s", o.err.text);
-	o = ask(m.loop, m.http, m.f, &(struct sw_tls){ .ca_pem = fake_ca_pem(m.ca), .cert_pem = old.cert, .key_pem = old.key });
+	o = ask(m.loop, m.http, m.f,
+		&(struct sw_tls){.ca_pem = fake_ca_pem(m.ca), .cert_pem = old.cert, .key_pem = old.key});
 	cr_assert_eq(o.err.code, SW_E_NET);
 	cr_assert(strstr(o.err.text, "client certificate"), "%s", o.err.text);
 	cr_assert(strstr(o.err.text, "expired"), "%s", o.err.text);
@@ -167,9 +180,10 @@ Test(tls, one_handshake_serves_many_calls_but_never_another_identity)
 {
 	struct mutual m;
 	mutual_begin(&m);
-	struct fake_cert one = fake_ca_issue(m.ca, "one", NULL, -60, 3600), two = fake_ca_issue(m.ca, "two", NULL, -60, 3600);
-	const struct sw_tls as_one = { .ca_pem = fake_ca_pem(m.ca), .cert_pem = one.cert, .key_pem = one.key };
-	const struct sw_tls as_two = { .ca_pem = fake_ca_pem(m.ca), .cert_pem = two.cert, .key_pem = two.key };
+	struct fake_cert one = fake_ca_issue(m.ca, "one", NULL, -60, 3600),
+			 two = fake_ca_issue(m.ca, "two", NULL, -60, 3600);
+	const struct sw_tls as_one = {.ca_pem = fake_ca_pem(m.ca), .cert_pem = one.cert, .key_pem = one.key};
+	const struct sw_tls as_two = {.ca_pem = fake_ca_pem(m.ca), .cert_pem = two.cert, .key_pem = two.key};
 
 	for (int i = 0; i < 10; i++)
 		cr_assert_eq(ask(m.loop, m.http, m.f, &as_one).status, 200);

@@ -14,8 +14,11 @@ static struct sw_catalog *catalog(void)
 /* A Job of two pods with two GPUs each and these annotations. */
 static json_t *gpu_job(const char *annotations)
 {
-	json_t *o = json_of("{'apiVersion':'batch/v1','kind':'Job','metadata':{'name':'j'},'spec':{'parallelism':2,'completions':2,'template':{'spec':"
-	                    "{'containers':[{'name':'c','resources':{'requests':{'cpu':'4','memory':'16Gi'},'limits':{'nvidia.com/gpu':'2'}}}]}}}}");
+	json_t *o = json_of(
+		"{'apiVersion':'batch/"
+		"v1','kind':'Job','metadata':{'name':'j'},'spec':{'parallelism':2,'completions':2,'template':{'spec':"
+		"{'containers':[{'name':'c','resources':{'requests':{'cpu':'4','memory':'16Gi'},'limits':{'nvidia.com/"
+		"gpu':'2'}}}]}}}}");
 
 	if (annotations)
 		sw_json_set(o, "metadata.annotations", json_of(annotations));
@@ -41,7 +44,8 @@ Test(kinds_demand, a_plain_job_wants_what_its_pods_ask_for_and_no_spot)
 	cr_expect_eq(sw_amounts_get(&d.total, "cpu"), 8000);
 	cr_expect_eq(sw_amounts_get(&d.total, "pods"), 2000);
 	cr_expect_eq(d.spot, SW_SPOT_NEVER);
-	cr_expect(isinf(d.max_price) && d.n_models == 0 && !d.has_precision && !d.data && !d.deadline_ms && !d.gpu_memory_bytes);
+	cr_expect(isinf(d.max_price) && d.n_models == 0 && !d.has_precision && !d.data && !d.deadline_ms &&
+		  !d.gpu_memory_bytes);
 	json_object_put(o);
 	sw_catalog_free(c);
 }
@@ -49,8 +53,10 @@ Test(kinds_demand, a_plain_job_wants_what_its_pods_ask_for_and_no_spot)
 Test(kinds_demand, every_wish_is_read)
 {
 	struct sw_catalog *c = catalog();
-	json_t *o = gpu_job("{'spillway.dev/gpu':'H100, A100-80GB ,h100','spillway.dev/gpu-memory':'40Gi','spillway.dev/precision':'bf16',"
-	                    "'spillway.dev/max-price':'12.50','spillway.dev/deadline':'2h','spillway.dev/data':'s3://b@eu:5Gi','other.org/x':'y'}");
+	json_t *o = gpu_job("{'spillway.dev/gpu':'H100, A100-80GB "
+			    ",h100','spillway.dev/gpu-memory':'40Gi','spillway.dev/precision':'bf16',"
+			    "'spillway.dev/max-price':'12.50','spillway.dev/deadline':'2h','spillway.dev/data':'s3://"
+			    "b@eu:5Gi','other.org/x':'y'}");
 	struct sw_demand d;
 
 	sw_json_set_label(o, SW_ANN_SPOT, "require"); /* labels are read too */
@@ -73,30 +79,41 @@ Test(kinds_demand, every_wish_is_read)
 
 Test(kinds_demand, a_bad_wish_is_refused_with_its_path_and_the_nearest_name)
 {
-	static const struct { const char *annotations, *says; } rows[] = {
-		{ "{'spillway.dev/gpu':'H10O'}", "metadata.annotations[spillway.dev/gpu]: unknown GPU \"H10O\", did you mean" },
-		{ "{'spillway.dev/gpu':''}", "empty name" },
-		{ "{'spillway.dev/gpu':'H100,,A100'}", "empty name" },
-		{ "{'spillway.dev/gpu':'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx'}", "unknown GPU" },
-		{ "{'spillway.dev/gpus':'H100'}", "did you mean \"spillway.dev/gpu\"" },
-		{ "{'spillway.dev/':'x'}", "no such wish" },
-		{ "{'spillway.dev/gpu-memory':'0'}", "more than zero" },
-		{ "{'spillway.dev/gpu-memory':'-4Gi'}", "spillway.dev/gpu-memory" },
-		{ "{'spillway.dev/gpu-memory':'much'}", "spillway.dev/gpu-memory" },
-		{ "{'spillway.dev/gpu-memory':'99999999999Ei'}", "spillway.dev/gpu-memory" },
-		{ "{'spillway.dev/precision':'fp46'}", "spillway.dev/precision" },
-		{ "{'spillway.dev/spot':'alow'}", "did you mean \"allow\"" },
-		{ "{'spillway.dev/spot':''}", "expected allow, never or require" },
-		{ "{'spillway.dev/max-price':'0'}", "USD per hour" }, { "{'spillway.dev/max-price':'-1'}", "USD per hour" },
-		{ "{'spillway.dev/max-price':'inf'}", "USD per hour" }, { "{'spillway.dev/max-price':'nan'}", "USD per hour" },
-		{ "{'spillway.dev/max-price':'0x10'}", "USD per hour" }, { "{'spillway.dev/max-price':'1.2.3'}", "USD per hour" },
-		{ "{'spillway.dev/max-price':'$5'}", "USD per hour" }, { "{'spillway.dev/max-price':''}", "USD per hour" },
-		{ "{'spillway.dev/max-price':'.'}", "USD per hour" },
-		{ "{'spillway.dev/deadline':'soon'}", "spillway.dev/deadline" }, { "{'spillway.dev/deadline':'0s'}", "spillway.dev/deadline" },
-		{ "{'spillway.dev/deadline':'-1h'}", "spillway.dev/deadline" },
-		{ "{'spillway.dev/data':'bucket'}", "where the data is" }, { "{'spillway.dev/data':'://x'}", "where the data is" },
-		{ "{'spillway.dev/gpu':'T4','spillway.dev/gpu-memory':'40Gi'}", "no model of the list will do: T4 has" },
-		{ "{'spillway.dev/gpu':'T4','spillway.dev/precision':'fp64'}", "T4 has no fp64" },
+	static const struct {
+		const char *annotations, *says;
+	} rows[] = {
+		{"{'spillway.dev/gpu':'H10O'}",
+		 "metadata.annotations[spillway.dev/gpu]: unknown GPU \"H10O\", did you mean"},
+		{"{'spillway.dev/gpu':''}", "empty name"},
+		{"{'spillway.dev/gpu':'H100,,A100'}", "empty name"},
+		{"{'spillway.dev/"
+		 "gpu':'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx'}",
+		 "unknown GPU"},
+		{"{'spillway.dev/gpus':'H100'}", "did you mean \"spillway.dev/gpu\""},
+		{"{'spillway.dev/':'x'}", "no such wish"},
+		{"{'spillway.dev/gpu-memory':'0'}", "more than zero"},
+		{"{'spillway.dev/gpu-memory':'-4Gi'}", "spillway.dev/gpu-memory"},
+		{"{'spillway.dev/gpu-memory':'much'}", "spillway.dev/gpu-memory"},
+		{"{'spillway.dev/gpu-memory':'99999999999Ei'}", "spillway.dev/gpu-memory"},
+		{"{'spillway.dev/precision':'fp46'}", "spillway.dev/precision"},
+		{"{'spillway.dev/spot':'alow'}", "did you mean \"allow\""},
+		{"{'spillway.dev/spot':''}", "expected allow, never or require"},
+		{"{'spillway.dev/max-price':'0'}", "USD per hour"},
+		{"{'spillway.dev/max-price':'-1'}", "USD per hour"},
+		{"{'spillway.dev/max-price':'inf'}", "USD per hour"},
+		{"{'spillway.dev/max-price':'nan'}", "USD per hour"},
+		{"{'spillway.dev/max-price':'0x10'}", "USD per hour"},
+		{"{'spillway.dev/max-price':'1.2.3'}", "USD per hour"},
+		{"{'spillway.dev/max-price':'$5'}", "USD per hour"},
+		{"{'spillway.dev/max-price':''}", "USD per hour"},
+		{"{'spillway.dev/max-price':'.'}", "USD per hour"},
+		{"{'spillway.dev/deadline':'soon'}", "spillway.dev/deadline"},
+		{"{'spillway.dev/deadline':'0s'}", "spillway.dev/deadline"},
+		{"{'spillway.dev/deadline':'-1h'}", "spillway.dev/deadline"},
+		{"{'spillway.dev/data':'bucket'}", "where the data is"},
+		{"{'spillway.dev/data':'://x'}", "where the data is"},
+		{"{'spillway.dev/gpu':'T4','spillway.dev/gpu-memory':'40Gi'}", "no model of the list will do: T4 has"},
+		{"{'spillway.dev/gpu':'T4','spillway.dev/precision':'fp64'}", "T4 has no fp64"},
 	};
 	struct sw_catalog *c = catalog();
 
@@ -114,20 +131,23 @@ Test(kinds_demand, a_bad_wish_is_refused_with_its_path_and_the_nearest_name)
 
 Test(kinds_demand, a_wish_for_gpus_without_a_gpu_is_refused)
 {
-	static const char *const keys[] = { SW_ANN_GPU, SW_ANN_GPU_MEMORY, SW_ANN_PRECISION };
-	static const char *const values[] = { "H100", "40Gi", "fp16" };
+	static const char *const keys[] = {SW_ANN_GPU, SW_ANN_GPU_MEMORY, SW_ANN_PRECISION};
+	static const char *const values[] = {"H100", "40Gi", "fp16"};
 	struct sw_catalog *c = catalog();
 
 	for (int i = 0; i < 3; i++) {
 		json_t *o = gpu_job(NULL);
 		struct sw_demand d;
 
-		json_object_object_del(sw_json_at(sw_json_idx(sw_json_at(o, "spec.template.spec.containers"), 0), "resources"), "limits");
+		json_object_object_del(
+			sw_json_at(sw_json_idx(sw_json_at(o, "spec.template.spec.containers"), 0), "resources"),
+			"limits");
 		cr_expect(!sw_failed(sw_demand_read(&sw_kind_job, o, c, &d)));
 		sw_json_set_annotation(o, keys[i], values[i]);
 		struct sw_err e = sw_demand_read(&sw_kind_job, o, c, &d);
 
-		cr_expect(e.code == SW_E_INVALID && strstr(e.text, "no container asks for a GPU"), "%s: %s", keys[i], e.text);
+		cr_expect(e.code == SW_E_INVALID && strstr(e.text, "no container asks for a GPU"), "%s: %s", keys[i],
+			  e.text);
 		json_object_put(o);
 	}
 	sw_catalog_free(c);
@@ -135,11 +155,17 @@ Test(kinds_demand, a_wish_for_gpus_without_a_gpu_is_refused)
 
 Test(kinds_demand, hostile_jobs_are_refused)
 {
-	static const struct { const char *spec, *says; } rows[] = {
-		{ "{}", "spec.template" },
-		{ "{'parallelism':2147483647,'template':{'spec':{'containers':[{'resources':{'limits':{'nvidia.com/gpu':'9000000000000'}}}]}}}", "add up to more" },
-		{ "{'template':{'spec':{'containers':[{'resources':{'limits':{'nvidia.com/gpu':1,'amd.com/gpu':1}}}]}}}", "one kind of GPU" },
-		{ "{'template':{'spec':{'containers':[{'resources':{'limits':{'cpu':'0'}}}]}}}", "spec.template.spec.containers[0].resources.limits[cpu]" },
+	static const struct {
+		const char *spec, *says;
+	} rows[] = {
+		{"{}", "spec.template"},
+		{"{'parallelism':2147483647,'template':{'spec':{'containers':[{'resources':{'limits':{'nvidia.com/"
+		 "gpu':'9000000000000'}}}]}}}",
+		 "add up to more"},
+		{"{'template':{'spec':{'containers':[{'resources':{'limits':{'nvidia.com/gpu':1,'amd.com/gpu':1}}}]}}}",
+		 "one kind of GPU"},
+		{"{'template':{'spec':{'containers':[{'resources':{'limits':{'cpu':'0'}}}]}}}",
+		 "spec.template.spec.containers[0].resources.limits[cpu]"},
 	};
 	struct sw_catalog *c = catalog();
 
@@ -158,13 +184,15 @@ Test(kinds_demand, hostile_jobs_are_refused)
 
 Test(kinds_demand, a_gpu_is_refused_in_words)
 {
-	static const struct { const char *annotations, *gpu, *why; } rows[] = {
-		{ NULL, "T4", NULL },
-		{ "{'spillway.dev/precision':'fp64'}", "T4", "T4 has no fp64" },
-		{ "{'spillway.dev/precision':'fp64'}", "V100", NULL },
-		{ "{'spillway.dev/gpu':'H100'}", "T4", "T4 is not among the GPUs asked for" },
-		{ "{'spillway.dev/gpu-memory':'20Gi'}", "T4", "the job needs 20Gi" },
-		{ "{'spillway.dev/gpu-memory':'20Gi'}", "L4", NULL },
+	static const struct {
+		const char *annotations, *gpu, *why;
+	} rows[] = {
+		{NULL, "T4", NULL},
+		{"{'spillway.dev/precision':'fp64'}", "T4", "T4 has no fp64"},
+		{"{'spillway.dev/precision':'fp64'}", "V100", NULL},
+		{"{'spillway.dev/gpu':'H100'}", "T4", "T4 is not among the GPUs asked for"},
+		{"{'spillway.dev/gpu-memory':'20Gi'}", "T4", "the job needs 20Gi"},
+		{"{'spillway.dev/gpu-memory':'20Gi'}", "L4", NULL},
 	};
 	struct sw_catalog *c = catalog();
 

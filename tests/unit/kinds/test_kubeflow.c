@@ -1,20 +1,41 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kinds_test.h"
 
-#define C(name) "{'template':{'spec':{'containers':[{'name':'" name "'}]}}}"
+#define C(name)    "{'template':{'spec':{'containers':[{'name':'" name "'}]}}}"
 #define N(n, name) "{'replicas':" #n ",'template':{'spec':{'containers':[{'name':'" name "'}]}}}"
 
 Test(kinds_kubeflow, pod_sets_follow_the_replica_types_in_kueues_order)
 {
-	static const struct { const char *id, *specs; size_t n; const char *names[3]; int counts[3]; } rows[] = {
-		{ "PyTorchJob", "{'pytorchReplicaSpecs':{'Worker':" N(3, "pytorch") ",'Master':" C("pytorch") "}}", 2, { "master", "worker" }, { 1, 3 } },
-		{ "PyTorchJob", "{'pytorchReplicaSpecs':{'Worker':" N(3, "pytorch") "}}", 1, { "worker" }, { 3 } },
-		{ "TFJob", "{'tfReplicaSpecs':{'PS':" N(2, "tensorflow") ",'Chief':" C("tensorflow") ",'Worker':" N(4, "tensorflow") "}}", 3,
-		  { "chief", "ps", "worker" }, { 1, 2, 4 } },
-		{ "PaddleJob", "{'paddleReplicaSpecs':{'Worker':" N(2, "paddle") "}}", 1, { "worker" }, { 2 } },
-		{ "XGBoostJob", "{'xgbReplicaSpecs':{'Master':" N(1, "xgboost") ",'Worker':" N(2, "xgboost") "}}", 2, { "master", "worker" }, { 1, 2 } },
-		{ "JAXJob", "{'jaxReplicaSpecs':{'Worker':" N(8, "jax") "}}", 1, { "worker" }, { 8 } },
-		{ "MPIJob", "{'mpiReplicaSpecs':{'Launcher':" C("any") ",'Worker':" N(0, "other") "}}", 2, { "launcher", "worker" }, { 1, 0 } },
+	static const struct {
+		const char *id, *specs;
+		size_t n;
+		const char *names[3];
+		int counts[3];
+	} rows[] = {
+		{"PyTorchJob",
+		 "{'pytorchReplicaSpecs':{'Worker':" N(3, "pytorch") ",'Master':" C("pytorch") "}}",
+		 2,
+		 {"master", "worker"},
+		 {1, 3}},
+		{"PyTorchJob", "{'pytorchReplicaSpecs':{'Worker':" N(3, "pytorch") "}}", 1, {"worker"}, {3}},
+		{"TFJob",
+		 "{'tfReplicaSpecs':{'PS':" N(2, "tensorflow") ",'Chief':" C("tensorflow") ",'Worker':" N(
+			 4, "tensorflow") "}}",
+		 3,
+		 {"chief", "ps", "worker"},
+		 {1, 2, 4}},
+		{"PaddleJob", "{'paddleReplicaSpecs':{'Worker':" N(2, "paddle") "}}", 1, {"worker"}, {2}},
+		{"XGBoostJob",
+		 "{'xgbReplicaSpecs':{'Master':" N(1, "xgboost") ",'Worker':" N(2, "xgboost") "}}",
+		 2,
+		 {"master", "worker"},
+		 {1, 2}},
+		{"JAXJob", "{'jaxReplicaSpecs':{'Worker':" N(8, "jax") "}}", 1, {"worker"}, {8}},
+		{"MPIJob",
+		 "{'mpiReplicaSpecs':{'Launcher':" C("any") ",'Worker':" N(0, "other") "}}",
+		 2,
+		 {"launcher", "worker"},
+		 {1, 0}},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
@@ -38,18 +59,22 @@ Test(kinds_kubeflow, pod_sets_follow_the_replica_types_in_kueues_order)
 
 Test(kinds_kubeflow, what_the_operator_would_refuse_is_refused_here)
 {
-	static const struct { const char *id, *spec, *text; } rows[] = {
-		{ "PyTorchJob", "{}", "spec.pytorchReplicaSpecs: found nothing" },
-		{ "PyTorchJob", "{'pytorchReplicaSpecs':{}}", "no replicas" },
-		{ "PyTorchJob", "{'pytorchReplicaSpecs':[]}", "found nothing" },
-		{ "PyTorchJob", "{'pytorchReplicaSpecs':{'Wroker':" C("pytorch") "}}", "did you mean Worker" },
-		{ "PyTorchJob", "{'pytorchReplicaSpecs':{'Worker':" C("torch") "}}", "container named \"pytorch\"" },
-		{ "PyTorchJob", "{'pytorchReplicaSpecs':{'Worker':null}}", "container named" },
-		{ "PyTorchJob", "{'pytorchReplicaSpecs':{'Worker':" N(-1, "pytorch") "}}", "spec.pytorchReplicaSpecs.Worker: replicas" },
-		{ "PyTorchJob", "{'pytorchReplicaSpecs':{'Master':" N(2, "pytorch") "}}", "there is one Master" },
-		{ "PyTorchJob", "{'pytorchReplicaSpecs':{'Worker':" N(4294967296, "pytorch") "}}", "expected a whole number" },
-		{ "MPIJob", "{'mpiReplicaSpecs':{'Launcher':" N(0, "x") "}}", "replicas" },
-		{ "JAXJob", "{'jaxReplicaSpecs':{'Worker':" N(0, "jax") "}}", "at least 1 pod" },
+	static const struct {
+		const char *id, *spec, *text;
+	} rows[] = {
+		{"PyTorchJob", "{}", "spec.pytorchReplicaSpecs: found nothing"},
+		{"PyTorchJob", "{'pytorchReplicaSpecs':{}}", "no replicas"},
+		{"PyTorchJob", "{'pytorchReplicaSpecs':[]}", "found nothing"},
+		{"PyTorchJob", "{'pytorchReplicaSpecs':{'Wroker':" C("pytorch") "}}", "did you mean Worker"},
+		{"PyTorchJob", "{'pytorchReplicaSpecs':{'Worker':" C("torch") "}}", "container named \"pytorch\""},
+		{"PyTorchJob", "{'pytorchReplicaSpecs':{'Worker':null}}", "container named"},
+		{"PyTorchJob", "{'pytorchReplicaSpecs':{'Worker':" N(-1, "pytorch") "}}",
+		 "spec.pytorchReplicaSpecs.Worker: replicas"},
+		{"PyTorchJob", "{'pytorchReplicaSpecs':{'Master':" N(2, "pytorch") "}}", "there is one Master"},
+		{"PyTorchJob", "{'pytorchReplicaSpecs':{'Worker':" N(4294967296, "pytorch") "}}",
+		 "expected a whole number"},
+		{"MPIJob", "{'mpiReplicaSpecs':{'Launcher':" N(0, "x") "}}", "replicas"},
+		{"JAXJob", "{'jaxReplicaSpecs':{'Worker':" N(0, "jax") "}}", "at least 1 pod"},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
@@ -67,9 +92,12 @@ Test(kinds_kubeflow, what_the_operator_would_refuse_is_refused_here)
 Test(kinds_kubeflow, outcome_active_and_status)
 {
 	json_t *job = json_of("{'apiVersion':'kubeflow.org/v1','kind':'TFJob','spec':{'runPolicy':{'suspend':true}},"
-	                      "'status':{'conditions':[{'type':'Suspended','status':'True'}],'replicaStatuses':{'Worker':{'active':2},'PS':{'active':1}}}}");
-	json_t *done = json_of("{'status':{'conditions':[{'type':'Succeeded','status':'True','reason':'TFJobSucceeded'}]}}");
-	json_t *local = json_of("{'replicaStatuses':{'Worker':{'failed':3}}}"), *base = json_of("{'replicaStatuses':{'Worker':{'failed':2}}}");
+			      "'status':{'conditions':[{'type':'Suspended','status':'True'}],'replicaStatuses':{'"
+			      "Worker':{'active':2},'PS':{'active':1}}}}");
+	json_t *done =
+		json_of("{'status':{'conditions':[{'type':'Succeeded','status':'True','reason':'TFJobSucceeded'}]}}");
+	json_t *local = json_of("{'replicaStatuses':{'Worker':{'failed':3}}}"),
+	       *base = json_of("{'replicaStatuses':{'Worker':{'failed':2}}}");
 	json_t *remote = json_of("{'replicaStatuses':{'Worker':{'failed':2,'active':1}},'conditions':[]}");
 	json_t *expect = json_of("{'replicaStatuses':{'Worker':{'failed':4,'active':1}},'conditions':[]}");
 	const char *why;

@@ -3,12 +3,24 @@
 
 Test(kinds_table, a_kind_is_found_by_what_users_type)
 {
-	static const struct { const char *word, *resource; } rows[] = {
-		{ "job", "jobs.batch" }, { "jobs", "jobs.batch" }, { "Job", "jobs.batch" }, { "jobs.batch", "jobs.batch" },
-		{ "PyTorchJob", "pytorchjobs.kubeflow.org" }, { "pytorchjobs", "pytorchjobs.kubeflow.org" },
-		{ "tfjob", "tfjobs.kubeflow.org" }, { "mpijobs.kubeflow.org", "mpijobs.kubeflow.org" },
-		{ "JAXJOB", "jaxjobs.kubeflow.org" }, { "paddlejob", "paddlejobs.kubeflow.org" }, { "xgboostjob", "xgboostjobs.kubeflow.org" },
-		{ "", NULL }, { "pod", NULL }, { "jobs.", NULL }, { "job ", NULL },
+	static const struct {
+		const char *word, *resource;
+	} rows[] = {
+		{"job", "jobs.batch"},
+		{"jobs", "jobs.batch"},
+		{"Job", "jobs.batch"},
+		{"jobs.batch", "jobs.batch"},
+		{"PyTorchJob", "pytorchjobs.kubeflow.org"},
+		{"pytorchjobs", "pytorchjobs.kubeflow.org"},
+		{"tfjob", "tfjobs.kubeflow.org"},
+		{"mpijobs.kubeflow.org", "mpijobs.kubeflow.org"},
+		{"JAXJOB", "jaxjobs.kubeflow.org"},
+		{"paddlejob", "paddlejobs.kubeflow.org"},
+		{"xgboostjob", "xgboostjobs.kubeflow.org"},
+		{"", NULL},
+		{"pod", NULL},
+		{"jobs.", NULL},
+		{"job ", NULL},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
@@ -22,13 +34,18 @@ Test(kinds_table, a_kind_is_found_by_what_users_type)
 
 Test(kinds_table, a_kind_is_found_by_api_version_and_kind_only_when_both_fit)
 {
-	static const struct { const char *object, *resource; } rows[] = {
-		{ "{'apiVersion':'batch/v1','kind':'Job'}", "jobs.batch" },
-		{ "{'apiVersion':'kubeflow.org/v1','kind':'XGBoostJob'}", "xgboostjobs.kubeflow.org" },
-		{ "{'apiVersion':'kubeflow.org/v2beta1','kind':'MPIJob'}", NULL },
-		{ "{'apiVersion':'batch/v1beta1','kind':'Job'}", NULL },
-		{ "{'apiVersion':'batch','kind':'Job'}", NULL },
-		{ "{'apiVersion':'batch/v1'}", NULL }, { "{'kind':'Job'}", NULL }, { "{'apiVersion':1,'kind':[]}", NULL }, { "{}", NULL },
+	static const struct {
+		const char *object, *resource;
+	} rows[] = {
+		{"{'apiVersion':'batch/v1','kind':'Job'}", "jobs.batch"},
+		{"{'apiVersion':'kubeflow.org/v1','kind':'XGBoostJob'}", "xgboostjobs.kubeflow.org"},
+		{"{'apiVersion':'kubeflow.org/v2beta1','kind':'MPIJob'}", NULL},
+		{"{'apiVersion':'batch/v1beta1','kind':'Job'}", NULL},
+		{"{'apiVersion':'batch','kind':'Job'}", NULL},
+		{"{'apiVersion':'batch/v1'}", NULL},
+		{"{'kind':'Job'}", NULL},
+		{"{'apiVersion':1,'kind':[]}", NULL},
+		{"{}", NULL},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
@@ -47,7 +64,8 @@ Test(kinds_table, every_row_is_complete_and_finds_itself)
 	size_t n = 0;
 
 	for (const struct sw_kind *k; (k = sw_kind_at(n)); n++) {
-		cr_expect(k->podsets && k->check && k->outcome && k->active && k->prepare && k->status_home, "%s", k->kind);
+		cr_expect(k->podsets && k->check && k->outcome && k->active && k->prepare && k->status_home, "%s",
+			  k->kind);
 		cr_expect_eq(sw_kind_find(k->resource), k);
 		cr_expect_eq(sw_kind_named(k->kind), k);
 		cr_expect(strrchr(k->suspend_path, '.') != NULL);

@@ -22,8 +22,10 @@ struct fixture {
 
 static inline struct sw_kubeconfig *fixture_kubeconfig(struct fixture *x, const char *user)
 {
-	char *text = sw_asprintf("kind: Config\ncurrent-context: a\ncontexts: [{name: a, context: {cluster: c, user: u}}]\n"
-	                         "clusters: [{name: c, cluster: {server: '%s'}}]\nusers: [{name: u, user: {%s}}]\n", fake_url(x->f), user);
+	char *text =
+		sw_asprintf("kind: Config\ncurrent-context: a\ncontexts: [{name: a, context: {cluster: c, user: u}}]\n"
+			    "clusters: [{name: c, cluster: {server: '%s'}}]\nusers: [{name: u, user: {%s}}]\n",
+			    fake_url(x->f), user);
 	char path[] = "/tmp/sw-kube-XXXXXX";
 	int fd = mkstemp(path);
 	struct sw_kubeconfig *kc;
@@ -51,7 +53,7 @@ static inline void fixture_begin(struct fixture *x, const char *user, unsigned w
 	cr_assert_not(sw_failed(sw_metrics_new(&x->metrics)));
 	x->f = fake_http_new(x->loop, NULL);
 	e = sw_kube_new(x->loop, x->http, fixture_kubeconfig(x, user),
-	                &(struct sw_kube_options){ .name = "east", .window = window, .metrics = x->metrics }, &x->kube);
+			&(struct sw_kube_options){.name = "east", .window = window, .metrics = x->metrics}, &x->kube);
 	cr_assert_not(sw_failed(e), "%s", e.text);
 }
 

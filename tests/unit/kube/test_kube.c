@@ -49,7 +49,8 @@ static void on_done(void *owner, struct sw_err err, const struct sw_kube_reply *
 	snprintf(c->body, sizeof c->body, "%.*s", (int)reply->len, reply->body);
 	snprintf(c->reason, sizeof c->reason, "%s", reply->reason);
 	snprintf(c->warning, sizeof c->warning, "%s", reply->warning ? reply->warning : "");
-	snprintf(c->name, sizeof c->name, "%s", sw_json_str(reply->object, "metadata.name") ? sw_json_str(reply->object, "metadata.name") : "");
+	snprintf(c->name, sizeof c->name, "%s",
+		 sw_json_str(reply->object, "metadata.name") ? sw_json_str(reply->object, "metadata.name") : "");
 	c->has_object = reply->object;
 	sw_kube_cancel(c->call); /* must be harmless here */
 	c->call = NULL;
@@ -76,7 +77,7 @@ static struct call *start(struct run *r, struct sw_kube_req q)
 
 static struct call *get(struct run *r, const char *path)
 {
-	struct call *c = start(r, (struct sw_kube_req){ .cls = SW_KUBE_STATUS, .path = path });
+	struct call *c = start(r, (struct sw_kube_req){.cls = SW_KUBE_STATUS, .path = path});
 
 	cr_assert(sw_loop_until(r->x.loop, &c->done, 6000), "no answer to %s", path);
 	return c;
@@ -100,7 +101,8 @@ Test(kube, paths_and_queries_are_escaped)
 	cr_assert_str_eq(b.at, "/api/v1/pods");
 	sw_buf_reset(&b);
 	sw_kube_delete_options(&b, "Background", "u\"1");
-	cr_assert_str_eq(b.at, "{\"kind\":\"DeleteOptions\",\"apiVersion\":\"v1\",\"propagationPolicy\":\"Background\",\"preconditions\":{\"uid\":\"u\\\"1\"}}");
+	cr_assert_str_eq(b.at, "{\"kind\":\"DeleteOptions\",\"apiVersion\":\"v1\",\"propagationPolicy\":\"Background\","
+			       "\"preconditions\":{\"uid\":\"u\\\"1\"}}");
 	sw_buf_fini(&b);
 }
 
@@ -109,9 +111,14 @@ Test(kube, a_request_carries_who_what_and_how)
 	struct run *r = begin("token: abc", 0);
 	char h[256];
 
-	fake_reply(r->x.f, "PATCH /apis/batch/v1/namespaces/n/jobs/j", 200, "Warning: 299 - \"deprecated\"\r\n", "{\"metadata\":{\"name\":\"j\"}}");
-	struct call *c = start(r, (struct sw_kube_req){ .cls = SW_KUBE_STATUS, .method = "PATCH", .path = "/apis/batch/v1/namespaces/n/jobs/j",
-	                                                .content_type = SW_MERGE_PATCH, .body = "{\"a\":1}", .body_len = 7 });
+	fake_reply(r->x.f, "PATCH /apis/batch/v1/namespaces/n/jobs/j", 200, "Warning: 299 - \"deprecated\"\r\n",
+		   "{\"metadata\":{\"name\":\"j\"}}");
+	struct call *c = start(r, (struct sw_kube_req){.cls = SW_KUBE_STATUS,
+						       .method = "PATCH",
+						       .path = "/apis/batch/v1/namespaces/n/jobs/j",
+						       .content_type = SW_MERGE_PATCH,
+						       .body = "{\"a\":1}",
+						       .body_len = 7});
 	cr_assert(sw_loop_until(r->x.loop, &c->done, 5000));
 	cr_assert_not(sw_failed(c->err), "%s", c->err.text);
 	cr_assert_str_eq(c->name, "j");
@@ -121,28 +128,38 @@ Test(kube, a_request_carries_who_what_and_how)
 	cr_assert_str_eq(fake_header(r->x.f, 0, "Accept", h), "application/json");
 	cr_assert(strncmp(fake_header(r->x.f, 0, "User-Agent", h), "spillway/", 9) == 0);
 	cr_assert_str_eq(fake_seen(r->x.f, 0)->body, "{\"a\":1}");
-	cr_assert_eq(sw_metric_get(sw_metric(r->x.metrics, SW_COUNTER, "spillway_kube_requests_total", "", ""), "east", "status", "200"), 1);
+	cr_assert_eq(sw_metric_get(sw_metric(r->x.metrics, SW_COUNTER, "spillway_kube_requests_total", "", ""), "east",
+				   "status", "200"),
+		     1);
 	end(r);
 }
 
-#define STATUS(code, reason, message) "{\"kind\":\"Status\",\"status\":\"Failure\",\"code\":" #code ",\"reason\":\"" reason "\",\"message\":\"" message "\"}"
+#define STATUS(code, reason, message)                                                                                  \
+	"{\"kind\":\"Status\",\"status\":\"Failure\",\"code\":" #code ",\"reason\":\"" reason                          \
+	"\",\"message\":\"" message "\"}"
 
 Test(kube, statuses_become_errors_with_their_reason)
 {
-	struct { int status; const char *body; enum sw_code code; const char *reason, *says; } t[] = {
-		{ 200, "{}", SW_E_OK, "", "" },
-		{ 201, "plain text", SW_E_OK, "", "" },
-		{ 404, STATUS(404, "NotFound", "jobs x not found"), SW_E_MISSING, "NotFound", "cluster east: GET /x: HTTP 404 NotFound: jobs x not found" },
-		{ 409, STATUS(409, "AlreadyExists", "there"), SW_E_EXISTS, "AlreadyExists", "there" },
-		{ 409, STATUS(409, "Conflict", "modified"), SW_E_CONFLICT, "Conflict", "modified" },
-		{ 410, STATUS(410, "Expired", "old"), SW_E_GONE, "Expired", "old" },
-		{ 422, STATUS(422, "Invalid", "spec.x"), SW_E_INVALID, "Invalid", "spec.x" },
-		{ 403, STATUS(403, "Forbidden", "no"), SW_E_FORBIDDEN, "Forbidden", "no" },
-		{ 500, "", SW_E_BUSY, "", "HTTP 500" },
-		{ 502, "<html>\n<body>bad gateway", SW_E_BUSY, "", "<html>" },
-		{ 500, "{\"not\": json", SW_E_BUSY, "", "HTTP 500" },
-		{ 500, "{\"message\":5,\"reason\":{}}", SW_E_BUSY, "", "HTTP 500" },
-		{ 200, "{\"cut\": ", SW_E_INVALID, "", "reply" },
+	struct {
+		int status;
+		const char *body;
+		enum sw_code code;
+		const char *reason, *says;
+	} t[] = {
+		{200, "{}", SW_E_OK, "", ""},
+		{201, "plain text", SW_E_OK, "", ""},
+		{404, STATUS(404, "NotFound", "jobs x not found"), SW_E_MISSING, "NotFound",
+		 "cluster east: GET /x: HTTP 404 NotFound: jobs x not found"},
+		{409, STATUS(409, "AlreadyExists", "there"), SW_E_EXISTS, "AlreadyExists", "there"},
+		{409, STATUS(409, "Conflict", "modified"), SW_E_CONFLICT, "Conflict", "modified"},
+		{410, STATUS(410, "Expired", "old"), SW_E_GONE, "Expired", "old"},
+		{422, STATUS(422, "Invalid", "spec.x"), SW_E_INVALID, "Invalid", "spec.x"},
+		{403, STATUS(403, "Forbidden", "no"), SW_E_FORBIDDEN, "Forbidden", "no"},
+		{500, "", SW_E_BUSY, "", "HTTP 500"},
+		{502, "<html>\n<body>bad gateway", SW_E_BUSY, "", "<html>"},
+		{500, "{\"not\": json", SW_E_BUSY, "", "HTTP 500"},
+		{500, "{\"message\":5,\"reason\":{}}", SW_E_BUSY, "", "HTTP 500"},
+		{200, "{\"cut\": ", SW_E_INVALID, "", "reply"},
 	};
 	struct run *r = begin("", 0);
 
@@ -164,7 +181,7 @@ Test(kube, a_raw_reply_is_not_parsed)
 	struct run *r = begin("", 0);
 
 	fake_reply(r->x.f, "GET /x", 200, "", "{\"metadata\":{}}");
-	struct call *c = start(r, (struct sw_kube_req){ .cls = SW_KUBE_LIST, .path = "/x", .raw = true });
+	struct call *c = start(r, (struct sw_kube_req){.cls = SW_KUBE_LIST, .path = "/x", .raw = true});
 	cr_assert(sw_loop_until(r->x.loop, &c->done, 5000));
 	cr_assert_not(c->has_object);
 	cr_assert_str_eq(c->body, "{\"metadata\":{}}");
@@ -176,7 +193,9 @@ Test(kube, a_broken_connection_is_an_unknown_outcome)
 	struct run *r = begin("", 0);
 
 	fake_raw(r->x.f, "POST /x", "HTTP/1.1 201 Created\r\nContent-Length: 50\r\n\r\n{\"a\"")->then = FAKE_CLOSE;
-	struct call *c = start(r, (struct sw_kube_req){ .cls = SW_KUBE_CREATE, .method = "POST", .path = "/x", .body = "{}", .body_len = 2 });
+	struct call *c =
+		start(r, (struct sw_kube_req){
+				 .cls = SW_KUBE_CREATE, .method = "POST", .path = "/x", .body = "{}", .body_len = 2});
 	cr_assert(sw_loop_until(r->x.loop, &c->done, 5000));
 	cr_assert_eq(c->err.code, SW_E_NET, "%s", c->err.text);
 	cr_assert(strstr(c->err.text, "cluster east: POST "), "%s", c->err.text);
@@ -188,17 +207,18 @@ Test(kube, a_broken_connection_is_an_unknown_outcome)
 
 Test(kube, fence_goes_before_status_before_create_before_list)
 {
-	static const enum sw_kube_class order[] = { SW_KUBE_LIST, SW_KUBE_CREATE, SW_KUBE_STATUS, SW_KUBE_FENCE, SW_KUBE_LIST, SW_KUBE_FENCE };
-	static const char *const expect[] = { "GET /first", "GET /3", "GET /5", "GET /2", "GET /1", "GET /0", "GET /4" };
+	static const enum sw_kube_class order[] = {SW_KUBE_LIST,  SW_KUBE_CREATE, SW_KUBE_STATUS,
+						   SW_KUBE_FENCE, SW_KUBE_LIST,   SW_KUBE_FENCE};
+	static const char *const expect[] = {"GET /first", "GET /3", "GET /5", "GET /2", "GET /1", "GET /0", "GET /4"};
 	struct run *r = begin("", 1);
 
 	for (int i = 0; i < 7; i++)
 		fake_reply(r->x.f, expect[i], 500, "", ""); /* failures: the window does not grow */
-	start(r, (struct sw_kube_req){ .cls = SW_KUBE_LIST, .path = "/first" });
+	start(r, (struct sw_kube_req){.cls = SW_KUBE_LIST, .path = "/first"});
 	for (int i = 0; i < 6; i++) {
 		char path[16];
 		snprintf(path, sizeof path, "/%d", i);
-		start(r, (struct sw_kube_req){ .cls = order[i], .path = path });
+		start(r, (struct sw_kube_req){.cls = order[i], .path = path});
 	}
 	cr_assert(sw_loop_until(r->x.loop, &r->calls[5].done, 5000));
 	end(r);
@@ -220,7 +240,7 @@ Test(kube, no_more_than_the_window_is_on_the_wire)
 
 	fake_hang(r->x.f, "GET /")->repeat = true;
 	for (int i = 0; i < 10; i++)
-		start(r, (struct sw_kube_req){ .cls = SW_KUBE_STATUS, .path = "/x" });
+		start(r, (struct sw_kube_req){.cls = SW_KUBE_STATUS, .path = "/x"});
 	cr_assert(fake_wait(r->x.f, 3));
 	turns(&r->x, 20);
 	cr_assert_eq(fake_count(r->x.f), 3);
@@ -243,7 +263,7 @@ Test(kube, new_connections_are_opened_a_few_at_a_time)
 
 	fake_hang(r->x.f, "GET /")->repeat = true;
 	for (int i = 0; i < 12; i++)
-		calls[i] = start(r, (struct sw_kube_req){ .cls = SW_KUBE_STATUS, .path = "/x" });
+		calls[i] = start(r, (struct sw_kube_req){.cls = SW_KUBE_STATUS, .path = "/x"});
 	cr_assert(fake_wait(r->x.f, 4));
 	turns(&r->x, 20);
 	cr_assert_eq(fake_count(r->x.f), 4);
@@ -283,7 +303,7 @@ Test(kube, one_refusal_halves_the_window_however_many_come_together)
 		fake_reply(r->x.f, "GET /", 503, "", "")->delay_ms = 20;
 	struct call *calls[8];
 	for (int i = 0; i < 8; i++)
-		calls[i] = start(r, (struct sw_kube_req){ .cls = SW_KUBE_STATUS, .path = "/x" });
+		calls[i] = start(r, (struct sw_kube_req){.cls = SW_KUBE_STATUS, .path = "/x"});
 	for (int i = 0; i < 8; i++)
 		cr_assert(sw_loop_until(r->x.loop, &calls[i]->done, 5000));
 	cr_assert_eq(window(r), 4);
@@ -305,11 +325,11 @@ Test(kube, retry_after_holds_everybody_and_the_refused_call_comes_again)
 	fake_reply(r->x.f, "GET /a", 429, "Retry-After: 5\r\n", STATUS(429, "TooManyRequests", "slow down"));
 	fake_reply(r->x.f, "GET /b", 200, "", "{}"); /* /b is fence */
 	fake_reply(r->x.f, "GET /a", 200, "", "{}");
-	struct call *a = start(r, (struct sw_kube_req){ .cls = SW_KUBE_STATUS, .path = "/a" });
+	struct call *a = start(r, (struct sw_kube_req){.cls = SW_KUBE_STATUS, .path = "/a"});
 	cr_assert(fake_wait(r->x.f, 1));
 	for (int i = 0; i < 500 && window(r) > 16; i++)
 		turns(&r->x, 2);
-	struct call *b = start(r, (struct sw_kube_req){ .cls = SW_KUBE_FENCE, .path = "/b" });
+	struct call *b = start(r, (struct sw_kube_req){.cls = SW_KUBE_FENCE, .path = "/b"});
 	turns(&r->x, 20);
 	cr_assert_eq(fake_count(r->x.f), 1, "nobody sends before the time");
 	sw_loop_advance(r->x.loop, 4999);
@@ -327,7 +347,7 @@ Test(kube, a_call_is_refused_three_times_and_then_told)
 	struct run *r = begin("", 0);
 
 	fake_reply(r->x.f, "GET /a", 429, "Retry-After: 1\r\n", "")->repeat = true;
-	struct call *a = start(r, (struct sw_kube_req){ .cls = SW_KUBE_STATUS, .path = "/a" });
+	struct call *a = start(r, (struct sw_kube_req){.cls = SW_KUBE_STATUS, .path = "/a"});
 	for (size_t i = 1; i <= 4; i++) {
 		cr_assert(fake_wait(r->x.f, i));
 		turns(&r->x, 10);
@@ -346,7 +366,7 @@ Test(kube, a_call_that_cannot_wait_so_long_is_told_at_once)
 	fake_reply(r->x.f, "GET /a", 429, "Retry-After: 100\r\n", "");
 	struct call *a = get(r, "/a");
 	cr_assert_eq(a->err.code, SW_E_BUSY, "%s", a->err.text);
-	struct call *b = start(r, (struct sw_kube_req){ .cls = SW_KUBE_STATUS, .path = "/b" });
+	struct call *b = start(r, (struct sw_kube_req){.cls = SW_KUBE_STATUS, .path = "/b"});
 	sw_loop_advance(r->x.loop, 30000);
 	cr_assert(b->done, "its time ran out in the queue");
 	cr_assert_eq(b->err.code, SW_E_TIMEOUT);
@@ -359,10 +379,14 @@ Test(kube, a_disruption_budget_is_an_answer_not_pressure)
 	struct run *r = begin("", 8);
 
 	fake_reply(r->x.f, "POST /api/v1/namespaces/n/pods/p/eviction", 429, "Retry-After: 10\r\n",
-	           "{\"kind\":\"Status\",\"reason\":\"TooManyRequests\",\"details\":{\"causes\":[{\"reason\":\"DisruptionBudget\"}]}}");
+		   "{\"kind\":\"Status\",\"reason\":\"TooManyRequests\",\"details\":{\"causes\":[{\"reason\":"
+		   "\"DisruptionBudget\"}]}}");
 	fake_reply(r->x.f, "GET /next", 200, "", "{}");
-	struct call *c = start(r, (struct sw_kube_req){ .cls = SW_KUBE_FENCE, .method = "POST", .path = "/api/v1/namespaces/n/pods/p/eviction",
-	                                                .body = "{}", .body_len = 2 });
+	struct call *c = start(r, (struct sw_kube_req){.cls = SW_KUBE_FENCE,
+						       .method = "POST",
+						       .path = "/api/v1/namespaces/n/pods/p/eviction",
+						       .body = "{}",
+						       .body_len = 2});
 	cr_assert(sw_loop_until(r->x.loop, &c->done, 5000));
 	cr_assert_eq(c->err.code, SW_E_BUSY);
 	cr_assert_eq(window(r), 8);
@@ -378,9 +402,9 @@ Test(kube, cancel_is_silent_on_the_wire_and_in_the_queue)
 
 	fake_hang(r->x.f, "GET /a");
 	fake_reply(r->x.f, "GET /c", 200, "", "{}");
-	struct call *a = start(r, (struct sw_kube_req){ .cls = SW_KUBE_STATUS, .path = "/a" });
-	struct call *b = start(r, (struct sw_kube_req){ .cls = SW_KUBE_STATUS, .path = "/b" });
-	struct call *c = start(r, (struct sw_kube_req){ .cls = SW_KUBE_STATUS, .path = "/c" });
+	struct call *a = start(r, (struct sw_kube_req){.cls = SW_KUBE_STATUS, .path = "/a"});
+	struct call *b = start(r, (struct sw_kube_req){.cls = SW_KUBE_STATUS, .path = "/b"});
+	struct call *c = start(r, (struct sw_kube_req){.cls = SW_KUBE_STATUS, .path = "/c"});
 	cr_assert(fake_wait(r->x.f, 1));
 	sw_kube_cancel(b->call);
 	sw_kube_cancel(a->call);
@@ -397,10 +421,10 @@ Test(kube, free_inside_done_ends_everything)
 
 	fake_reply(r->x.f, "GET /", 200, "", "{}");
 	fake_hang(r->x.f, "GET /")->repeat = true;
-	first = start(r, (struct sw_kube_req){ .cls = SW_KUBE_STATUS, .path = "/a" });
+	first = start(r, (struct sw_kube_req){.cls = SW_KUBE_STATUS, .path = "/a"});
 	first->free_kube = true;
 	for (int i = 0; i < 6; i++)
-		start(r, (struct sw_kube_req){ .cls = SW_KUBE_STATUS, .path = "/b" });
+		start(r, (struct sw_kube_req){.cls = SW_KUBE_STATUS, .path = "/b"});
 	cr_assert(sw_loop_until(r->x.loop, &first->done, 5000));
 	turns(&r->x, 20);
 	cr_assert_eq(r->told, 1);
@@ -411,7 +435,7 @@ Test(kube, bad_paths_are_refused)
 {
 	struct run *r = begin("", 0);
 	struct sw_kube_call *call;
-	struct sw_kube_req q = { .method = "GET", .path = "x" };
+	struct sw_kube_req q = {.method = "GET", .path = "x"};
 
 	cr_assert_eq(sw_kube_start(r->x.kube, &q, on_done, r, &call).code, SW_E_INVALID);
 	cr_assert_null(call);
@@ -435,7 +459,7 @@ Test(kube, a_refused_token_is_replaced_once)
 
 	fake_reply(r->x.f, "GET /a", 401, "", STATUS(401, "Unauthorized", "Unauthorized"))->delay_ms = 20;
 	fake_reply(r->x.f, "GET /a", 200, "", "{}");
-	struct call *a = start(r, (struct sw_kube_req){ .cls = SW_KUBE_STATUS, .path = "/a" });
+	struct call *a = start(r, (struct sw_kube_req){.cls = SW_KUBE_STATUS, .path = "/a"});
 	cr_assert(fake_wait(r->x.f, 1));
 	free(token_file("new"));
 	cr_assert(sw_loop_until(r->x.loop, &a->done, 5000));
@@ -466,7 +490,7 @@ Test(kube, two_refusals_with_different_tokens_are_told)
 
 	fake_reply(r->x.f, "GET /a", 401, "", "")->delay_ms = 20;
 	fake_reply(r->x.f, "GET /a", 401, "", "");
-	struct call *a = start(r, (struct sw_kube_req){ .cls = SW_KUBE_STATUS, .path = "/a" });
+	struct call *a = start(r, (struct sw_kube_req){.cls = SW_KUBE_STATUS, .path = "/a"});
 	cr_assert(fake_wait(r->x.f, 1));
 	free(token_file("new"));
 	cr_assert(sw_loop_until(r->x.loop, &a->done, 5000));
@@ -481,8 +505,8 @@ Test(kube, two_refusals_with_different_tokens_are_told)
 Test(kube, without_credentials_nothing_is_sent_and_all_are_told)
 {
 	struct run *r = begin("tokenFile: /nonexistent/token", 0);
-	struct call *a = start(r, (struct sw_kube_req){ .cls = SW_KUBE_STATUS, .path = "/a" });
-	struct call *b = start(r, (struct sw_kube_req){ .cls = SW_KUBE_LIST, .path = "/b" });
+	struct call *a = start(r, (struct sw_kube_req){.cls = SW_KUBE_STATUS, .path = "/a"});
+	struct call *b = start(r, (struct sw_kube_req){.cls = SW_KUBE_LIST, .path = "/b"});
 
 	cr_assert(sw_loop_until(r->x.loop, &a->done, 5000));
 	cr_assert(sw_loop_until(r->x.loop, &b->done, 5000));
@@ -494,15 +518,18 @@ Test(kube, without_credentials_nothing_is_sent_and_all_are_told)
 
 Test(kube, a_plugin_is_waited_for_and_its_token_used)
 {
-	struct run *r = begin("exec: {apiVersion: client.authentication.k8s.io/v1, command: sh, interactiveMode: Never, args: ['-c', "
-	                      "'echo \"{\\\"kind\\\":\\\"ExecCredential\\\",\\\"apiVersion\\\":\\\"client.authentication.k8s.io/v1\\\","
-	                      "\\\"status\\\":{\\\"token\\\":\\\"px\\\"}}\"']}", 0);
+	struct run *r = begin(
+		"exec: {apiVersion: client.authentication.k8s.io/v1, command: sh, interactiveMode: Never, args: ['-c', "
+		"'echo "
+		"\"{\\\"kind\\\":\\\"ExecCredential\\\",\\\"apiVersion\\\":\\\"client.authentication.k8s.io/v1\\\","
+		"\\\"status\\\":{\\\"token\\\":\\\"px\\\"}}\"']}",
+		0);
 	char h[256];
 
 	fake_reply(r->x.f, "GET /a", 200, "", "{}");
 	fake_reply(r->x.f, "GET /b", 200, "", "{}");
-	struct call *a = start(r, (struct sw_kube_req){ .cls = SW_KUBE_STATUS, .path = "/a" });
-	struct call *b = start(r, (struct sw_kube_req){ .cls = SW_KUBE_STATUS, .path = "/b" });
+	struct call *a = start(r, (struct sw_kube_req){.cls = SW_KUBE_STATUS, .path = "/a"});
+	struct call *b = start(r, (struct sw_kube_req){.cls = SW_KUBE_STATUS, .path = "/b"});
 	cr_assert(sw_loop_until(r->x.loop, &a->done, 10000));
 	cr_assert(sw_loop_until(r->x.loop, &b->done, 5000));
 	cr_assert_not(sw_failed(a->err), "%s", a->err.text);
@@ -517,8 +544,8 @@ Test(kube, rekey_uses_the_new_credentials_on_new_connections)
 
 	fake_reply(r->x.f, "GET /a", 500, "", "")->delay_ms = 20;
 	fake_reply(r->x.f, "GET /b", 200, "", "{}");
-	start(r, (struct sw_kube_req){ .cls = SW_KUBE_STATUS, .path = "/a" });
-	struct call *b = start(r, (struct sw_kube_req){ .cls = SW_KUBE_STATUS, .path = "/b" });
+	start(r, (struct sw_kube_req){.cls = SW_KUBE_STATUS, .path = "/a"});
+	struct call *b = start(r, (struct sw_kube_req){.cls = SW_KUBE_STATUS, .path = "/b"});
 	cr_assert(fake_wait(r->x.f, 1));
 	sw_kube_rekey(r->x.kube, fixture_kubeconfig(&r->x, "token: two"));
 	cr_assert(sw_loop_until(r->x.loop, &b->done, 5000));

@@ -8,36 +8,39 @@
 
 struct row {
 	const char *text;
-	int items;        /* -1: bad */
+	int items; /* -1: bad */
 	const char *first, *rv;
 };
 
 static const struct row rows[] = {
-	{ "{\"kind\":\"JobList\",\"apiVersion\":\"batch/v1\",\"metadata\":{\"resourceVersion\":\"7\"},\"items\":[]}", 0, NULL, "7" },
-	{ "{\"metadata\":{\"resourceVersion\":\"7\"},\"items\":null}", 0, NULL, "7" },
-	{ "{\"items\":[{\"a\":1}],\"metadata\":{\"resourceVersion\":\"8\"}}", 1, "{\"a\":1}", "8" },
-	{ " { \"items\" : [ {\"a\":1} ,\n {\"b\":2} ] , \"metadata\" : { \"resourceVersion\" : \"9\" } } \n", 2, "{\"a\":1}", "9" },
-	{ "{\"items\":[{\"a\":\"]}\"},{\"b\":\"\\\"}]\"},{\"c\":\"\\\\\"},{\"d\":\"\\\\\\\"}\"}]}", 4, "{\"a\":\"]}\"}", NULL },
-	{ "{\"items\":[{\"a\":[[],{\"b\":[{}]}]}]}", 1, "{\"a\":[[],{\"b\":[{}]}]}", NULL },
-	{ "{\"more\":[1,2,{\"items\":[{}]}],\"n\":-1.5e3,\"t\":true,\"items\":[{\"x\":0}]}", 1, "{\"x\":0}", NULL },
-	{ "{}", 0, NULL, NULL },
-	{ "", -1, NULL, NULL },
-	{ "[]", -1, NULL, NULL },
-	{ "null", -1, NULL, NULL },
-	{ "{", -1, NULL, NULL },
-	{ "{\"items\":[{\"a\":1}", -1, NULL, NULL },
-	{ "{\"items\":[{\"a\":1", -1, NULL, NULL },
-	{ "{\"items\":[{\"a\":\"1", -1, NULL, NULL },
-	{ "{\"items\":[{\"a\":1},]}", -1, NULL, NULL },
-	{ "{\"items\":[1]}", -1, NULL, NULL },
-	{ "{\"items\":[{} {}]}", -1, NULL, NULL },
-	{ "{\"items\":{}}", -1, NULL, NULL },
-	{ "{\"items\"", -1, NULL, NULL },
-	{ "{\"items\" []}", -1, NULL, NULL },
-	{ "{\"metadata\":{\"a\":}}", -1, NULL, NULL },
-	{ "{\"items\":[]} x", -1, NULL, NULL },
-	{ "{\"items\":[{}]}{", -1, NULL, NULL },
-	{ "<html>502 Bad Gateway</html>", -1, NULL, NULL },
+	{"{\"kind\":\"JobList\",\"apiVersion\":\"batch/v1\",\"metadata\":{\"resourceVersion\":\"7\"},\"items\":[]}", 0,
+	 NULL, "7"},
+	{"{\"metadata\":{\"resourceVersion\":\"7\"},\"items\":null}", 0, NULL, "7"},
+	{"{\"items\":[{\"a\":1}],\"metadata\":{\"resourceVersion\":\"8\"}}", 1, "{\"a\":1}", "8"},
+	{" { \"items\" : [ {\"a\":1} ,\n {\"b\":2} ] , \"metadata\" : { \"resourceVersion\" : \"9\" } } \n", 2,
+	 "{\"a\":1}", "9"},
+	{"{\"items\":[{\"a\":\"]}\"},{\"b\":\"\\\"}]\"},{\"c\":\"\\\\\"},{\"d\":\"\\\\\\\"}\"}]}", 4, "{\"a\":\"]}\"}",
+	 NULL},
+	{"{\"items\":[{\"a\":[[],{\"b\":[{}]}]}]}", 1, "{\"a\":[[],{\"b\":[{}]}]}", NULL},
+	{"{\"more\":[1,2,{\"items\":[{}]}],\"n\":-1.5e3,\"t\":true,\"items\":[{\"x\":0}]}", 1, "{\"x\":0}", NULL},
+	{"{}", 0, NULL, NULL},
+	{"", -1, NULL, NULL},
+	{"[]", -1, NULL, NULL},
+	{"null", -1, NULL, NULL},
+	{"{", -1, NULL, NULL},
+	{"{\"items\":[{\"a\":1}", -1, NULL, NULL},
+	{"{\"items\":[{\"a\":1", -1, NULL, NULL},
+	{"{\"items\":[{\"a\":\"1", -1, NULL, NULL},
+	{"{\"items\":[{\"a\":1},]}", -1, NULL, NULL},
+	{"{\"items\":[1]}", -1, NULL, NULL},
+	{"{\"items\":[{} {}]}", -1, NULL, NULL},
+	{"{\"items\":{}}", -1, NULL, NULL},
+	{"{\"items\"", -1, NULL, NULL},
+	{"{\"items\" []}", -1, NULL, NULL},
+	{"{\"metadata\":{\"a\":}}", -1, NULL, NULL},
+	{"{\"items\":[]} x", -1, NULL, NULL},
+	{"{\"items\":[{}]}{", -1, NULL, NULL},
+	{"<html>502 Bad Gateway</html>", -1, NULL, NULL},
 };
 
 static int scan(const struct row *t, struct list_scan *s, char **first)
@@ -70,7 +73,8 @@ Test(list_scan, items_and_metadata_are_found)
 		if (n < 0) {
 			cr_assert(sw_failed(s.err));
 		} else {
-			cr_assert(!rows[i].first == !first && (!first || strcmp(first, rows[i].first) == 0), "%s: %s", rows[i].text, first);
+			cr_assert(!rows[i].first == !first && (!first || strcmp(first, rows[i].first) == 0), "%s: %s",
+				  rows[i].text, first);
 			cr_assert(!rows[i].rv == !rv && (!rv || strcmp(rv, rows[i].rv) == 0), "%s", rows[i].text);
 		}
 		free(first);
@@ -81,7 +85,8 @@ Test(list_scan, items_and_metadata_are_found)
 /* Every prefix of a good list is bad, and none reads beyond its end (ASan sees to that: the copy is exact). */
 Test(list_scan, a_list_cut_anywhere_is_bad)
 {
-	static const char text[] = "{\"kind\":\"L\",\"items\":[{\"a\":\"\\\\\\\"x\"},{\"b\":[1,{}]}],\"metadata\":{\"c\":null}}";
+	static const char text[] =
+		"{\"kind\":\"L\",\"items\":[{\"a\":\"\\\\\\\"x\"},{\"b\":[1,{}]}],\"metadata\":{\"c\":null}}";
 
 	for (size_t n = 0; n < sizeof text - 1; n++) {
 		char *copy = malloc(n ? n : 1);

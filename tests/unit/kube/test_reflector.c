@@ -71,7 +71,7 @@ static struct run *begin_with(struct sw_reflector_cfg cfg)
 
 static struct run *begin(void)
 {
-	return begin_with((struct sw_reflector_cfg){ .path = NULL });
+	return begin_with((struct sw_reflector_cfg){.path = NULL});
 }
 
 static void end(struct run *r)
@@ -112,16 +112,23 @@ static const char *line(struct run *r, size_t i)
 	return fake_seen(r->x.f, i)->line;
 }
 
-#define META(name, uid, rv) "{\"metadata\":{\"namespace\":\"n\",\"name\":\"" name "\",\"uid\":\"" uid "\",\"resourceVersion\":\"" rv "\"}}"
+#define META(name, uid, rv)                                                                                            \
+	"{\"metadata\":{\"namespace\":\"n\",\"name\":\"" name "\",\"uid\":\"" uid "\",\"resourceVersion\":\"" rv "\"}" \
+														 "}"
 #define OBJ(name, rv) META(name, "u-" name, rv)
-#define LIST(rv, items) "{\"kind\":\"JobList\",\"apiVersion\":\"batch/v1\",\"metadata\":{\"resourceVersion\":\"" rv "\"},\"items\":[" items "]}"
-#define PAGE(rv, cont, items) "{\"kind\":\"JobList\",\"apiVersion\":\"batch/v1\",\"metadata\":{\"resourceVersion\":\"" rv "\",\"continue\":\"" cont "\"},\"items\":[" items "]}"
+#define LIST(rv, items)                                                                                                \
+	"{\"kind\":\"JobList\",\"apiVersion\":\"batch/v1\",\"metadata\":{\"resourceVersion\":\"" rv                    \
+	"\"},\"items\":[" items "]}"
+#define PAGE(rv, cont, items)                                                                                          \
+	"{\"kind\":\"JobList\",\"apiVersion\":\"batch/v1\",\"metadata\":{\"resourceVersion\":\"" rv                    \
+	"\",\"continue\":\"" cont "\"},\"items\":[" items "]}"
 #define EVENT(type, object) "{\"type\":\"" type "\",\"object\":" object "}\n"
-#define MARK(rv) EVENT("BOOKMARK", "{\"metadata\":{\"resourceVersion\":\"" rv "\"}}")
-#define EXPIRED EVENT("ERROR", "{\"kind\":\"Status\",\"code\":410,\"reason\":\"Expired\",\"message\":\"too old\"}")
+#define MARK(rv)            EVENT("BOOKMARK", "{\"metadata\":{\"resourceVersion\":\"" rv "\"}}")
+#define EXPIRED             EVENT("ERROR", "{\"kind\":\"Status\",\"code\":410,\"reason\":\"Expired\",\"message\":\"too old\"}")
 
 #define ON_LIST "GET /apis/batch/v1/jobs?limit=500 "
-#define ON_WATCH(rv) "GET /apis/batch/v1/jobs?watch=true&allowWatchBookmarks=true&resourceVersion=" rv "&timeoutSeconds="
+#define ON_WATCH(rv)                                                                                                   \
+	"GET /apis/batch/v1/jobs?watch=true&allowWatchBookmarks=true&resourceVersion=" rv "&timeoutSeconds="
 
 static struct fake_step *list(struct run *r, const char *body)
 {
@@ -142,7 +149,8 @@ Test(reflector, lists_then_watches_then_is_synced)
 	cr_assert(sw_reflector_synced(r->r));
 	cr_assert_eq(sw_reflector_len(r->r), 2);
 	cr_assert_str_eq(r->kind, "batch/v1/Job", "items get what the list leaves out");
-	fake_chunk(r->x.f, 1, EVENT("MODIFIED", OBJ("a", "11")) EVENT("ADDED", OBJ("c", "12")) EVENT("DELETED", OBJ("b", "13")));
+	fake_chunk(r->x.f, 1,
+		   EVENT("MODIFIED", OBJ("a", "11")) EVENT("ADDED", OBJ("c", "12")) EVENT("DELETED", OBJ("b", "13")));
 	TELLS(r, "+n/a@3 +n/b@4 S +n/a@11 +n/c@12 -n/b@13 ");
 	cr_assert_eq(sw_reflector_len(r->r), 2);
 	end(r);
@@ -160,9 +168,11 @@ Test(reflector, an_empty_collection_is_synced_too)
 
 Test(reflector, selectors_and_page_size_are_asked_for)
 {
-	struct run *r = begin_with((struct sw_reflector_cfg){ .path = "/api/v1/pods", .label_selector = "a in (b,c)", .field_selector = "x=y", .page = 7 });
+	struct run *r = begin_with((struct sw_reflector_cfg){
+		.path = "/api/v1/pods", .label_selector = "a in (b,c)", .field_selector = "x=y", .page = 7});
 
-	fake_reply(r->x.f, "GET /api/v1/pods?labelSelector=a%20in%20%28b%2Cc%29&fieldSelector=x%3Dy&limit=7 ", 200, "", LIST("5", ""));
+	fake_reply(r->x.f, "GET /api/v1/pods?labelSelector=a%20in%20%28b%2Cc%29&fieldSelector=x%3Dy&limit=7 ", 200, "",
+		   LIST("5", ""));
 	fake_stream(r->x.f, "GET /api/v1/pods?labelSelector=a%20in%20%28b%2Cc%29&fieldSelector=x%3Dy&watch=true", "");
 	TELLS(r, "S ");
 	end(r);
@@ -183,10 +193,13 @@ Test(reflector, events_may_be_split_anywhere)
 	struct run *r = begin();
 
 	list(r, LIST("10", ""))->split = 7;
-	fake_stream(r->x.f, ON_WATCH("10"), EVENT("ADDED", OBJ("a", "11")) "\n" EVENT("ADDED", OBJ("b", "12")))->split = 5;
+	fake_stream(r->x.f, ON_WATCH("10"), EVENT("ADDED", OBJ("a", "11")) "\n" EVENT("ADDED", OBJ("b", "12")))->split =
+		5;
 	TELLS(r, "S +n/a@11 +n/b@12 ");
 	fake_chunk(r->x.f, 1, "{\"type\":\"MODI");
-	fake_chunk(r->x.f, 1, "FIED\",\"object\":" "{\"metadata\":{\"name\":\"a\",\"namespace\":\"n\",");
+	fake_chunk(r->x.f, 1,
+		   "FIED\",\"object\":"
+		   "{\"metadata\":{\"name\":\"a\",\"namespace\":\"n\",");
 	turns(&r->x, 20);
 	TELLS(r, "S +n/a@11 +n/b@12 ");
 	fake_chunk(r->x.f, 1, "\"uid\":\"u-a\",\"resourceVersion\":\"13\"}}}\n{\"type\":");
@@ -201,7 +214,8 @@ Test(reflector, pages_are_followed_to_the_end)
 	struct run *r = begin();
 
 	list(r, PAGE("10", "next/1", OBJ("a", "1")));
-	fake_reply(r->x.f, "GET /apis/batch/v1/jobs?limit=500&continue=next%2F1 ", 200, "", PAGE("10", "2", OBJ("b", "2")));
+	fake_reply(r->x.f, "GET /apis/batch/v1/jobs?limit=500&continue=next%2F1 ", 200, "",
+		   PAGE("10", "2", OBJ("b", "2")));
 	fake_reply(r->x.f, "GET /apis/batch/v1/jobs?limit=500&continue=2 ", 200, "", LIST("10", OBJ("c", "3")));
 	fake_stream(r->x.f, ON_WATCH("10"), "");
 	TELLS(r, "+n/a@1 +n/b@2 +n/c@3 S ");
@@ -213,7 +227,8 @@ Test(reflector, an_expired_continue_token_starts_again_without_doubling)
 	struct run *r = begin();
 
 	list(r, PAGE("10", "t", OBJ("a", "1") "," OBJ("b", "2")));
-	fake_reply(r->x.f, "GET /apis/batch/v1/jobs?limit=500&continue=t ", 410, "", "{\"kind\":\"Status\",\"code\":410,\"reason\":\"Expired\"}");
+	fake_reply(r->x.f, "GET /apis/batch/v1/jobs?limit=500&continue=t ", 410, "",
+		   "{\"kind\":\"Status\",\"code\":410,\"reason\":\"Expired\"}");
 	list(r, LIST("20", OBJ("b", "15") "," OBJ("c", "16")));
 	fake_stream(r->x.f, ON_WATCH("20"), "");
 	cr_assert(asked(r, 4));
@@ -266,7 +281,8 @@ Test(reflector, a_cut_stream_is_a_loss_and_resumed_after_a_pause)
 	struct run *r = begin();
 
 	list(r, LIST("10", ""));
-	fake_stream(r->x.f, ON_WATCH("10"), EVENT("ADDED", OBJ("a", "11")) "{\"type\":\"ADDED\",\"obj")->then = FAKE_CLOSE;
+	fake_stream(r->x.f, ON_WATCH("10"), EVENT("ADDED", OBJ("a", "11")) "{\"type\":\"ADDED\",\"obj")->then =
+		FAKE_CLOSE;
 	TELLS(r, "S +n/a@11 L ");
 	cr_assert_not(sw_reflector_synced(r->r));
 	turns(&r->x, 20);
@@ -282,19 +298,21 @@ struct fault {
 };
 
 static const struct fault faults[] = {
-	{ "not JSON", "{\"type\":\"ADDED\",\"object\":{]}\n", "not JSON" },
-	{ "HTML", "<html>\n", "not JSON" },
-	{ "no type", "{\"object\":{}}\n", "no event" },
-	{ "no object", "{\"type\":\"ADDED\"}\n", "no event" },
-	{ "object is a list", "{\"type\":\"ADDED\",\"object\":[]}\n", "no event" },
-	{ "an array", "[1]\n", "no event" },
-	{ "unknown type", EVENT("EXPLODED", OBJ("z", "99")), "unknown event type" },
-	{ "no name", EVENT("ADDED", "{\"metadata\":{\"uid\":\"u\",\"resourceVersion\":\"99\"}}"), "without metadata.name" },
-	{ "no resourceVersion", EVENT("ADDED", "{\"metadata\":{\"name\":\"z\",\"uid\":\"u\"}}"), "without metadata.name" },
-	{ "bookmark of nothing", EVENT("BOOKMARK", "{}"), "bookmark without resourceVersion" },
-	{ "error 500", EVENT("ERROR", "{\"code\":500,\"message\":\"etcd is gone\"}"), "etcd is gone" },
-	{ "error of nothing", EVENT("ERROR", "{}"), "HTTP 500" },
-	{ "error with a strange code", EVENT("ERROR", "{\"code\":-7}"), "HTTP 500" },
+	{"not JSON", "{\"type\":\"ADDED\",\"object\":{]}\n", "not JSON"},
+	{"HTML", "<html>\n", "not JSON"},
+	{"no type", "{\"object\":{}}\n", "no event"},
+	{"no object", "{\"type\":\"ADDED\"}\n", "no event"},
+	{"object is a list", "{\"type\":\"ADDED\",\"object\":[]}\n", "no event"},
+	{"an array", "[1]\n", "no event"},
+	{"unknown type", EVENT("EXPLODED", OBJ("z", "99")), "unknown event type"},
+	{"no name", EVENT("ADDED", "{\"metadata\":{\"uid\":\"u\",\"resourceVersion\":\"99\"}}"),
+	 "without metadata.name"},
+	{"no resourceVersion", EVENT("ADDED", "{\"metadata\":{\"name\":\"z\",\"uid\":\"u\"}}"),
+	 "without metadata.name"},
+	{"bookmark of nothing", EVENT("BOOKMARK", "{}"), "bookmark without resourceVersion"},
+	{"error 500", EVENT("ERROR", "{\"code\":500,\"message\":\"etcd is gone\"}"), "etcd is gone"},
+	{"error of nothing", EVENT("ERROR", "{}"), "HTTP 500"},
+	{"error with a strange code", EVENT("ERROR", "{\"code\":-7}"), "HTTP 500"},
 };
 
 /* After each of them the watch resumes from the last good event, and nothing is told twice. */
@@ -306,7 +324,8 @@ Test(reflector, a_malformed_event_ends_the_watch_and_is_survived)
 		char *bytes;
 
 		r = begin();
-		bytes = sw_asprintf("%s%s%s", EVENT("ADDED", OBJ("a", "11")), t->bytes, EVENT("ADDED", OBJ("never", "98")));
+		bytes = sw_asprintf("%s%s%s", EVENT("ADDED", OBJ("a", "11")), t->bytes,
+				    EVENT("ADDED", OBJ("never", "98")));
 		list(r, LIST("10", ""));
 		fake_stream(r->x.f, ON_WATCH("10"), bytes);
 		TELLS(r, "S +n/a@11 L ");
@@ -351,7 +370,7 @@ Test(reflector, a_silent_watch_is_dropped_and_resumed)
 
 Test(reflector, a_server_that_accepts_and_never_answers_is_noticed)
 {
-	struct run *r = begin_with((struct sw_reflector_cfg){ .silence_ms = 5000 });
+	struct run *r = begin_with((struct sw_reflector_cfg){.silence_ms = 5000});
 
 	list(r, LIST("10", ""));
 	fake_hang(r->x.f, ON_WATCH("10"));
@@ -368,11 +387,14 @@ Test(reflector, an_expired_watch_lists_again_without_losing_or_doubling)
 {
 	struct run *r = begin();
 
-	list(r, LIST("10", OBJ("kept", "1") "," OBJ("changed", "2") "," OBJ("deleted", "3") "," META("reborn", "u1", "4")));
+	list(r, LIST("10",
+		     OBJ("kept", "1") "," OBJ("changed", "2") "," OBJ("deleted", "3") "," META("reborn", "u1", "4")));
 	fake_stream(r->x.f, ON_WATCH("10"), EXPIRED);
-	list(r, LIST("90", OBJ("kept", "1") "," OBJ("changed", "80") "," META("reborn", "u2", "81") "," OBJ("new", "82")));
+	list(r,
+	     LIST("90", OBJ("kept", "1") "," OBJ("changed", "80") "," META("reborn", "u2", "81") "," OBJ("new", "82")));
 	fake_stream(r->x.f, ON_WATCH("90"), "");
-	TELLS(r, "+n/kept@1 +n/changed@2 +n/deleted@3 +n/reborn@4 S +n/changed@80 -n/reborn +n/reborn@81 +n/new@82 -n/deleted ");
+	TELLS(r, "+n/kept@1 +n/changed@2 +n/deleted@3 +n/reborn@4 S +n/changed@80 -n/reborn +n/reborn@81 +n/new@82 "
+		 "-n/deleted ");
 	cr_assert_eq(sw_reflector_len(r->r), 4);
 	cr_assert(sw_reflector_synced(r->r), "410 is not a loss");
 	end(r);
@@ -460,14 +482,15 @@ struct bad_list {
 Test(reflector, replies_that_are_no_lists_are_survived)
 {
 	static const struct bad_list rows[] = {
-		{ "", "list reply" },
-		{ "[]", "list reply" },
-		{ "{}", "without metadata.resourceVersion" },
-		{ "{\"kind\":\"Job\",\"metadata\":{\"name\":\"x\",\"resourceVersion\":\"\"}}", "without metadata.resourceVersion" },
-		{ "{\"metadata\":{\"resourceVersion\":\"1\"},\"items\":[{\"metadata\":{}}]}", "without metadata.name" },
-		{ "{\"metadata\":{\"resourceVersion\":\"1\"},\"items\":[{\"a\":\"\xff\"}]}", "UTF-8" },
-		{ "{\"metadata\":{\"resourceVersion\":\"1\"},\"items\":[{\"metadata\"", "list reply" },
-		{ "<html>captive portal</html>", "list reply" },
+		{"", "list reply"},
+		{"[]", "list reply"},
+		{"{}", "without metadata.resourceVersion"},
+		{"{\"kind\":\"Job\",\"metadata\":{\"name\":\"x\",\"resourceVersion\":\"\"}}",
+		 "without metadata.resourceVersion"},
+		{"{\"metadata\":{\"resourceVersion\":\"1\"},\"items\":[{\"metadata\":{}}]}", "without metadata.name"},
+		{"{\"metadata\":{\"resourceVersion\":\"1\"},\"items\":[{\"a\":\"\xff\"}]}", "UTF-8"},
+		{"{\"metadata\":{\"resourceVersion\":\"1\"},\"items\":[{\"metadata\"", "list reply"},
+		{"<html>captive portal</html>", "list reply"},
 	};
 
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -488,7 +511,8 @@ Test(reflector, a_refused_resource_version_leads_to_a_list)
 	struct run *r = begin();
 
 	list(r, LIST("10", OBJ("a", "1")));
-	fake_reply(r->x.f, ON_WATCH("10"), 400, "", "{\"kind\":\"Status\",\"reason\":\"BadRequest\",\"message\":\"resourceVersion: Invalid value\"}");
+	fake_reply(r->x.f, ON_WATCH("10"), 400, "",
+		   "{\"kind\":\"Status\",\"reason\":\"BadRequest\",\"message\":\"resourceVersion: Invalid value\"}");
 	list(r, LIST("5", OBJ("b", "2")));
 	fake_stream(r->x.f, ON_WATCH("5"), "");
 	cr_assert(asked(r, 4));
@@ -513,7 +537,8 @@ Test(reflector, a_busy_server_is_asked_again_when_it_said)
 	end(r);
 }
 
-/* ---- size and slices ------------------------------------------------------------------------------------------------ */
+/* ---- size and slices ------------------------------------------------------------------------------------------------
+ */
 
 static char *big_list(int n, int pad)
 {
@@ -522,10 +547,13 @@ static char *big_list(int n, int pad)
 
 	memset(fill, 'x', (size_t)pad);
 	sw_buf_init(&b, 64 << 20);
-	sw_buf_puts(&b, "{\"kind\":\"JobList\",\"apiVersion\":\"batch/v1\",\"metadata\":{\"resourceVersion\":\"9\"},\"items\":[");
+	sw_buf_puts(&b, "{\"kind\":\"JobList\",\"apiVersion\":\"batch/"
+			"v1\",\"metadata\":{\"resourceVersion\":\"9\"},\"items\":[");
 	for (int i = 0; i < n; i++)
-		sw_buf_printf(&b, "%s{\"metadata\":{\"name\":\"j%d\",\"namespace\":\"n\",\"uid\":\"u%d\",\"resourceVersion\":\"%d\"},\"pad\":\"%s\"}",
-		              i ? "," : "", i, i, i + 1, fill);
+		sw_buf_printf(&b,
+			      "%s{\"metadata\":{\"name\":\"j%d\",\"namespace\":\"n\",\"uid\":\"u%d\","
+			      "\"resourceVersion\":\"%d\"},\"pad\":\"%s\"}",
+			      i ? "," : "", i, i, i + 1, fill);
 	sw_buf_puts(&b, "]}");
 	free(fill);
 	return sw_buf_take(&b, NULL);
@@ -558,8 +586,11 @@ Test(reflector, a_flood_of_events_is_read_to_the_end)
 	fake_stream(r->x.f, ON_WATCH("9"), "");
 	TELLS(r, "S ");
 	for (int i = 0; i < 8000; i++) {
-		sw_buf_printf(&b, "{\"type\":\"MODIFIED\",\"object\":{\"metadata\":{\"name\":\"j\",\"namespace\":\"n\",\"uid\":\"u\",\"resourceVersion\":\"%d\"},"
-		              "\"pad\":\"%01500d\"}}\n", i + 10, i);
+		sw_buf_printf(&b,
+			      "{\"type\":\"MODIFIED\",\"object\":{\"metadata\":{\"name\":\"j\",\"namespace\":\"n\","
+			      "\"uid\":\"u\",\"resourceVersion\":\"%d\"},"
+			      "\"pad\":\"%01500d\"}}\n",
+			      i + 10, i);
 	}
 	fake_chunk(r->x.f, 1, b.at);
 	for (int i = 0; i < 10000 && r->puts < 8000; i++)
@@ -571,7 +602,8 @@ Test(reflector, a_flood_of_events_is_read_to_the_end)
 	end(r);
 }
 
-/* ---- owners that free ------------------------------------------------------------------------------------------------- */
+/* ---- owners that free
+ * ------------------------------------------------------------------------------------------------- */
 
 Test(reflector, freeing_it_inside_a_callback_is_silent)
 {
@@ -580,7 +612,8 @@ Test(reflector, freeing_it_inside_a_callback_is_silent)
 		r->free_on_put = at;
 		list(r, LIST("10", OBJ("a", "1") "," OBJ("b", "2")));
 		if (at == 3)
-			fake_stream(r->x.f, ON_WATCH("10"), EVENT("ADDED", OBJ("c", "11")) EVENT("ADDED", OBJ("d", "12")));
+			fake_stream(r->x.f, ON_WATCH("10"),
+				    EVENT("ADDED", OBJ("c", "11")) EVENT("ADDED", OBJ("d", "12")));
 		for (int i = 0; i < 1000 && r->r; i++)
 			turns(&r->x, 2);
 		cr_assert_null(r->r);
@@ -597,7 +630,8 @@ Test(reflector, freeing_the_kube_inside_a_callback_stops_it)
 		r->free_kube_on_put = at;
 		list(r, LIST("10", OBJ("a", "1") "," OBJ("b", "2")));
 		if (at == 3)
-			fake_stream(r->x.f, ON_WATCH("10"), EVENT("ADDED", OBJ("c", "11")) EVENT("ADDED", OBJ("d", "12")));
+			fake_stream(r->x.f, ON_WATCH("10"),
+				    EVENT("ADDED", OBJ("c", "11")) EVENT("ADDED", OBJ("d", "12")));
 		for (int i = 0; i < 1000 && r->x.kube; i++)
 			turns(&r->x, 2);
 		turns(&r->x, 20);

@@ -25,7 +25,7 @@ struct run {
 	struct sw_http *http;
 	struct sw_kube *kube;
 	struct sw_reflector *r;
-	json_t *model;    /* name -> resourceVersion */
+	json_t *model; /* name -> resourceVersion */
 	bool synced;
 	int doubled, lost_times, unexpected_gone;
 	int pending, failed;
@@ -36,7 +36,7 @@ struct run {
 
 static void server_start(struct run *r)
 {
-	struct sw_api_options opt = { .serve = SW_SERVE_WORKER, .name = "east", .dir = r->dir, .listen = r->listen };
+	struct sw_api_options opt = {.serve = SW_SERVE_WORKER, .name = "east", .dir = r->dir, .listen = r->listen};
 	struct sw_err e = sw_api_new(r->loop, &opt, &r->api);
 
 	cr_assert_not(sw_failed(e), "%s", e.text);
@@ -68,7 +68,8 @@ static struct run *begin(void)
 	cr_assert_not(sw_failed(sw_api_user_add(r->api, "root", SW_ROLE_ADMIN, NULL, r->token)));
 	cr_assert_not(sw_failed(sw_api_kubeconfig_write(r->api, r->config, "root", r->token)));
 	cr_assert_not(sw_failed(sw_http_new(r->loop, &r->http)));
-	cr_assert_not(sw_failed(sw_kube_new(r->loop, r->http, config(r), &(struct sw_kube_options){ .name = "east" }, &r->kube)));
+	cr_assert_not(sw_failed(
+		sw_kube_new(r->loop, r->http, config(r), &(struct sw_kube_options){.name = "east"}, &r->kube)));
 	return r;
 }
 
@@ -121,7 +122,8 @@ static void on_state(void *owner, bool synced, uint64_t since_ms, const char *wh
 
 static void reflect(struct run *r)
 {
-	struct sw_reflector_cfg cfg = { .path = "/apis/batch/v1/jobs", .page = 50, .on_object = on_object, .on_state = on_state, .owner = r };
+	struct sw_reflector_cfg cfg = {
+		.path = "/apis/batch/v1/jobs", .page = 50, .on_object = on_object, .on_state = on_state, .owner = r};
 
 	cr_assert_not(sw_failed(sw_reflector_new(r->kube, &cfg, &r->r)));
 	cr_assert(sw_loop_until(r->loop, &r->synced, 20000), "not synced: %s", r->error);
@@ -146,9 +148,9 @@ static void on_list(void *owner, struct sw_err err, const struct sw_kube_reply *
 
 static json_t *truth(struct run *r)
 {
-	struct listing l = { .done = false };
+	struct listing l = {.done = false};
 	struct sw_kube_call *call;
-	struct sw_kube_req q = { .cls = SW_KUBE_LIST, .method = "GET", .path = JOBS };
+	struct sw_kube_req q = {.cls = SW_KUBE_LIST, .method = "GET", .path = JOBS};
 
 	cr_assert_not(sw_failed(sw_kube_start(r->kube, &q, on_list, &l, &call)));
 	cr_assert(sw_loop_until(r->loop, &l.done, 20000));
@@ -183,7 +185,7 @@ static void settle(struct run *r)
 	for (int i = 0; i < 2000 && !(r->synced && agrees(r, list)); i++)
 		sw_loop_until(r->loop, &never, 5);
 	cr_assert(agrees(r, list), "server has %zu, the model %d; %s", sw_json_len(sw_json_key(list, "items")),
-	          json_object_object_length(r->model), r->error);
+		  json_object_object_length(r->model), r->error);
 	cr_assert_eq(sw_reflector_len(r->r), (size_t)json_object_object_length(r->model));
 	cr_assert_eq(r->doubled, 0);
 	cr_assert_eq(r->unexpected_gone, 0);
@@ -216,9 +218,13 @@ static void write_start(struct run *r, const struct sw_kube_req *q)
 
 static void create(struct run *r, int n)
 {
-	char *body = sw_asprintf("{\"apiVersion\":\"batch/v1\",\"kind\":\"Job\",\"metadata\":{\"name\":\"job-%d\"},\"spec\":{\"suspend\":true,"
-	                         "\"template\":{\"spec\":{\"restartPolicy\":\"Never\",\"containers\":[{\"name\":\"c\",\"image\":\"busybox\"}]}}}}", n);
-	struct sw_kube_req q = { .cls = SW_KUBE_CREATE, .method = "POST", .path = JOBS, .body = body, .body_len = strlen(body) };
+	char *body = sw_asprintf("{\"apiVersion\":\"batch/"
+				 "v1\",\"kind\":\"Job\",\"metadata\":{\"name\":\"job-%d\"},\"spec\":{\"suspend\":true,"
+				 "\"template\":{\"spec\":{\"restartPolicy\":\"Never\",\"containers\":[{\"name\":\"c\","
+				 "\"image\":\"busybox\"}]}}}}",
+				 n);
+	struct sw_kube_req q = {
+		.cls = SW_KUBE_CREATE, .method = "POST", .path = JOBS, .body = body, .body_len = strlen(body)};
 
 	write_start(r, &q);
 	free(body);
@@ -226,23 +232,30 @@ static void create(struct run *r, int n)
 
 static void label(struct run *r, int n, int value)
 {
-	char *path = sw_asprintf(JOBS "/job-%d", n), *body = sw_asprintf("{\"metadata\":{\"labels\":{\"v\":\"%d\"}}}", value);
-	struct sw_kube_req q = { .cls = SW_KUBE_STATUS, .method = "PATCH", .path = path, .content_type = SW_MERGE_PATCH, .body = body,
-	                         .body_len = strlen(body) };
+	char *path = sw_asprintf(JOBS "/job-%d", n),
+	     *body = sw_asprintf("{\"metadata\":{\"labels\":{\"v\":\"%d\"}}}", value);
+	struct sw_kube_req q = {.cls = SW_KUBE_STATUS,
+				.method = "PATCH",
+				.path = path,
+				.content_type = SW_MERGE_PATCH,
+				.body = body,
+				.body_len = strlen(body)};
 
 	write_start(r, &q);
 	free(path);
 	free(body);
 }
 
-static void delete(struct run *r, int n)
+static void delete (struct run *r, int n)
 {
 	char *path = sw_asprintf(JOBS "/job-%d", n);
 	struct sw_buf b;
 
 	sw_buf_init(&b, 1024);
 	sw_kube_delete_options(&b, "Background", NULL);
-	write_start(r, &(struct sw_kube_req){ .cls = SW_KUBE_FENCE, .method = "DELETE", .path = path, .body = b.at, .body_len = b.len });
+	write_start(r,
+		    &(struct sw_kube_req){
+			    .cls = SW_KUBE_FENCE, .method = "DELETE", .path = path, .body = b.at, .body_len = b.len});
 	sw_buf_fini(&b);
 	free(path);
 }
@@ -266,7 +279,7 @@ static void stir(struct run *r, int writes)
 			label(r, n, i);
 			break;
 		default:
-			delete(r, n);
+			delete (r, n);
 		}
 	}
 	written(r);
@@ -285,7 +298,7 @@ Test(server, a_collection_of_several_pages_is_kept_in_sight)
 	cr_assert_eq(sw_reflector_len(r->r), 230);
 	settle(r);
 	for (int i = 0; i < 230; i += 2)
-		delete(r, i);
+		delete (r, i);
 	for (int i = 1; i < 230; i += 2)
 		label(r, i, i);
 	written(r);
@@ -331,9 +344,9 @@ Test(server, a_restarted_server_is_found_again_with_what_changed)
 Test(server, a_wrong_token_says_so)
 {
 	struct run *r = begin();
-	struct listing l = { .done = false };
+	struct listing l = {.done = false};
 	struct sw_kube_call *call;
-	struct sw_kube_req q = { .cls = SW_KUBE_LIST, .method = "GET", .path = JOBS };
+	struct sw_kube_req q = {.cls = SW_KUBE_LIST, .method = "GET", .path = JOBS};
 
 	cr_assert_not(sw_failed(sw_api_kubeconfig_write(r->api, r->config, "root", "not-a-token")));
 	sw_kube_rekey(r->kube, config(r));

@@ -2,7 +2,8 @@
 /*
  * manager_test.h - an embedded manager on a directory of its own, driven in the process
  *
- * ClusterQueue "cq": 4 GPUs, 8 cpu, behind LocalQueue default/lq. A world may be closed and opened again on its directory.
+ * ClusterQueue "cq": 4 GPUs, 8 cpu, behind LocalQueue default/lq. A world may be closed and opened again on its
+ * directory.
  */
 #ifndef SPILLWAY_MANAGER_TEST_H
 #define SPILLWAY_MANAGER_TEST_H
@@ -20,7 +21,7 @@
 #include <sanitizer/lsan_interface.h>
 #endif
 
-#define WL "workloads.kueue.x-k8s.io"
+#define WL  "workloads.kueue.x-k8s.io"
 #define CQS "clusterqueues.kueue.x-k8s.io"
 #define LQS "localqueues.kueue.x-k8s.io"
 
@@ -61,33 +62,39 @@ static inline void on_state(void *owner, bool synced, const char *why)
 }
 
 /* Turns of the loop until cond holds; fails after ten seconds. */
-#define UNTIL(w, cond)                                                                     \
-	do {                                                                               \
-		int turns_ = 0;                                                            \
-		while (!(cond) && turns_++ < 2000)                                         \
-			(void)sw_loop_until((w)->loop, &(bool){ false }, 5);               \
-		cr_assert(cond, "waited for %s", #cond);                                   \
+#define UNTIL(w, cond)                                                                                                 \
+	do {                                                                                                           \
+		int turns_ = 0;                                                                                        \
+		while (!(cond) && turns_++ < 2000)                                                                     \
+			(void)sw_loop_until((w)->loop, &(bool){false}, 5);                                             \
+		cr_assert(cond, "waited for %s", #cond);                                                               \
 	} while (0)
 
 static inline void settle(struct world *w)
 {
-	(void)sw_loop_until(w->loop, &(bool){ false }, 60);
+	(void)sw_loop_until(w->loop, &(bool){false}, 60);
 }
 
 static const char *const first_objects =
 	"[{'apiVersion':'kueue.x-k8s.io/v1beta2','kind':'ResourceFlavor','metadata':{'name':'any'}},"
 	"{'apiVersion':'kueue.x-k8s.io/v1beta2','kind':'WorkloadPriorityClass','metadata':{'name':'high'},'value':100},"
-	"{'apiVersion':'kueue.x-k8s.io/v1beta2','kind':'ClusterQueue','metadata':{'name':'cq'},'spec':{'namespaceSelector':{},'resourceGroups':["
-	"{'coveredResources':['cpu','nvidia.com/gpu'],'flavors':[{'name':'any','resources':[{'name':'cpu','nominalQuota':'8'},{'name':'nvidia.com/gpu','nominalQuota':'4'}]}]}]}},"
-	"{'apiVersion':'kueue.x-k8s.io/v1beta2','kind':'LocalQueue','metadata':{'name':'lq','namespace':'default'},'spec':{'clusterQueue':'cq'}}]";
+	"{'apiVersion':'kueue.x-k8s.io/"
+	"v1beta2','kind':'ClusterQueue','metadata':{'name':'cq'},'spec':{'namespaceSelector':{},'resourceGroups':["
+	"{'coveredResources':['cpu','nvidia.com/"
+	"gpu'],'flavors':[{'name':'any','resources':[{'name':'cpu','nominalQuota':'8'},{'name':'nvidia.com/"
+	"gpu','nominalQuota':'4'}]}]}]}},"
+	"{'apiVersion':'kueue.x-k8s.io/"
+	"v1beta2','kind':'LocalQueue','metadata':{'name':'lq','namespace':'default'},'spec':{'clusterQueue':'cq'}}]";
 
 /* Nothing is stored yet when it returns. */
 static inline void world_begin(struct world *w, size_t log_bytes)
 {
 	json_t *boot = json_of(first_objects);
-	struct sw_embedded_options opt = { .api = { .name = "test", .dir = w->dir, .listen = "127.0.0.1:0" }, .catalog = w->catalog,
-		                           .bootstrap = boot, .log_bytes = log_bytes };
-	struct sw_manager_events ev = { .on_change = on_change, .on_state = on_state, .owner = w };
+	struct sw_embedded_options opt = {.api = {.name = "test", .dir = w->dir, .listen = "127.0.0.1:0"},
+					  .catalog = w->catalog,
+					  .bootstrap = boot,
+					  .log_bytes = log_bytes};
+	struct sw_manager_events ev = {.on_change = on_change, .on_state = on_state, .owner = w};
 
 	w->synced = false;
 	struct sw_err e = sw_embedded_new(w->loop, &opt, &w->m);
@@ -145,19 +152,22 @@ static inline void world_close(struct world *w)
 
 /* ---- calls that are waited for ------------------------------------------------------------ */
 
-struct answer { bool done; struct sw_err e; };
+struct answer {
+	bool done;
+	struct sw_err e;
+};
 
 static inline void on_object(void *owner, struct sw_err e, json_t *o)
 {
 	struct answer *a = owner;
 
 	(void)o;
-	*a = (struct answer){ true, e };
+	*a = (struct answer){true, e};
 }
 
 static inline void on_done(void *owner, struct sw_err e)
 {
-	*(struct answer *)owner = (struct answer){ true, e };
+	*(struct answer *)owner = (struct answer){true, e};
 }
 
 static inline struct sw_err wait_for(struct world *w, struct sw_err e, struct answer *a)
@@ -171,7 +181,7 @@ static inline struct sw_err wait_for(struct world *w, struct sw_err e, struct an
 
 static inline struct sw_err create(struct world *w, const char *resource, const char *text)
 {
-	struct answer a = { 0 };
+	struct answer a = {0};
 	json_t *o = json_of(text);
 	struct sw_err e = wait_for(w, sw_api_object_create(w->api, resource, o, on_object, &a), &a);
 
@@ -182,7 +192,7 @@ static inline struct sw_err create(struct world *w, const char *resource, const 
 /* gives, or NULL */
 static inline json_t *get(struct world *w, const char *resource, const char *ns, const char *name)
 {
-	struct sw_obj_key key = { resource, ns, name };
+	struct sw_obj_key key = {resource, ns, name};
 	json_t *o = NULL;
 
 	return sw_failed(sw_api_object_get(w->api, &key, &o)) ? NULL : o;
@@ -190,7 +200,7 @@ static inline json_t *get(struct world *w, const char *resource, const char *ns,
 
 static inline struct sw_err update(struct world *w, const char *resource, json_t *o_taken)
 {
-	struct answer a = { 0 };
+	struct answer a = {0};
 	struct sw_err e = wait_for(w, sw_api_object_update(w->api, resource, o_taken, NULL, on_object, &a), &a);
 
 	json_object_put(o_taken);
@@ -199,22 +209,27 @@ static inline struct sw_err update(struct world *w, const char *resource, json_t
 
 static inline struct sw_err erase(struct world *w, const char *resource, const char *ns, const char *name)
 {
-	struct answer a = { 0 };
-	struct sw_obj_key key = { resource, ns, name };
+	struct answer a = {0};
+	struct sw_obj_key key = {resource, ns, name};
 
 	return wait_for(w, sw_api_object_delete(w->api, &key, NULL, on_object, &a), &a);
 }
 
 static inline json_t *job_json(const char *name, int gpus)
 {
-	return sw_json_fmt("{\"apiVersion\":\"batch/v1\",\"kind\":\"Job\",\"metadata\":{\"name\":\"%s\",\"namespace\":\"default\",\"labels\":"
-	                   "{\"kueue.x-k8s.io/queue-name\":\"lq\"}},\"spec\":{\"template\":{\"spec\":{\"restartPolicy\":\"Never\",\"containers\":[{\"name\":\"c\","
-	                   "\"image\":\"busybox\",\"resources\":{\"limits\":{\"cpu\":\"1\",\"nvidia.com/gpu\":\"%d\"}}}]}}}}", name, gpus);
+	return sw_json_fmt(
+		"{\"apiVersion\":\"batch/"
+		"v1\",\"kind\":\"Job\",\"metadata\":{\"name\":\"%s\",\"namespace\":\"default\",\"labels\":"
+		"{\"kueue.x-k8s.io/"
+		"queue-name\":\"lq\"}},\"spec\":{\"template\":{\"spec\":{\"restartPolicy\":\"Never\",\"containers\":[{"
+		"\"name\":\"c\","
+		"\"image\":\"busybox\",\"resources\":{\"limits\":{\"cpu\":\"1\",\"nvidia.com/gpu\":\"%d\"}}}]}}}}",
+		name, gpus);
 }
 
 static inline struct sw_err job_try(struct world *w, json_t *job_taken)
 {
-	struct answer a = { 0 };
+	struct answer a = {0};
 	struct sw_err e = wait_for(w, sw_api_object_create(w->api, "jobs.batch", job_taken, on_object, &a), &a);
 
 	json_object_put(job_taken);
@@ -228,7 +243,10 @@ static inline void job_add(struct world *w, const char *name, int gpus)
 	cr_assert(!sw_failed(e), "%s", e.text);
 }
 
-struct find { const char *job; char key[600]; };
+struct find {
+	const char *job;
+	char key[600];
+};
 
 static inline void find_one(void *owner, const struct sw_workload *wl)
 {
@@ -241,7 +259,7 @@ static inline void find_one(void *owner, const struct sw_workload *wl)
 /* The row of a job's Workload, or NULL. */
 static inline const struct sw_workload *row(struct world *w, const char *job)
 {
-	struct find f = { .job = job };
+	struct find f = {.job = job};
 
 	w->m->ops->each(w->m, find_one, &f);
 	return *f.key ? w->m->ops->get(w->m, f.key) : NULL;
@@ -256,7 +274,7 @@ static inline json_t *workload(struct world *w, const char *job)
 
 static inline struct sw_err change(struct world *w, const char *job, const struct sw_change *c)
 {
-	struct answer a = { 0 };
+	struct answer a = {0};
 	const struct sw_workload *r = row(w, job);
 
 	cr_assert(r, "%s has no workload", job);
@@ -272,22 +290,22 @@ static inline void must_change(struct world *w, const char *job, const struct sw
 
 static inline void nominate(struct world *w, const char *job)
 {
-	static const char *const clusters[] = { "east", "west", NULL };
-	struct sw_change c = { .op = SW_CHANGE_NOMINATE, .clusters = clusters, .message = "step 1" };
+	static const char *const clusters[] = {"east", "west", NULL};
+	struct sw_change c = {.op = SW_CHANGE_NOMINATE, .clusters = clusters, .message = "step 1"};
 
 	must_change(w, job, &c);
 }
 
 static inline void win(struct world *w, const char *job, const char *cluster)
 {
-	struct sw_change c = { .op = SW_CHANGE_WIN, .cluster = cluster, .message = "won" };
+	struct sw_change c = {.op = SW_CHANGE_WIN, .cluster = cluster, .message = "won"};
 
 	must_change(w, job, &c);
 }
 
 static inline void released(struct world *w, const char *job)
 {
-	struct sw_change c = { .op = SW_CHANGE_RELEASED };
+	struct sw_change c = {.op = SW_CHANGE_RELEASED};
 
 	must_change(w, job, &c);
 }
@@ -303,7 +321,7 @@ static inline bool suspended(struct world *w, const char *job)
 
 static inline struct sw_err sync_status(struct world *w, const char *job, const char *status)
 {
-	struct answer a = { 0 };
+	struct answer a = {0};
 	const struct sw_workload *r = row(w, job);
 	json_t *s = json_of(status);
 	struct sw_err e = wait_for(w, w->m->ops->sync_status(w->m, r->key, r->job_uid, s, on_done, &a), &a);
@@ -319,10 +337,11 @@ static const char complete_status[] =
 
 static inline struct sw_err finish(struct world *w, const char *job, const char *status, enum sw_outcome outcome)
 {
-	struct answer a = { 0 };
+	struct answer a = {0};
 	const struct sw_workload *r = row(w, job);
 	json_t *s = json_of(status);
-	struct sw_err e = wait_for(w, w->m->ops->finish(w->m, r->key, r->job_uid, s, outcome, "the end", on_done, &a), &a);
+	struct sw_err e =
+		wait_for(w, w->m->ops->finish(w->m, r->key, r->job_uid, s, outcome, "the end", on_done, &a), &a);
 
 	json_object_put(s);
 	return e;

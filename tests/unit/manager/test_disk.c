@@ -9,7 +9,7 @@ static struct rlimit before;
 /* From now on no file may grow: SQLite sees a full disk. */
 static void disk_full(void)
 {
-	struct rlimit none = { .rlim_cur = 4096, .rlim_max = RLIM_INFINITY };
+	struct rlimit none = {.rlim_cur = 4096, .rlim_max = RLIM_INFINITY};
 
 	signal(SIGXFSZ, SIG_IGN);
 	cr_assert_eq(getrlimit(RLIMIT_FSIZE, &before), 0);
@@ -80,7 +80,7 @@ Test(manager_disk, a_first_start_on_a_full_disk_makes_its_objects_later)
 Test(manager_disk, a_decision_that_was_not_stored_was_not_made)
 {
 	struct world w;
-	struct sw_change c = { .op = SW_CHANGE_WIN, .cluster = "east" }, evict = { .op = SW_CHANGE_EVICT, .reason = "X" };
+	struct sw_change c = {.op = SW_CHANGE_WIN, .cluster = "east"}, evict = {.op = SW_CHANGE_EVICT, .reason = "X"};
 	struct sw_err e;
 
 	world_open(&w);

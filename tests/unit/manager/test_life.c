@@ -16,7 +16,8 @@ Test(manager_life, a_job_gets_a_workload_with_quota_in_one_commit)
 	unsigned writes = 0;
 
 	world_open(&w);
-	cr_assert(!sw_failed(sw_store_watch(sw_api_store(w.api), WL, sw_store_rv(sw_api_store(w.api)), count_added, &writes, &sub)));
+	cr_assert(!sw_failed(
+		sw_store_watch(sw_api_store(w.api), WL, sw_store_rv(sw_api_store(w.api)), count_added, &writes, &sub)));
 	job_add(&w, "pi", 1);
 	UNTIL(&w, row(&w, "pi"));
 	const struct sw_workload *r = row(&w, "pi");
@@ -35,7 +36,8 @@ Test(manager_life, a_job_gets_a_workload_with_quota_in_one_commit)
 	json_t *o = workload(&w, "pi"), *job = get(&w, "jobs.batch", "default", "pi");
 
 	cr_expect(sw_json_condition_true(o, "QuotaReserved"));
-	cr_expect_str_eq(sw_json_str(sw_json_condition(o, "QuotaReserved"), "message"), "Quota reserved in ClusterQueue cq");
+	cr_expect_str_eq(sw_json_str(sw_json_condition(o, "QuotaReserved"), "message"),
+			 "Quota reserved in ClusterQueue cq");
 	cr_expect_str_eq(sw_json_str(sw_json_idx(sw_json_at(o, "status.admissionChecks"), 0), "state"), "Pending");
 	cr_expect_str_eq(sw_json_str(o, "status.admission.clusterQueue"), "cq");
 	json_t *a = sw_json_idx(sw_json_at(o, "status.admission.podSetAssignments"), 0);
@@ -43,7 +45,8 @@ Test(manager_life, a_job_gets_a_workload_with_quota_in_one_commit)
 	cr_expect_str_eq(sw_json_str(a, "name"), "main");
 	cr_expect_str_eq(json_object_get_string(sw_json_key(sw_json_key(a, "flavors"), "nvidia.com/gpu")), "any");
 	cr_expect_str_eq(json_object_get_string(sw_json_key(sw_json_key(a, "resourceUsage"), "nvidia.com/gpu")), "1");
-	cr_expect_str_eq(sw_json_str(sw_json_idx(sw_json_at(o, "metadata.ownerReferences"), 0), "uid"), sw_json_str(job, "metadata.uid"));
+	cr_expect_str_eq(sw_json_str(sw_json_idx(sw_json_at(o, "metadata.ownerReferences"), 0), "uid"),
+			 sw_json_str(job, "metadata.uid"));
 	cr_expect(sw_json_condition_true(job, "Suspended"));
 	json_object_put(job);
 	json_object_put(o);
@@ -56,7 +59,11 @@ static void life(int at)
 {
 	struct world w;
 	int step = 0;
-#define STEP() do { if (step++ == at) world_restart(&w); } while (0)
+#define STEP()                                                                                                         \
+	do {                                                                                                           \
+		if (step++ == at)                                                                                      \
+			world_restart(&w);                                                                             \
+	} while (0)
 
 	world_open(&w);
 	job_add(&w, "pi", 1);
@@ -131,7 +138,8 @@ Test(manager_life, what_does_not_fit_waits_and_runs_when_quota_returns)
 
 	cr_expect_str_eq(sw_json_str(pending, "reason"), "Pending");
 	cr_expect(strstr(sw_json_str(pending, "message"), "asks for 2 nvidia.com/gpu, 3 of 4 are in use") ||
-	          strstr(sw_json_str(pending, "message"), "asks for 2 nvidia.com/gpu, 4 of 4 are in use"), "%s", sw_json_str(pending, "message"));
+			  strstr(sw_json_str(pending, "message"), "asks for 2 nvidia.com/gpu, 4 of 4 are in use"),
+		  "%s", sw_json_str(pending, "message"));
 	json_object_put(o);
 	nominate(&w, "a");
 	win(&w, "a", "east");
@@ -144,8 +152,8 @@ Test(manager_life, what_does_not_fit_waits_and_runs_when_quota_returns)
 Test(manager_life, an_evicted_job_tries_again_and_its_counters_never_fall)
 {
 	struct world w;
-	struct sw_change evict = { .op = SW_CHANGE_EVICT, .reason = "WorkerLost", .message = "east is gone" };
-	struct sw_change back = { .op = SW_CHANGE_RELEASED, .requeue_after_ms = 1200 };
+	struct sw_change evict = {.op = SW_CHANGE_EVICT, .reason = "WorkerLost", .message = "east is gone"};
+	struct sw_change back = {.op = SW_CHANGE_RELEASED, .requeue_after_ms = 1200};
 
 	world_open(&w);
 	job_add(&w, "pi", 4);
@@ -213,7 +221,7 @@ Test(manager_life, a_copy_that_is_lost_ends_with_the_words_of_dispatch)
 Test(manager_life, a_job_that_ended_without_its_workload_is_made_whole)
 {
 	struct world w;
-	struct answer a = { 0 };
+	struct answer a = {0};
 
 	world_open(&w);
 	job_add(&w, "pi", 1);
@@ -224,7 +232,8 @@ Test(manager_life, a_job_that_ended_without_its_workload_is_made_whole)
 	json_t *job = get(&w, "jobs.batch", "default", "pi");
 
 	sw_json_set(job, "status", json_of(complete_status));
-	cr_expect(!sw_failed(wait_for(&w, sw_api_object_update(w.api, "jobs.batch", job, "status", on_object, &a), &a)), "%s", a.e.text);
+	cr_expect(!sw_failed(wait_for(&w, sw_api_object_update(w.api, "jobs.batch", job, "status", on_object, &a), &a)),
+		  "%s", a.e.text);
 	json_object_put(job);
 	UNTIL(&w, row(&w, "pi")->finished);
 	cr_expect_eq(gpus_used(&w), 0);

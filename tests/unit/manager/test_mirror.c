@@ -2,14 +2,16 @@
 #include "manager_test.h"
 
 static const char pod_text[] =
-	"{'apiVersion':'v1','kind':'Pod','metadata':{'name':'pi-x','namespace':'default','uid':'11111111-2222-3333-4444-555555555555','resourceVersion':'77',"
-	"'labels':{'batch.kubernetes.io/controller-uid':'remote','controller-uid':'remote','job-name':'pi'},'ownerReferences':[{'uid':'remote'}]},"
+	"{'apiVersion':'v1','kind':'Pod','metadata':{'name':'pi-x','namespace':'default','uid':'11111111-2222-3333-"
+	"4444-555555555555','resourceVersion':'77',"
+	"'labels':{'batch.kubernetes.io/"
+	"controller-uid':'remote','controller-uid':'remote','job-name':'pi'},'ownerReferences':[{'uid':'remote'}]},"
 	"'spec':{'nodeName':'n1','containers':[{'name':'c','image':'b'}]},'status':{'phase':'Running'}}";
 
 static struct sw_err mirror(struct world *w, const char *job, const char *text)
 {
 	const struct sw_workload *r = row(w, job);
-	struct answer a = { 0 };
+	struct answer a = {0};
 	json_t *pod = json_of(text);
 	struct sw_err e = wait_for(w, w->m->ops->mirror_pod(w->m, r->key, r->job_uid, "east", pod, on_done, &a), &a);
 
@@ -19,7 +21,7 @@ static struct sw_err mirror(struct world *w, const char *job, const char *text)
 
 static struct sw_err keep(struct world *w, const char *pod, const char *text, size_t n, bool cut)
 {
-	struct answer a = { 0 };
+	struct answer a = {0};
 
 	return wait_for(w, w->m->ops->keep_log(w->m, "default", pod, "c", text, n, cut, on_done, &a), &a);
 }
@@ -96,16 +98,20 @@ Test(manager_mirror, a_pod_that_left_its_cluster_goes_unless_the_job_is_finished
 Test(manager_mirror, what_is_no_pod_of_ours_is_refused)
 {
 	struct world w;
-	struct answer a = { 0 };
-	json_t *pod = json_of(pod_text), *bad = json_of("{'metadata':{'name':'../x'},'spec':{}}"), *none = json_of("{}");
+	struct answer a = {0};
+	json_t *pod = json_of(pod_text), *bad = json_of("{'metadata':{'name':'../x'},'spec':{}}"),
+	       *none = json_of("{}");
 
 	world_open(&w);
 	job_add(&w, "pi", 1);
 	UNTIL(&w, is_reserved(&w, "pi"));
 	const struct sw_workload *r = row(&w, "pi");
 
-	cr_expect_eq(w.m->ops->mirror_pod(w.m, r->key, "00000000-0000-0000-0000-000000000000", "east", pod, on_done, &a).code, SW_E_MISSING);
-	cr_expect_eq(w.m->ops->mirror_pod(w.m, "default/none", r->job_uid, "east", pod, on_done, &a).code, SW_E_MISSING);
+	cr_expect_eq(w.m->ops->mirror_pod(w.m, r->key, "00000000-0000-0000-0000-000000000000", "east", pod, on_done, &a)
+			     .code,
+		     SW_E_MISSING);
+	cr_expect_eq(w.m->ops->mirror_pod(w.m, "default/none", r->job_uid, "east", pod, on_done, &a).code,
+		     SW_E_MISSING);
 	cr_expect_eq(w.m->ops->mirror_pod(w.m, r->key, r->job_uid, "east", bad, on_done, &a).code, SW_E_INVALID);
 	cr_expect_eq(w.m->ops->mirror_pod(w.m, r->key, r->job_uid, "east", none, on_done, &a).code, SW_E_INVALID);
 	json_object_put(none);
@@ -144,13 +150,14 @@ static void on_note(void *owner, const char *name, json_t *value)
 {
 	char *out = owner;
 
-	snprintf(out + strlen(out), 200 - strlen(out), "%s=%s;", name, json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN));
+	snprintf(out + strlen(out), 200 - strlen(out), "%s=%s;", name,
+		 json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN));
 }
 
 Test(manager_mirror, notes_survive_a_restart)
 {
 	struct world w;
-	struct answer a = { 0 };
+	struct answer a = {0};
 	char seen[200] = "";
 	json_t *v = json_of("{'a':1}");
 
@@ -170,7 +177,11 @@ Test(manager_mirror, notes_survive_a_restart)
 	world_close(&w);
 }
 
-struct reading { bool done; struct sw_err e; char job[64], workload[64]; };
+struct reading {
+	bool done;
+	struct sw_err e;
+	char job[64], workload[64];
+};
 
 static void on_read(void *owner, struct sw_err e, json_t *job, json_t *workload)
 {
@@ -185,7 +196,7 @@ static void on_read(void *owner, struct sw_err e, json_t *job, json_t *workload)
 Test(manager_mirror, read_gives_both_objects_later_and_nothing_after_close)
 {
 	struct world w;
-	struct reading r = { 0 }, never = { 0 };
+	struct reading r = {0}, never = {0};
 
 	world_open(&w);
 	job_add(&w, "pi", 1);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "manager_test.h"
 
-static struct sw_err set(struct world *w, const char *resource, const char *ns, const char *name, const char *path, json_t *value_taken)
+static struct sw_err set(struct world *w, const char *resource, const char *ns, const char *name, const char *path,
+			 json_t *value_taken)
 {
 	json_t *o = get(w, resource, ns, name);
 
@@ -10,7 +11,8 @@ static struct sw_err set(struct world *w, const char *resource, const char *ns, 
 	return update(w, resource, o);
 }
 
-static void must_set(struct world *w, const char *resource, const char *ns, const char *name, const char *path, json_t *value_taken)
+static void must_set(struct world *w, const char *resource, const char *ns, const char *name, const char *path,
+		     json_t *value_taken)
 {
 	struct sw_err e = set(w, resource, ns, name, path, value_taken);
 
@@ -140,7 +142,7 @@ Test(manager_stop, a_job_of_the_same_name_is_another_job)
 	struct world w;
 	char first[600];
 	struct sw_err e;
-	struct answer a = { 0 };
+	struct answer a = {0};
 	json_t *s = json_of("{'active':1}");
 
 	world_open(&w);
@@ -222,7 +224,7 @@ Test(manager_stop, a_deactivated_workload_leaves_and_comes_back)
 Test(manager_stop, a_rejected_workload_gives_its_quota_back_and_says_why)
 {
 	struct world w;
-	struct sw_change no = { .op = SW_CHANGE_REJECT, .reason = "NoCluster", .message = "no cluster has a TPU" };
+	struct sw_change no = {.op = SW_CHANGE_REJECT, .reason = "NoCluster", .message = "no cluster has a TPU"};
 
 	world_open(&w);
 	job_add(&w, "pi", 1);
@@ -239,8 +241,9 @@ Test(manager_stop, a_rejected_workload_gives_its_quota_back_and_says_why)
 Test(manager_stop, changes_are_compare_and_set)
 {
 	struct world w;
-	struct answer a = { 0 };
-	struct sw_change say = { .op = SW_CHANGE_MESSAGE, .message = "waiting" }, late = { .op = SW_CHANGE_WIN, .cluster = "west" };
+	struct answer a = {0};
+	struct sw_change say = {.op = SW_CHANGE_MESSAGE, .message = "waiting"},
+			 late = {.op = SW_CHANGE_WIN, .cluster = "west"};
 
 	world_open(&w);
 	job_add(&w, "pi", 1);
@@ -324,7 +327,8 @@ Test(manager_stop, queue_status_follows)
 	for (int i = 0; i < 100; i++) {
 		json_object_put(o);
 		o = get(&w, CQS, "", "cq");
-		if (sw_json_int(o, "status.pendingWorkloads", 0) == 1 && sw_json_int(o, "status.admittedWorkloads", 0) == 1)
+		if (sw_json_int(o, "status.pendingWorkloads", 0) == 1 &&
+		    sw_json_int(o, "status.admittedWorkloads", 0) == 1)
 			break;
 		settle(&w);
 	}

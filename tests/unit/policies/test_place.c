@@ -108,8 +108,8 @@ Test(place, the_workload_and_candidates_arrive_as_documented)
 		"w.data == 's3://b'",
 		"ctx.now == 1000",
 		"#c == 3",
-		"c[1].cluster == 'onprem' and c[1].pool == 'v100' and c[1].provider == 'static' and c[1].region == "
-		"'here' and c[1].zone == ''",
+		("c[1].cluster == 'onprem' and c[1].pool == 'v100' and c[1].provider == 'static' and c[1].region == "
+		 "'here' and c[1].zone == ''"),
 		"c[1].price == nil and c[1].price_age == nil",
 		"c[1].fits and not c[2].fits",
 		"c[1].expected_start == 1.5 and c[2].expected_start == nil",

@@ -41,9 +41,11 @@ static inline struct sw_err define_local(struct sw_queue *q, const char *lq, con
 	return e;
 }
 
-#define CQ(cpu, gpu, more)                                                                                                  \
-	"{'spec':{'namespaceSelector':{},'resourceGroups':[{'coveredResources':['cpu','nvidia.com/gpu'],'flavors':[{'name':'any'," \
-	"'resources':[{'name':'cpu','nominalQuota':'" #cpu "'},{'name':'nvidia.com/gpu','nominalQuota':" #gpu "}]}]}]" more "}}"
+#define CQ(cpu, gpu, more)                                                                                             \
+	"{'spec':{'namespaceSelector':{},'resourceGroups':[{'coveredResources':['cpu','nvidia.com/"                    \
+	"gpu'],'flavors':[{'name':'any',"                                                                              \
+	"'resources':[{'name':'cpu','nominalQuota':'" #cpu "'},{'name':'nvidia.com/gpu','nominalQuota':" #gpu          \
+	"}]}]}]" more "}}"
 
 static inline struct sw_queue *queue_with(const char *cq_object)
 {
@@ -60,12 +62,17 @@ static inline struct sw_queue *queue_with(const char *cq_object)
 	return q;
 }
 
-static inline struct sw_queue_item item(const char *key, int priority, int64_t created, struct sw_queue_amount amounts[2], int64_t cpu, int64_t gpu)
+static inline struct sw_queue_item item(const char *key, int priority, int64_t created,
+					struct sw_queue_amount amounts[2], int64_t cpu, int64_t gpu)
 {
-	amounts[0] = (struct sw_queue_amount){ "cpu", cpu * 1000 };
-	amounts[1] = (struct sw_queue_amount){ "nvidia.com/gpu", gpu * 1000 };
-	return (struct sw_queue_item){ .key = key, .local_queue = "lq", .priority = priority, .created_ms = created, .amounts = amounts,
-		                       .n_amounts = gpu ? 2 : 1 };
+	amounts[0] = (struct sw_queue_amount){"cpu", cpu * 1000};
+	amounts[1] = (struct sw_queue_amount){"nvidia.com/gpu", gpu * 1000};
+	return (struct sw_queue_item){.key = key,
+				      .local_queue = "lq",
+				      .priority = priority,
+				      .created_ms = created,
+				      .amounts = amounts,
+				      .n_amounts = gpu ? 2 : 1};
 }
 
 static inline void put(struct sw_queue *q, const char *key, int priority, int64_t created, int64_t cpu, int64_t gpu)

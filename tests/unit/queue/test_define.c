@@ -1,44 +1,65 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "queue_test.h"
 
-#define GROUP(inner) "{'spec':{'resourceGroups':[{" inner "}]}}"
+#define GROUP(inner)  "{'spec':{'resourceGroups':[{" inner "}]}}"
 #define FLAVOR(quota) GROUP("'coveredResources':['cpu'],'flavors':[{'name':'a','resources':[{'name':'cpu'" quota "}]}]")
 
 Test(queue_define, what_is_not_honoured_is_refused_by_name)
 {
-	static const struct { const char *object, *says; } rows[] = {
-		{ "{'spec':{'cohortName':'all'}}", "spec.cohortName: found \"all\", which this queue does not honour" },
-		{ "{'spec':{'cohortNames':'all'}}", "spec.cohortNames: no such field, did you mean cohortName" },
-		{ "{'spec':{'fairSharing':{'weight':'2'}}}", "spec.fairSharing" },
-		{ "{'spec':{'admissionScope':{'admissionMode':'UsageBasedAdmissionFairSharing'}}}", "spec.admissionScope" },
-		{ "{'spec':{'preemption':{'withinClusterQueue':'LowerPriority'}}}", "spec.preemption.withinClusterQueue" },
-		{ "{'spec':{'preemption':{'reclaimWithinCohort':'Any'}}}", "spec.preemption.reclaimWithinCohort" },
-		{ "{'spec':{'preemption':{'borrowWithinCohort':{'policy':'LowerPriority'}}}}", "spec.preemption.borrowWithinCohort.policy" },
-		{ "{'spec':{'flavorFungibility':{'whenCanPreempt':'MayStopSearch'}}}", "spec.flavorFungibility.whenCanPreempt" },
-		{ "{'spec':{'queueingStrategy':'Lottery'}}", "spec.queueingStrategy: found \"Lottery\"" },
-		{ "{'spec':{'stopPolicy':'Maybe'}}", "spec.stopPolicy: found \"Maybe\"" },
-		{ "{'spec':{'namespaceSelector':{'matchLabels':{'team':'a'}}}}", "spec.namespaceSelector" },
-		{ "{'spec':{'namespaceSelector':{'matchExpressions':[{'key':'kubernetes.io/metadata.name','operator':'Exists'}]}}}", "spec.namespaceSelector" },
-		{ "{'spec':{'admissionChecksStrategy':{'admissionChecks':[{'name':'other'}]}}}", "admissionChecks[0].name: found \"other\"" },
-		{ "{'spec':{'admissionChecksStrategy':{'admissionChecks':[{'name':'spillway','onFlavors':['a']}]}}}", "admissionChecks[0].onFlavors" },
-		{ FLAVOR(",'nominalQuota':1,'borrowingLimit':2"), "resources[0].borrowingLimit" },
-		{ FLAVOR(",'nominalQuota':1,'lendingLimit':0"), "resources[0].lendingLimit" },
-		{ FLAVOR(""), "nominalQuota: expected a quantity" },
-		{ FLAVOR(",'nominalQuota':-1"), "spec.resourceGroups[0].flavors[0].resources[0].nominalQuota" },
-		{ FLAVOR(",'nominalQuota':'much'"), "nominalQuota" },
-		{ FLAVOR(",'nominalQuota':'99999999999999999999'"), "nominalQuota" },
-		{ GROUP(""), "expected 1 to 64" },
-		{ GROUP("'coveredResources':['cpu'],'flavors':[]"), "expected 1 to 64" },
-		{ GROUP("'coveredResources':[7],'flavors':[{}]"), "coveredResources[0]" },
-		{ GROUP("'coveredResources':['cpu','cpu'],'flavors':[{}]"), "coveredResources[1]: found \"cpu\" twice" },
-		{ GROUP("'coveredResources':['cpu'],'flavors':[{}]"), "flavors[0].name" },
-		{ GROUP("'coveredResources':['cpu'],'flavors':[{'name':'a','resources':[]}]"), "found 0, expected all 1" },
-		{ GROUP("'coveredResources':['cpu'],'flavors':[{'name':'a','resources':[{'name':'memory','nominalQuota':1}]}]"), "expected \"cpu\"" },
-		{ GROUP("'coveredResources':['cpu'],'flavors':[{'name':'a','resources':[{'name':'cpu','nominalQuota':1}]},{'name':'a','resources':[]}]"), "twice" },
-		{ "{'spec':{'resourceGroups':[{'coveredResources':['cpu'],'flavors':[{'name':'a','resources':[{'name':'cpu','nominalQuota':1}]}]},"
-		  "{'coveredResources':['memory'],'flavors':[{'name':'a','resources':[{'name':'memory','nominalQuota':1}]}]}]}}", "belongs to group 0 already" },
-		{ "{'spec':{'resourceGroups':[{'coveredResources':['cpu'],'flavors':[{'name':'a','resources':[{'name':'cpu','nominalQuota':1}]}]},"
-		  "{'coveredResources':['cpu'],'flavors':[{'name':'b','resources':[{'name':'cpu','nominalQuota':1}]}]}]}}", "found \"cpu\" twice" },
+	static const struct {
+		const char *object, *says;
+	} rows[] = {
+		{"{'spec':{'cohortName':'all'}}", "spec.cohortName: found \"all\", which this queue does not honour"},
+		{"{'spec':{'cohortNames':'all'}}", "spec.cohortNames: no such field, did you mean cohortName"},
+		{"{'spec':{'fairSharing':{'weight':'2'}}}", "spec.fairSharing"},
+		{"{'spec':{'admissionScope':{'admissionMode':'UsageBasedAdmissionFairSharing'}}}",
+		 "spec.admissionScope"},
+		{"{'spec':{'preemption':{'withinClusterQueue':'LowerPriority'}}}",
+		 "spec.preemption.withinClusterQueue"},
+		{"{'spec':{'preemption':{'reclaimWithinCohort':'Any'}}}", "spec.preemption.reclaimWithinCohort"},
+		{"{'spec':{'preemption':{'borrowWithinCohort':{'policy':'LowerPriority'}}}}",
+		 "spec.preemption.borrowWithinCohort.policy"},
+		{"{'spec':{'flavorFungibility':{'whenCanPreempt':'MayStopSearch'}}}",
+		 "spec.flavorFungibility.whenCanPreempt"},
+		{"{'spec':{'queueingStrategy':'Lottery'}}", "spec.queueingStrategy: found \"Lottery\""},
+		{"{'spec':{'stopPolicy':'Maybe'}}", "spec.stopPolicy: found \"Maybe\""},
+		{"{'spec':{'namespaceSelector':{'matchLabels':{'team':'a'}}}}", "spec.namespaceSelector"},
+		{"{'spec':{'namespaceSelector':{'matchExpressions':[{'key':'kubernetes.io/"
+		 "metadata.name','operator':'Exists'}]}}}",
+		 "spec.namespaceSelector"},
+		{"{'spec':{'admissionChecksStrategy':{'admissionChecks':[{'name':'other'}]}}}",
+		 "admissionChecks[0].name: found \"other\""},
+		{"{'spec':{'admissionChecksStrategy':{'admissionChecks':[{'name':'spillway','onFlavors':['a']}]}}}",
+		 "admissionChecks[0].onFlavors"},
+		{FLAVOR(",'nominalQuota':1,'borrowingLimit':2"), "resources[0].borrowingLimit"},
+		{FLAVOR(",'nominalQuota':1,'lendingLimit':0"), "resources[0].lendingLimit"},
+		{FLAVOR(""), "nominalQuota: expected a quantity"},
+		{FLAVOR(",'nominalQuota':-1"), "spec.resourceGroups[0].flavors[0].resources[0].nominalQuota"},
+		{FLAVOR(",'nominalQuota':'much'"), "nominalQuota"},
+		{FLAVOR(",'nominalQuota':'99999999999999999999'"), "nominalQuota"},
+		{GROUP(""), "expected 1 to 64"},
+		{GROUP("'coveredResources':['cpu'],'flavors':[]"), "expected 1 to 64"},
+		{GROUP("'coveredResources':[7],'flavors':[{}]"), "coveredResources[0]"},
+		{GROUP("'coveredResources':['cpu','cpu'],'flavors':[{}]"), "coveredResources[1]: found \"cpu\" twice"},
+		{GROUP("'coveredResources':['cpu'],'flavors':[{}]"), "flavors[0].name"},
+		{GROUP("'coveredResources':['cpu'],'flavors':[{'name':'a','resources':[]}]"),
+		 "found 0, expected all 1"},
+		{GROUP("'coveredResources':['cpu'],'flavors':[{'name':'a','resources':[{'name':'memory','nominalQuota':"
+		       "1}]}]"),
+		 "expected \"cpu\""},
+		{GROUP("'coveredResources':['cpu'],'flavors':[{'name':'a','resources':[{'name':'cpu','nominalQuota':1}]"
+		       "},{'name':'a','resources':[]}]"),
+		 "twice"},
+		{"{'spec':{'resourceGroups':[{'coveredResources':['cpu'],'flavors':[{'name':'a','resources':[{'name':'"
+		 "cpu','nominalQuota':1}]}]},"
+		 "{'coveredResources':['memory'],'flavors':[{'name':'a','resources':[{'name':'memory','nominalQuota':1}"
+		 "]}]}]}}",
+		 "belongs to group 0 already"},
+		{"{'spec':{'resourceGroups':[{'coveredResources':['cpu'],'flavors':[{'name':'a','resources':[{'name':'"
+		 "cpu','nominalQuota':1}]}]},"
+		 "{'coveredResources':['cpu'],'flavors':[{'name':'b','resources':[{'name':'cpu','nominalQuota':1}]}]}]}"
+		 "}",
+		 "found \"cpu\" twice"},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
@@ -57,11 +78,18 @@ Test(queue_define, what_is_not_honoured_is_refused_by_name)
 Test(queue_define, objects_with_kueues_own_defaults_are_taken)
 {
 	static const char *const rows[] = {
-		CQ(1, 1, ",'preemption':{'reclaimWithinCohort':'Never','withinClusterQueue':'Never','borrowWithinCohort':{'policy':'Never'}},"
-		         "'flavorFungibility':{'whenCanBorrow':'MayStopSearch','whenCanPreempt':'TryNextFlavor'},'stopPolicy':'None',"
-		         "'queueingStrategy':'BestEffortFIFO','admissionChecksStrategy':{'admissionChecks':[{'name':'spillway'}]}"),
-		"{'spec':{'namespaceSelector':{'matchExpressions':[{'key':'kubernetes.io/metadata.name','operator':'NotIn','values':['x','y']}]}}}",
-		"{'spec':{}}", "{}", "{'spec':{'namespaceSelector':{'matchLabels':{}}}}",
+		CQ(1, 1,
+		   ",'preemption':{'reclaimWithinCohort':'Never','withinClusterQueue':'Never','borrowWithinCohort':{'"
+		   "policy':'Never'}},"
+		   "'flavorFungibility':{'whenCanBorrow':'MayStopSearch','whenCanPreempt':'TryNextFlavor'},'stopPolicy'"
+		   ":'None',"
+		   "'queueingStrategy':'BestEffortFIFO','admissionChecksStrategy':{'admissionChecks':[{'name':'"
+		   "spillway'}]}"),
+		"{'spec':{'namespaceSelector':{'matchExpressions':[{'key':'kubernetes.io/"
+		"metadata.name','operator':'NotIn','values':['x','y']}]}}}",
+		"{'spec':{}}",
+		"{}",
+		"{'spec':{'namespaceSelector':{'matchLabels':{}}}}",
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
@@ -73,14 +101,20 @@ Test(queue_define, objects_with_kueues_own_defaults_are_taken)
 
 Test(queue_define, namespaces_are_listed_or_left_out)
 {
-	static const struct { const char *selector; bool serves; } rows[] = {
-		{ "{}", true },
-		{ "{'matchLabels':{'kubernetes.io/metadata.name':'ns'}}", true },
-		{ "{'matchLabels':{'kubernetes.io/metadata.name':'n'}}", false },
-		{ "{'matchExpressions':[{'key':'kubernetes.io/metadata.name','operator':'In','values':['a','ns']}]}", true },
-		{ "{'matchExpressions':[{'key':'kubernetes.io/metadata.name','operator':'In','values':[]}]}", false },
-		{ "{'matchExpressions':[{'key':'kubernetes.io/metadata.name','operator':'NotIn','values':['ns']}]}", false },
-		{ "{'matchExpressions':[{'key':'kubernetes.io/metadata.name','operator':'NotIn','values':['a']}]}", true },
+	static const struct {
+		const char *selector;
+		bool serves;
+	} rows[] = {
+		{"{}", true},
+		{"{'matchLabels':{'kubernetes.io/metadata.name':'ns'}}", true},
+		{"{'matchLabels':{'kubernetes.io/metadata.name':'n'}}", false},
+		{"{'matchExpressions':[{'key':'kubernetes.io/metadata.name','operator':'In','values':['a','ns']}]}",
+		 true},
+		{"{'matchExpressions':[{'key':'kubernetes.io/metadata.name','operator':'In','values':[]}]}", false},
+		{"{'matchExpressions':[{'key':'kubernetes.io/metadata.name','operator':'NotIn','values':['ns']}]}",
+		 false},
+		{"{'matchExpressions':[{'key':'kubernetes.io/metadata.name','operator':'NotIn','values':['a']}]}",
+		 true},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {

@@ -35,13 +35,15 @@ Test(queue, best_effort_lets_small_ones_pass_and_strict_does_not)
 	put(q, "ns/big", 0, 1, 1, 8);
 	put(q, "ns/small", 0, 2, 1, 1);
 	cr_expect_str_eq(drain(q, got), "ns/small");
-	cr_expect(strstr(sw_queue_why(q, "ns/big", 0), "asks for 8 nvidia.com/gpu, flavor any has 4 in all: it can never run here"), "%s",
-	          sw_queue_why(q, "ns/big", 0));
+	cr_expect(strstr(sw_queue_why(q, "ns/big", 0),
+			 "asks for 8 nvidia.com/gpu, flavor any has 4 in all: it can never run here"),
+		  "%s", sw_queue_why(q, "ns/big", 0));
 	sw_queue_remove(q, "ns/small");
 	cr_expect(!sw_failed(define(q, "cq", CQ(8, 4, ",'queueingStrategy':'StrictFIFO'"))));
 	put(q, "ns/small", 0, 2, 1, 1);
 	cr_expect_str_eq(drain(q, got), "");
-	cr_expect(strstr(sw_queue_why(q, "ns/small", 0), "StrictFIFO: waits behind ns/big"), "%s", sw_queue_why(q, "ns/small", 0));
+	cr_expect(strstr(sw_queue_why(q, "ns/small", 0), "StrictFIFO: waits behind ns/big"), "%s",
+		  sw_queue_why(q, "ns/small", 0));
 	put(q, "ns/urgent", 9, 3, 1, 1); /* in front of what blocks */
 	cr_expect_str_eq(drain(q, got), "ns/urgent");
 	sw_queue_remove(q, "ns/big");
@@ -58,7 +60,8 @@ Test(queue, returned_quota_wakes_what_did_not_fit)
 	put(q, "ns/b", 0, 2, 1, 2);
 	put(q, "ns/c", 0, 3, 1, 1);
 	cr_expect_str_eq(drain(q, got), "ns/a");
-	cr_expect(strstr(sw_queue_why(q, "ns/b", 0), "2 of 2 are in use in flavor any"), "%s", sw_queue_why(q, "ns/b", 0));
+	cr_expect(strstr(sw_queue_why(q, "ns/b", 0), "2 of 2 are in use in flavor any"), "%s",
+		  sw_queue_why(q, "ns/b", 0));
 	cr_expect_str_eq(drain(q, got), "");
 	sw_queue_remove(q, "ns/a");
 	cr_expect_str_eq(drain(q, got), "ns/b");
@@ -69,9 +72,12 @@ Test(queue, returned_quota_wakes_what_did_not_fit)
 
 Test(queue, flavors_are_tried_in_order_and_groups_choose_alone)
 {
-	struct sw_queue *q = queue_with("{'spec':{'namespaceSelector':{},'resourceGroups':[{'coveredResources':['cpu'],'flavors':["
-	                                "{'name':'any','resources':[{'name':'cpu','nominalQuota':1}]},{'name':'two','resources':[{'name':'cpu','nominalQuota':9}]}]},"
-	                                "{'coveredResources':['nvidia.com/gpu'],'flavors':[{'name':'g','resources':[{'name':'nvidia.com/gpu','nominalQuota':9}]}]}]}}");
+	struct sw_queue *q = queue_with(
+		"{'spec':{'namespaceSelector':{},'resourceGroups':[{'coveredResources':['cpu'],'flavors':["
+		"{'name':'any','resources':[{'name':'cpu','nominalQuota':1}]},{'name':'two','resources':[{'name':'cpu',"
+		"'nominalQuota':9}]}]},"
+		"{'coveredResources':['nvidia.com/gpu'],'flavors':[{'name':'g','resources':[{'name':'nvidia.com/"
+		"gpu','nominalQuota':9}]}]}]}}");
 	json_t *o = json_object_new_object();
 	struct sw_queue_pick pick;
 	char why[160];
@@ -95,10 +101,10 @@ Test(queue, flavors_are_tried_in_order_and_groups_choose_alone)
 Test(queue, what_is_not_covered_never_runs_except_pods)
 {
 	struct sw_queue *q = queue_with(CQ(8, 8, ""));
-	struct sw_queue_amount strange[] = { { "example.com/fpga", 1000 } }, pods[] = { { "pods", 1000 } };
-	struct sw_queue_item a = { .key = "ns/a", .local_queue = "lq", .amounts = strange, .n_amounts = 1 };
-	struct sw_queue_item b = { .key = "ns/b", .local_queue = "lq", .amounts = pods, .n_amounts = 1 };
-	struct sw_queue_item c = { .key = "ns/c", .local_queue = "lq" };
+	struct sw_queue_amount strange[] = {{"example.com/fpga", 1000}}, pods[] = {{"pods", 1000}};
+	struct sw_queue_item a = {.key = "ns/a", .local_queue = "lq", .amounts = strange, .n_amounts = 1};
+	struct sw_queue_item b = {.key = "ns/b", .local_queue = "lq", .amounts = pods, .n_amounts = 1};
+	struct sw_queue_item c = {.key = "ns/c", .local_queue = "lq"};
 	char got[512];
 
 	sw_queue_put(q, &a);
@@ -137,7 +143,7 @@ Test(queue, what_was_admitted_before_a_restart_holds_its_quota)
 	struct sw_queue *q;
 	struct sw_queue_amount a[2];
 	struct sw_queue_item it = item("ns/a", 0, 1, a, 2, 1);
-	const char *flavors[] = { "any", "any" };
+	const char *flavors[] = {"any", "any"};
 	char got[512];
 
 	cr_assert(!sw_failed(sw_queue_new(&q)));
@@ -200,7 +206,8 @@ Test(queue, orphans_say_what_is_missing_and_move_when_it_comes)
 	cr_expect(strstr(sw_queue_why(q, "ns/a", 0), "ClusterQueue cq of LocalQueue ns/lq does not exist"));
 	cr_assert(!sw_failed(define(q, "cq", "{'spec':{'resourceGroups':[]}}")));
 	cr_expect(strstr(sw_queue_why(q, "ns/a", 0), "has no namespaceSelector"));
-	cr_assert(!sw_failed(define(q, "cq", "{'spec':{'namespaceSelector':{'matchLabels':{'kubernetes.io/metadata.name':'other'}}}}")));
+	cr_assert(!sw_failed(define(
+		q, "cq", "{'spec':{'namespaceSelector':{'matchLabels':{'kubernetes.io/metadata.name':'other'}}}}")));
 	cr_expect(strstr(sw_queue_why(q, "ns/a", 0), "does not serve namespace ns"));
 	cr_assert(!sw_failed(define(q, "cq", CQ(1, 1, ""))));
 	cr_expect_str_eq(drain(q, got), "");
@@ -239,7 +246,11 @@ Test(queue, usage_is_told_per_cluster_queue_and_per_local_queue)
 /* ---- properties, against a slow model ------------------------------------------------- */
 
 enum { N = 60, STEPS = 4000 };
-struct model { bool in, admitted; int priority; int64_t created, cpu; };
+struct model {
+	bool in, admitted;
+	int priority;
+	int64_t created, cpu;
+};
 
 static uint32_t roll(uint64_t *seed, uint32_t n)
 {
@@ -274,7 +285,7 @@ static int model_next(const struct model *m, int64_t cap, bool strict)
 static void property(bool strict, uint64_t seed)
 {
 	struct sw_queue *q = queue_with(strict ? CQ(20, 0, ",'queueingStrategy':'StrictFIFO'") : CQ(20, 0, ""));
-	struct model m[N] = { 0 };
+	struct model m[N] = {0};
 
 	for (int step = 0; step < STEPS; step++) {
 		int i = (int)roll(&seed, N);
@@ -286,7 +297,10 @@ static void property(bool strict, uint64_t seed)
 			sw_queue_remove(q, key);
 			m[i].in = false;
 		} else if (!m[i].in) {
-			m[i] = (struct model){ .in = true, .priority = (int)roll(&seed, 3), .created = roll(&seed, 5), .cpu = 1 + roll(&seed, 9) };
+			m[i] = (struct model){.in = true,
+					      .priority = (int)roll(&seed, 3),
+					      .created = roll(&seed, 5),
+					      .cpu = 1 + roll(&seed, 9)};
 			put(q, key, m[i].priority, m[i].created, m[i].cpu, 0);
 		}
 		if (roll(&seed, 3))

@@ -152,8 +152,8 @@ Test(capacity, hostile_nodes_and_pods_break_nothing)
 	static const char *const pods[] = {
 		"{}",
 		"{\"spec\":{\"nodeName\":7,\"containers\":[null,{\"resources\":{\"requests\":{\"cpu\":\"-1\"}}}]}}",
-		"{\"metadata\":{\"labels\":{\"spillway.dev/origin\":\"us\"},\"annotations\":{\"spillway.dev/"
-		"workload-key\":\"\"}},\"spec\":{\"nodeName\":\"ghost\"}}",
+		("{\"metadata\":{\"labels\":{\"spillway.dev/origin\":\"us\"},\"annotations\":{\"spillway.dev/"
+		 "workload-key\":\"\"}},\"spec\":{\"nodeName\":\"ghost\"}}"),
 		"{\"metadata\":{\"ownerReferences\":[null,{\"kind\":null}]},\"spec\":{\"nodeName\":\"\"}}"};
 	struct cluster *c = cluster_with_v100s(1);
 	char path[64];
