@@ -61,11 +61,11 @@ static const struct row rows[] = {
 	 "['pi','FailureTarget','0/1','','5m','','','<none>']"},
 	{"a selector of expressions", "jobs.batch",
 	 "{'metadata':{'name':'pi'," MADE "},'spec':{'selector':{'matchExpressions':[{'key':'a','operator':'In','"
-					  "values':['b','c']},{'key':'d','operator':'DoesNotExist'}]}}}",
+	 "values':['b','c']},{'key':'d','operator':'DoesNotExist'}]}}}",
 	 "['pi','Running','0/1','','5m','','','a in (b,c),!d']"},
 	{"a running pod", "pods",
 	 "{'metadata':{'name':'p'," MADE "},'spec':{'nodeName':'n1','containers':[{'name':'c'}]},'status':{'phase':'"
-					 "Running','podIPs':[{'ip':'10.0.0.1'}],"
+	 "Running','podIPs':[{'ip':'10.0.0.1'}],"
 	 "'containerStatuses':[{'name':'c','ready':true,'restartCount':2,'state':{'running':{}},'lastState':{'"
 	 "terminated':{'finishedAt':'2026-11-23T16:24:03Z'}}}]}}",
 	 "['p','1/1','Running','2 (60s ago)','5m','10.0.0.1','n1','<none>','<none>']"},
@@ -86,7 +86,7 @@ static const struct row rows[] = {
 	 "['p','0/1','ExitCode:3','0','5m','<none>','<none>','<none>','<none>']"},
 	{"a pod that initializes", "pods",
 	 "{'metadata':{'name':'p'," MADE "},'spec':{'initContainers':[{'name':'i'},{'name':'j'}],'containers':[{'name':"
-					 "'c'}]},'status':{'phase':'Pending',"
+	 "'c'}]},'status':{'phase':'Pending',"
 	 "'initContainerStatuses':[{'name':'i','state':{'terminated':{'exitCode':0}}},{'name':'j','state':{'running':{}"
 	 "}}]}}",
 	 "['p','0/1','Init:1/2','0','5m','<none>','<none>','<none>','<none>']"},
@@ -96,7 +96,7 @@ static const struct row rows[] = {
 	 "['p','0/1','Terminating','0','5m','<none>','<none>','<none>','<none>']"},
 	{"a pod with gates", "pods",
 	 "{'metadata':{'name':'p'," MADE "},'spec':{'containers':[{'name':'c'}],'readinessGates':[{'conditionType':'x'}"
-					 ",{'conditionType':'y'}]},'status':{'phase':'Running'," CONDITION("x") "}}",
+	 ",{'conditionType':'y'}]},'status':{'phase':'Running'," CONDITION("x") "}}",
 	 "['p','0/1','Running','0','5m','<none>','<none>','<none>','1/2']"},
 	{"an event", "events",
 	 "{'metadata':{'name':'e1'},'involvedObject':{'kind':'Job','name':'pi'},'reason':'Placed','type':'Normal','"

@@ -114,7 +114,7 @@ static const char *line(struct run *r, size_t i)
 
 #define META(name, uid, rv)                                                                                            \
 	"{\"metadata\":{\"namespace\":\"n\",\"name\":\"" name "\",\"uid\":\"" uid "\",\"resourceVersion\":\"" rv "\"}" \
-														 "}"
+	"}"
 #define OBJ(name, rv) META(name, "u-" name, rv)
 #define LIST(rv, items)                                                                                                \
 	"{\"kind\":\"JobList\",\"apiVersion\":\"batch/v1\",\"metadata\":{\"resourceVersion\":\"" rv                    \
