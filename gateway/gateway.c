@@ -149,7 +149,7 @@ struct sw_err sw_gateway_new(struct sw_loop *loop, const struct sw_config *confi
 
 struct sw_err sw_gateway_reload_policy(struct sw_gateway *g)
 {
-	struct sw_policy *fresh;
+	struct sw_policy *fresh = NULL;
 	struct sw_err e = open_policy(g, &fresh);
 	if (sw_failed(e)) {
 		sw_log(ERROR, "gateway", "the new policy is refused, the last good one stays", "error=\"%s\"", e.text);

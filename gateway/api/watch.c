@@ -153,6 +153,7 @@ static void on_event(void *owner, const struct sw_event *ev)
 	if ((w->sel.ns && strcmp(w->sel.ns, ev->key.ns) != 0) ||
 	    (w->only_name && strcmp(w->only_name, ev->key.name) != 0))
 		return;
+	SW_REQUIRE(w->catching_up || w->stream);
 	struct sw_buf *b = w->catching_up ? &w->later : &w->stream->out;
 	if (w->shape.form == SW_ACCEPT_TABLE)
 		w->shape.table.now_ms = sw_loop_wall(w->q->api->loop);
