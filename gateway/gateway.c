@@ -198,7 +198,3 @@ struct sw_http *sw_gateway_http(struct sw_gateway *g)
 {
 	return g->http;
 }
-struct sw_metrics *sw_gateway_metrics(struct sw_gateway *g)
-{
-	return g->metrics;
-}

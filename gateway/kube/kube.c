@@ -209,11 +209,6 @@ void sw_kube_free(struct sw_kube *k)
 	free(k);
 }
 
-const char *sw_kube_name(const struct sw_kube *k)
-{
-	return k->name;
-}
-
 void sw_kube_rekey(struct sw_kube *k, struct sw_kubeconfig *kc_taken)
 {
 	struct sw_cred *cred;

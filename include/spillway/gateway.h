@@ -31,6 +31,5 @@ const char *sw_gateway_kubeconfig(const struct sw_gateway *g); /* path of the ad
 struct sw_manager *sw_gateway_manager(struct sw_gateway *g);   /* lent */
 struct sw_dispatch *sw_gateway_dispatch(struct sw_gateway *g); /* lent */
 struct sw_http *sw_gateway_http(struct sw_gateway *g);         /* lent */
-struct sw_metrics *sw_gateway_metrics(struct sw_gateway *g);   /* lent */
 
 #endif

@@ -48,7 +48,6 @@ __attribute__((warn_unused_result)) struct sw_err sw_kube_new(struct sw_loop *lo
 /* Cancels calls and stops reflectors (which still have to be freed, at any time). Fine inside a callback, and with
  * NULL. */
 void sw_kube_free(struct sw_kube *k);
-const char *sw_kube_name(const struct sw_kube *k);
 /* New credentials or server for the same cluster, without losing caches. kc is taken. */
 void sw_kube_rekey(struct sw_kube *k, struct sw_kubeconfig *kc_taken);
 

@@ -407,10 +407,6 @@ void sw_kube_free(struct sw_kube *k)
 {
 	(void)k;
 }
-const char *sw_kube_name(const struct sw_kube *k)
-{
-	return k ? "east" : "";
-}
 void sw_kube_rekey(struct sw_kube *k, struct sw_kubeconfig *kc)
 {
 	cr_assert(k && kc);
