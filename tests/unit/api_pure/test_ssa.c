@@ -349,8 +349,8 @@ Test(ssa, hostile_managed_fields_do_no_harm)
 		"[{'manager':'m','operation':'Apply','apiVersion':'v1','fieldsV1':{'f:data':7}}]",
 		"[{'manager':'m','operation':'Apply','apiVersion':'v1','fieldsV1':{'f:data':{'.':{},'.':{}}}}]",
 		"[{'manager':'m','operation':'Apply','apiVersion':'v1','fieldsV1':{'k:{not json':{},'':{},'x':{}}}]",
-		"[{'manager':'other','operation':'Update','apiVersion':'v1','fieldsV1':{'f:data':{'f:k':{'f:deeper':{}}"
-		"}}}]",
+		("[{'manager':'other','operation':'Update','apiVersion':'v1',"
+		 "'fieldsV1':{'f:data':{'f:k':{'f:deeper':{}}}}}]"),
 		"[null]",
 		"[[]]",
 		"{}",

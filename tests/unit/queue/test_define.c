@@ -85,8 +85,8 @@ Test(queue_define, objects_with_kueues_own_defaults_are_taken)
 		   ":'None',"
 		   "'queueingStrategy':'BestEffortFIFO','admissionChecksStrategy':{'admissionChecks':[{'name':'"
 		   "spillway'}]}"),
-		"{'spec':{'namespaceSelector':{'matchExpressions':[{'key':'kubernetes.io/"
-		"metadata.name','operator':'NotIn','values':['x','y']}]}}}",
+		("{'spec':{'namespaceSelector':{'matchExpressions':[{'key':'kubernetes.io/metadata.name',"
+		 "'operator':'NotIn','values':['x','y']}]}}}"),
 		"{'spec':{}}",
 		"{}",
 		"{'spec':{'namespaceSelector':{'matchLabels':{}}}}",
