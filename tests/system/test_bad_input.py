@@ -638,8 +638,11 @@ def test_a_store_restored_from_yesterday_deletes_nothing(workers, gateway_of):
     g = gateway_of("restored")
     g.wait_for("the store is older than the clusters: nothing is placed or deleted until an operator accepts it")
     g.wait_for("copies_known=1 copies_unknown=1")
-    clusters = {r["name"]: r for r in json.loads(spillway("clusters", "-o", "json", kubeconfig=g.admin).stdout)}
-    assert "is older than what the cluster has seen" in clusters["onprem"]["why"], clusters
+
+    def why_onprem():
+        return {r["name"]: r["why"] for r in json.loads(spillway("clusters", "-o", "json", kubeconfig=g.admin).stdout)}["onprem"]
+
+    eventually(lambda: "is older than what the cluster has seen" in why_onprem(), "the cluster says that the store is older")
     batch(g.admin).create_namespaced_job("default", job("held", "1s"))
     eventually(lambda: any("older" in m for _, m in events_of(g.admin, "held")), "a new job says why it is held")
     after = copies_on(workers, "onprem")
