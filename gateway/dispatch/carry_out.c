@@ -260,11 +260,19 @@ static void on_released(void *owner, struct sw_err err)
 	work_step_done(wk, err, 0);
 }
 
+/* Nothing is wrong with the cluster then. */
+static bool is_lost_track(const struct view *v)
+{
+	return v->seen == SW_COPY_ABSENT && !v->named_now;
+}
+
 static const char *evict_reason(const struct scene *s)
 {
 	const struct view *v = &s->v;
 	if (v->may_run)
 		return v->seen == SW_COPY_FOREIGN ? "NameTaken"
+		       : v->begun                 ? "CopyDeleted"
+		       : is_lost_track(v)         ? "CopyMissing"
 		       : v->start_refused         ? "StartRefused"
 		       : v->running_long_unplaced ? "PodsNotScheduled"
 		       : v->job_bad               ? "InvalidJob"
@@ -278,7 +286,7 @@ static struct sw_err evict(struct work *wk, const struct scene *s, const char *w
 	const char *reason = evict_reason(s);
 	snprintf(text, sizeof text, "%s (cluster %s, attempt %u)", why, s->row->cluster, s->row->attempt);
 	plan_encode(&s->plan, text, message);
-	if (s->v.may_run && s->winner)
+	if (s->v.may_run && s->winner && !s->v.begun && !is_lost_track(&s->v))
 		mark_out(wk, s->winner); /* the next attempt tries another place first */
 	work_say(wk, s->v.may_run, reason, text);
 	struct sw_change c = {.op = SW_CHANGE_EVICT, .reason = reason, .message = message};
@@ -426,8 +434,11 @@ static void win(struct sw_dispatch *d, struct work *wk, struct scene *s)
 
 void carry_out(struct sw_dispatch *d, struct work *wk, struct scene *s, enum step step, const char *why)
 {
+	const struct view *v = &s->v;
 	wk->step = step;
 	wk->why = why;
+	if (v->current && !v->begun && (!v->suspended || step == STEP_START))
+		work_begins(wk, s);
 	switch (step) {
 	case STEP_FORGET:
 	case STEP_WAIT:

@@ -145,6 +145,7 @@ void decide_win(struct sw_dispatch *d, struct work *wk, struct scene *s, struct 
 	free(wk->text);
 	wk->text = sw_strdup(words);
 	wk->busy = true;
+	wk->named_attempt = s->row->attempt;
 	struct sw_change c = {.op = SW_CHANGE_WIN, .cluster = sw_worker_name(w), .message = message};
 	e = d->m->ops->change(d->m, wk->key, s->row->rv, &c, on_won, wk);
 	if (sw_failed(e))

@@ -67,6 +67,9 @@ struct work {
 	uint64_t status_hash; /* last sent home */
 	bool status_sent;
 	uint64_t unplaced_since_ms; /* loop time: runs, but not all pods are scheduled; 0: not so */
+	unsigned named_attempt;     /* we named the winner of this attempt, not an earlier life of ours */
+	unsigned begun_attempt;     /* a copy of this attempt was started: ... */
+	uint64_t begun_uid;         /* ... the one whose UID has this hash */
 	bool doubt;                 /* a start may have taken effect though we heard of an error */
 	bool tombstoned;
 	unsigned start_failures;
@@ -150,6 +153,7 @@ struct scene { /* a view with what its indices mean */
 	const char *stuck; /* why the step has no candidate now, or NULL */
 };
 void scene_read(struct sw_dispatch *d, struct work *wk, const char *key, struct scene *s);
+void work_begins(struct work *wk, const struct scene *s); /* the winner's copy runs, or is about to */
 bool work_is_out(const struct work *wk, const struct sw_worker *w, uint64_t now_ms);
 
 /* ---- carry_out.c -------------------------------------------------------------------- */

@@ -46,6 +46,8 @@ static bool lost_and_held(const struct view *v) { return unseen(v) && v->lost; }
 static bool in_grace(const struct view *v)      { return unseen(v); }
 static bool name_taken(const struct view *v)    { return v->has_winner && v->seen == SW_COPY_FOREIGN; }
 static bool going(const struct view *v)         { return v->has_winner && v->current && v->going; }
+static bool vanished(const struct view *v)      { return v->has_winner && v->begun; }
+static bool lost_track(const struct view *v)    { return v->has_winner && v->seen == SW_COPY_ABSENT && !v->named_now; }
 static bool to_start(const struct view *v)      { return v->has_winner && (!v->current || v->suspended); }
 static bool cannot_start(const struct view *v)  { return to_start(v) && !v->ready; }
 static bool start_refused(const struct view *v) { return to_start(v) && v->start_refused; }
@@ -93,6 +95,8 @@ static const struct { const char *name; bool (*applies)(const struct view *); en
 	{ "worker out of sight, still in grace",                      in_grace,         STEP_WAIT },
 	{ "another's object has its name on the worker",              name_taken,       STEP_EVICT },
 	{ "its copy is being removed by somebody",                    going,            STEP_WAIT },
+	{ "its copy was started and somebody deleted it",             vanished,         STEP_EVICT },
+	{ "no copy is there after a restart, but one may have run",    lost_track,       STEP_EVICT },
 	{ "the worker takes no new copies",                           cannot_start,     STEP_HOLD },
 	{ "the worker refuses the job",                               start_refused,    STEP_EVICT },
 	{ "the job is read before it starts",                         unread_start,     STEP_READ },

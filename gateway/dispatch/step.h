@@ -56,6 +56,8 @@ struct view {
 	bool current;      /* there is our copy, of this attempt */
 	bool ended;        /* and it has finished, well or not */
 	bool suspended, going;
+	bool begun;                 /* a copy of this attempt was started, and it is not there any more */
+	bool named_now;             /* it was named since our own start: then we know what was started */
 	bool running_long_unplaced; /* its pods were not all scheduled in time */
 	bool start_refused;         /* the cluster refused the job again and again */
 	bool placed, placed_noted;

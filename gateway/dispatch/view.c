@@ -7,6 +7,7 @@
 #include "dispatch_priv.h"
 
 #include <string.h>
+#include "spillway/text.h"
 
 bool work_is_out(const struct work *wk, const struct sw_worker *w, uint64_t now_ms)
 {
@@ -44,6 +45,27 @@ static void see_extra(struct scene *s, struct sw_worker *w, int at, const struct
 	v->extra_well = c->seen == SW_COPY_OURS && c->outcome == SW_SUCCEEDED;
 	s->extra = w;
 	s->extra_copy = *c;
+}
+
+static uint64_t uid_hash(const struct sw_copy *c)
+{
+	return c->uid ? sw_hash(c->uid, strlen(c->uid)) : 0;
+}
+
+void work_begins(struct work *wk, const struct scene *s)
+{
+	wk->begun_attempt = s->row->attempt;
+	wk->begun_uid = uid_hash(&s->copy);
+}
+
+/* An attempt is started once: what its copy did until it vanished cannot be taken back, nor counted. */
+static void see_history(struct scene *s, const struct work *wk)
+{
+	struct view *v = &s->v;
+	bool begun = wk && wk->begun_attempt == s->row->attempt;
+	bool another = v->current && begun && wk->begun_uid != uid_hash(&s->copy);
+	v->begun = begun && (another || v->seen == SW_COPY_ABSENT);
+	v->named_now = wk && wk->named_attempt == s->row->attempt;
 }
 
 static void see_winners_copy(struct scene *s, struct sw_worker *w, const struct sw_copy *c)
@@ -117,6 +139,8 @@ static void see_copies(struct sw_dispatch *d, const struct work *wk, struct scen
 {
 	for (size_t i = 0; i < sw_workers_count(d->workers); i++)
 		see_cluster(s, sw_workers_at(d->workers, i), (int)i, wk && wk->doubt);
+	if (s->winner)
+		see_history(s, wk);
 	s->v.lost = s->v.has_winner && (!s->winner || sw_worker_state(s->winner).lost);
 }
 

@@ -30,11 +30,12 @@ explore() {
 }
 
 explore protocol holds
-explore create-before-win broken -DCREATE_BEFORE_WIN
-explore unseen-is-absent broken -DUNSEEN_IS_ABSENT
-explore start-at-once broken -DSTART_AT_ONCE
-explore no-uid broken -DNO_UID
-explore no-compare-and-set broken -DNO_CAS
-explore forget-extras holds -DFORGET_EXTRAS
-explore duplicate-mode broken -DDUPLICATE
+explore create-again broken -DCREATE_AGAIN
+explore create-before-win broken -DNO_MEMORY -DCREATE_BEFORE_WIN
+explore unseen-is-absent broken -DNO_MEMORY -DUNSEEN_IS_ABSENT
+explore start-at-once broken -DNO_MEMORY -DSTART_AT_ONCE
+explore no-uid broken -DNO_MEMORY -DNO_UID
+explore no-compare-and-set broken -DNO_MEMORY -DNO_CAS
+explore duplicate-mode broken -DNO_MEMORY -DDUPLICATE
+explore forget-extras holds -DNO_MEMORY -DFORGET_EXTRAS
 exit $failed

@@ -6,9 +6,12 @@
  * sender too, or never. Replies are not modelled, because the gateway never relies on one: it acts on what its caches show, which
  * lag behind the truth, and show nothing of a cluster that is cut off. It crashes at any moment and forgets all but
  * the row. The manager evicts at any moment. Rules as in gateway/dispatch/step.c; more freedom than the real gateway has (it
- * waits for one request before the next) can only add behaviour.
+ * waits for one request before the next; here it waits for a POST before it starts what that made) can only add behaviour.
  *
- * Checked: at most one cluster has pods; the job ends at most once.
+ * And somebody deletes a copy on its cluster, whatever it does there.
+ *
+ * Checked: at most one cluster has pods; the job ends at most once; no attempt is started again after its copy was started and deleted.
+ * (-DNO_MEMORY leaves out the third, and what it takes: then what the other rules are for still shows.)
  *
  * Shown to be found, each by leaving out one rule (run.sh):
  *   -DCREATE_BEFORE_WIN   the copy is created on the first cluster that looks ready, the winner is written afterwards
@@ -16,6 +19,7 @@
  *   -DSTART_AT_ONCE       the copy is created running instead of suspended
  *   -DNO_UID              changes name the copy by its name and attempt, not by its UID
  *   -DNO_CAS              the winner is written without looking whether the row changed
+ *   -DCREATE_AGAIN        a winner without a copy gets one, whether or not there was one before
  *   -DDUPLICATE           a lost worker's job is started elsewhere (that mode says so: it runs twice)
  *
  * And one that must hold too: -DFORGET_EXTRAS, copies of earlier attempts are not looked for before the next start. They are
@@ -44,6 +48,8 @@ bool evicted = false, finished = false;
 
 /* the clusters */
 byte copy[2], copy_attempt[2];
+bool began[2];   /* the copy that is there was started */
+byte gone = 0;   /* the last attempt whose copy was started and is gone */
 bool cut[2];
 
 /* Requests on their way: the attempt they are for; 0: none. All but post carry the copy's UID: once it is gone they can
@@ -58,7 +64,25 @@ byte release_version;
 byte g_winner = NONE, g_attempt = 1, g_version = 0;
 bool g_evicted = false, g_finished = false;
 byte seen[2], seen_attempt[2];
+byte named = 0, begun = 0; /* its memory: the attempts whose winner it has named, and whose copy it has started */
+bool mine[2];              /* that copy is still the one that is there */
+byte posted[2];            /* the attempt whose copy it has asked for */
+bool again[2];             /* the post on its way is a repeated one */
 
+#ifdef NO_MEMORY
+#define REMEMBER(what, x) skip
+#define ONCE true
+#else
+#define REMEMBER(what, x) what = x
+#define ONCE (!(began[A] && copy_attempt[A] <= gone) && !(began[B] && copy_attempt[B] <= gone))
+#endif
+#if defined(CREATE_AGAIN) || defined(NO_MEMORY)
+#define NEVER_BEGUN true
+#define MAY_START(c) true
+#else
+#define NEVER_BEGUN (named == g_attempt && begun != g_attempt)
+#define MAY_START(c) ((begun != seen_attempt[c] || mine[c]) && !post[c])
+#endif
 #define G_MAY_RUN (!g_evicted && !g_finished)
 #define WANTED(c) (G_MAY_RUN && g_winner == (c) && seen_attempt[c] >= g_attempt)
 #define NO_COPY(c) (seen[c] == ABSENT || seen[c] == UNKNOWN)
@@ -85,8 +109,14 @@ inline ask(request, what, c) {
 }
 
 inline vanish(c) {
+	if
+	:: began[c] -> REMEMBER(gone, copy_attempt[c])
+	:: else -> skip
+	fi;
 	copy[c] = ABSENT;
 	copy_attempt[c] = 0;
+	began[c] = false;
+	mine[c] = false;
 #ifndef NO_UID
 	old[c] = (seen[c] != ABSENT && seen[c] != UNKNOWN);
 	unsuspend[c] = 0; suspend[c] = 0; delete[c] = 0
@@ -97,21 +127,28 @@ inline row_changed() { version++ }
 
 inline check() {
 	assert(!(HAS_PODS(copy[A]) && HAS_PODS(copy[B])));
-	assert(ends <= 1)
+	assert(ends <= 1);
+	assert(ONCE)
 }
 
 /* ---- the gateway: any rule that applies, whenever it applies */
 inline gateway(c, o) {
 	if
 	/* the winner is named by compare-and-set */
-	:: G_MAY_RUN && g_winner == NONE && win_to == NONE && seen[c] == ABSENT && NO_EXTRA(o) -> win_to = c; win_version = g_version
+	:: G_MAY_RUN && g_winner == NONE && win_to == NONE && seen[c] == ABSENT && NO_EXTRA(o) -> win_to = c; win_version = g_version; REMEMBER(named, g_attempt)
 #ifdef CREATE_BEFORE_WIN
 	:: G_MAY_RUN && g_winner == NONE && seen[c] == ABSENT && NO_EXTRA(o) && !post[c] -> post[c] = g_attempt
 	:: G_MAY_RUN && g_winner == NONE && seen[c] == SUSP && !unsuspend[c] -> ask(unsuspend[c], seen_attempt[c], c)
 #endif
 	/* a copy is created, then started, where the row says and nowhere else */
-	:: G_MAY_RUN && g_winner == c && seen[c] == ABSENT && NO_EXTRA(o) && !post[c] -> post[c] = g_attempt
-	:: WANTED(c) && seen[c] == SUSP && NO_EXTRA(o) && !unsuspend[c] -> ask(unsuspend[c], seen_attempt[c], c)
+	:: G_MAY_RUN && g_winner == c && seen[c] == ABSENT && NO_EXTRA(o) && NEVER_BEGUN && !post[c] ->
+		post[c] = g_attempt;
+		REMEMBER(again[c], (posted[c] == g_attempt));
+		REMEMBER(posted[c], g_attempt)
+	:: WANTED(c) && seen[c] == SUSP && NO_EXTRA(o) && MAY_START(c) && !unsuspend[c] ->
+		ask(unsuspend[c], seen_attempt[c], c);
+		REMEMBER(begun, seen_attempt[c]);
+		REMEMBER(mine[c], !old[c])
 	/* copies that must not be: stopped, empty, removed */
 	:: seen[c] == RUN && !WANTED(c) && !suspend[c] -> ask(suspend[c], seen_attempt[c], c)
 #ifdef CREATE_BEFORE_WIN
@@ -143,10 +180,10 @@ inline arrives(c) {
 			copy_attempt[c] = post[c]
 		:: else -> skip /* there is one already: found by its name later */
 		fi;
-		post[c] = 0 }
+		post[c] = 0; again[c] = false }
 	:: unsuspend[c] && !cut[c] -> d_step {
 		if
-		:: unsuspend[c] == copy_attempt[c] && (copy[c] == SUSP || copy[c] == STOPPING) -> copy[c] = RUN
+		:: unsuspend[c] == copy_attempt[c] && (copy[c] == SUSP || copy[c] == STOPPING) -> copy[c] = RUN; REMEMBER(began[c], true)
 		:: else -> skip
 		fi;
 		unsuspend[c] = 0 }
@@ -163,7 +200,7 @@ inline arrives(c) {
 		:: else -> skip
 		fi;
 		delete[c] = 0 }
-	:: post[c] -> post[c] = 0
+	:: post[c] -> post[c] = 0; again[c] = false
 	:: unsuspend[c] -> unsuspend[c] = 0
 	:: suspend[c] -> suspend[c] = 0
 	:: delete[c] -> delete[c] = 0
@@ -176,6 +213,9 @@ inline cluster(c) {
 	:: copy[c] == RUN -> copy[c] = DONE
 	:: copy[c] == STOPPING -> copy[c] = SUSP
 	:: copy[c] == GOING -> d_step { vanish(c) }
+	/* somebody deletes it */
+	:: copy[c] == RUN || copy[c] == STOPPING -> copy[c] = GOING
+	:: copy[c] == SUSP || copy[c] == DONE -> d_step { vanish(c) }
 	:: !cut[c] -> d_step { seen[c] = copy[c]; seen_attempt[c] = copy_attempt[c]; old[c] = false } /* the watch catches up */
 	:: !cut[c] -> d_step { cut[c] = true; seen[c] = UNKNOWN; seen_attempt[c] = 0; old[c] = false }
 	:: cut[c] -> cut[c] = false
@@ -216,12 +256,25 @@ inline manager() {
 	fi
 }
 
+/* A request that is on its way when its sender dies may still arrive. Only a POST that was repeated, because the answer to the first
+ * was lost, is taken not to: it would have to outlive its sender, a run of the copy that the first one made, and its deletion. */
+inline lost_in_crash(c) {
+	if
+	:: again[c] -> post[c] = 0; again[c] = false
+	:: else -> skip
+	fi;
+	posted[c] = 0
+}
+
 inline crash() {
 	d_step {
 		g_winner = winner; g_attempt = attempt; g_version = version; g_evicted = evicted; g_finished = finished; /* listed anew */
 		seen[A] = UNKNOWN; seen_attempt[A] = 0;
 		seen[B] = UNKNOWN; seen_attempt[B] = 0;
-		old[A] = false; old[B] = false
+		old[A] = false; old[B] = false;
+		named = 0; begun = 0; mine[A] = false; mine[B] = false;
+		lost_in_crash(A);
+		lost_in_crash(B)
 	}
 }
 

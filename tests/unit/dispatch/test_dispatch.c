@@ -123,6 +123,28 @@ Test(dispatch, a_suspended_job_stops_and_a_resumed_one_runs)
 	world_free(w);
 }
 
+/* An administrator of the cluster deletes the copy of a running job: under our eyes, or while we are away. */
+Test(dispatch, a_copy_that_somebody_deletes_ends_the_attempt_not_the_job)
+{
+	for (int away = 0; away < 2; away++) {
+		struct world *w = world_new(31);
+		world_job(w, 0, 1, 1);
+		world_boot(w);
+		cr_assert(world_until(w, job0_runs, 5000));
+		if (away)
+			world_crash(w);
+		world_copy(w, 0, 0)->deleting = true;
+		cr_assert(world_until(w, no_copies, 5000));
+		if (away)
+			world_boot(w);
+		cr_assert(world_until(w, job0_ended, 30000), "%s", w->events);
+		cr_expect_eq(w->job[0].attempt, 2);
+		cr_expect_str_eq(w->job[0].cluster, "onprem", "the cluster is not to blame");
+		cr_expect(strstr(w->events, away ? "!CopyMissing" : "!CopyDeleted"), "%s", w->events);
+		world_free(w);
+	}
+}
+
 Test(dispatch, a_deleted_job_leaves_nothing_behind)
 {
 	struct world *w = world_new(7);

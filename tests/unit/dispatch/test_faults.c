@@ -24,11 +24,19 @@ static void evict(struct w_job *j)
 	}
 }
 
+/* An administrator of the cluster does. */
+static void delete_one(struct world *w, int cluster, int job)
+{
+	struct w_copy *p = world_copy(w, cluster, job);
+	if (p && !p->foreign)
+		p->deleting = true;
+}
+
 static void misfortune(struct world *w)
 {
 	struct w_job *j = &w->job[world_random(w, W_JOBS)];
 	struct w_cluster *c = &w->cluster[world_random(w, W_CLUSTERS)];
-	switch (world_random(w, 12)) {
+	switch (world_random(w, 13)) {
 	case 0:
 	case 1:
 		world_crash(w);
@@ -60,6 +68,9 @@ static void misfortune(struct world *w)
 		break;
 	case 10:
 		w->delay_max = 10 + (unsigned)world_random(w, 400);
+		break;
+	case 11:
+		delete_one(w, (int)(c - w->cluster), (int)(j - w->job));
 		break;
 	default:
 		w->cluster[0].taken_name = !w->cluster[0].taken_name && !world_copy(w, 0, 0);
@@ -134,7 +145,7 @@ static void live(uint64_t seed, enum sw_lost lost)
 			world_boot(w);
 	}
 	heal(w);
-	if (!world_until(w, all_ended, 600000)) {
+	if (!world_until(w, all_ended, 1200000)) { /* longer than a cluster stays out */
 		why_not(w);
 		cr_assert(false, "seed %llu: not every job ended\n%s", (unsigned long long)seed, w->events);
 	}

@@ -18,7 +18,7 @@
 /* a workload that may run and has no winner */
 #define PLACING .known = true, .may_run = true, NOTHING
 /* one whose winner is named, seen and ready */
-#define WON    PLACING, .has_winner = true, .configured = true, .ready = true, .placed_noted = true
+#define WON    PLACING, .has_winner = true, .configured = true, .ready = true, .placed_noted = true, .named_now = true
 #define RUNS   WON, .seen = SW_COPY_OURS, .current = true
 #define UNSEEN PLACING, .has_winner = true, .configured = true, .seen = SW_COPY_UNKNOWN
 /* a copy that must not be, on a cluster that is ours */
@@ -114,6 +114,20 @@ static const struct {
 	{"won, refused too often", {WON, .seen = SW_COPY_ABSENT, .start_refused = true}, STEP_EVICT},
 	{"won, nothing there", {WON, .seen = SW_COPY_ABSENT, .job_known = true}, STEP_START},
 	{"won, created suspended", {RUNS, .suspended = true, .job_known = true}, STEP_START},
+	{"started, then deleted by somebody",
+	 {WON, .seen = SW_COPY_ABSENT, .job_known = true, .begun = true},
+	 STEP_EVICT},
+	{"started and deleted; a late POST made another",
+	 {RUNS, .suspended = true, .job_known = true, .begun = true},
+	 STEP_EVICT},
+	{"started and deleted, its pods end", {RUNS, .going = true, .begun = true}, STEP_WAIT},
+	{"named before our start, nothing there",
+	 {WON, .seen = SW_COPY_ABSENT, .job_known = true, .named_now = false},
+	 STEP_EVICT},
+	{"named before our start, there it is",
+	 {RUNS, .suspended = true, .job_known = true, .named_now = false},
+	 STEP_START},
+	{"named before our start, cluster unseen", {UNSEEN, .named_now = false}, STEP_WAIT},
 	{"runs, not scheduled in time", {RUNS, .running_long_unplaced = true, .status_new = true}, STEP_EVICT},
 	{"runs, status changed", {RUNS, .status_new = true}, STEP_SYNC},
 	{"runs, all scheduled now", {RUNS, .placed = true, .placed_noted = false}, STEP_PLACED},
@@ -208,6 +222,8 @@ Test(step, no_view_starts_a_copy_beside_another)
 				 .store_is_old = bit(),
 				 .tombstoned = bit(),
 				 .adopt = bit() - 1,
+				 .begun = bit(),
+				 .named_now = bit(),
 				 .job_known = bit(),
 				 .job_bad = bit(),
 				 .plan_known = bit(),
@@ -229,6 +245,9 @@ Test(step, no_view_starts_a_copy_beside_another)
 			cr_assert(v.has_winner && v.configured && v.seen != SW_COPY_UNKNOWN &&
 					  v.seen != SW_COPY_FOREIGN && v.ready,
 				  "%s", why);
+		if (s == STEP_START)
+			cr_assert(!v.begun && (v.named_now || v.seen != SW_COPY_ABSENT),
+				  "%s: an attempt is started once", why);
 		if (s == STEP_WIN || s == STEP_ADOPT || s == STEP_PLAN || s == STEP_NEXT || s == STEP_GROW)
 			cr_assert(!v.has_winner, "%s", why);
 		if (s == STEP_RELEASE && v.has_winner && !v.duplicate && !v.deleting)

@@ -7,8 +7,8 @@
  * answered at times drawn from a seed; a reply may be lost; a crash drops every callback but not what is on its way.
  * Clusters are seen through a cache that may lag, and not at all while they are cut off.
  *
- * Checked all the time: no two copies of one job have pods (except where duplicates are allowed), no copy is asked for
- * except on the cluster that the row names in the attempt that it names, no job ends twice.
+ * Checked all the time: no two copies of one job have pods (except where duplicates are allowed), no attempt is started
+ * twice, no copy is asked for except on the cluster that the row names in the attempt that it names, no job ends twice.
  */
 #ifndef TESTS_DISPATCH_WORLD_H
 #define TESTS_DISPATCH_WORLD_H
@@ -57,6 +57,8 @@ struct w_job {
 	const char *extra;     /* annotation JSON */
 	uint64_t reserve_ms;
 	enum sw_outcome outcome;
+	char ran_owner[24], ran_uid[24]; /* the copy that was last started, and for which attempt */
+	unsigned ran_attempt;
 	struct sw_workload row; /* what get() lends */
 };
 

@@ -42,6 +42,20 @@ static int pods_free(const struct w_cluster *c)
 	return c->nodes * W_GPUS_PER_NODE - used;
 }
 
+/* Its pods are made. An attempt may do that once. */
+static void copy_begin(struct world *w, struct w_job *j, struct w_copy *p)
+{
+	p->active = p->pods = j->pods;
+	if (strcmp(p->owner_uid, j->uid) != 0)
+		return;
+	bool again = strcmp(j->ran_owner, p->owner_uid) == 0 && j->ran_attempt == p->attempt &&
+		     strcmp(j->ran_uid, p->uid) != 0;
+	cr_assert(!again, "%s: attempt %u was started twice\n%s", j->name, p->attempt, w->events);
+	j->ran_attempt = p->attempt;
+	snprintf(j->ran_owner, sizeof j->ran_owner, "%s", p->owner_uid);
+	snprintf(j->ran_uid, sizeof j->ran_uid, "%s", p->uid);
+}
+
 static void copy_run(struct world *w, struct w_cluster *c, struct w_copy *p)
 {
 	struct w_job *j = &w->job[p->job];
@@ -57,7 +71,7 @@ static void copy_run(struct world *w, struct w_cluster *c, struct w_copy *p)
 	if (p->outcome != SW_UNFINISHED)
 		return;
 	if (p->active == 0) {
-		p->active = p->pods = j->pods;
+		copy_begin(w, j, p);
 	} else if (!p->began && !c->blind && pods_free(c) >= j->gpus * j->pods) {
 		p->began = true;
 		p->scheduled = j->pods;
