@@ -1,10 +1,10 @@
 #!/bin/sh
 # run.sh [STAGE...]: every test that this machine can run; says what it could not run, and how to get it.
-# B names the build (default build). Stages: layers unit fuzz model system
+# B names the build (default build). Stages: layers unit policies fuzz model system
 set -u
 cd "$(dirname "$0")/.." || exit 1
 B=${B:-build}
-stages=${*:-layers unit fuzz model system}
+stages=${*:-layers unit policies fuzz model system}
 passed=0 failed=0 skipped=0 report=
 export ASAN_OPTIONS="abort_on_error=1:detect_leaks=1:${ASAN_OPTIONS-}" UBSAN_OPTIONS="print_stacktrace=1:${UBSAN_OPTIONS-}"
 
@@ -42,6 +42,7 @@ for s in $stages; do
 	case $s in
 	layers) stage layers python3 tests/layers.py ;;
 	unit) stage unit config/build/run-unit.sh $(find "$B/test" -name "*.test" | LC_ALL=C sort) ;;
+	policies) stage policies "$B/spillway" policy test policies ;;
 	fuzz) stage fuzz tests/fuzz/replay.sh ;;
 	model) stage model tests/model/run.sh ;;
 	system) stage system system_tests ;;

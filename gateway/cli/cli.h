@@ -25,7 +25,7 @@ struct cli_command {
 /* One line: X(name), for `const struct cli_command cli_name`. */
 #define CLI_COMMAND_MAP(X)                                                                                             \
 	X(serve)                                                                                                       \
-	X(demo) X(sim) X(submit) X(explain) X(queue) X(clusters) X(pools) X(logs) X(gc) X(user) X(config) X(version)
+	X(demo) X(sim) X(submit) X(explain) X(queue) X(clusters) X(pools) X(logs) X(gc) X(policy) X(user) X(config) X(version)
 #define X(id) extern const struct cli_command cli_##id;
 CLI_COMMAND_MAP(X)
 #undef X

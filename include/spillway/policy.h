@@ -83,4 +83,25 @@ __attribute__((warn_unused_result)) struct sw_err sw_policy_test(const struct sw
 								 struct sw_policy_limits limits,
 								 sw_policy_report_fn *report, void *owner);
 
+/* Calls it with made-up inputs, empty and extreme ones among them (check.c): each must give a plan, and the same plan
+ * twice. The error is for a policy that does not compile; what goes wrong in a call goes to report. */
+__attribute__((warn_unused_result)) struct sw_err sw_policy_check(const struct sw_policy_source *policy,
+								  struct sw_policy_limits limits,
+								  sw_policy_report_fn *report, void *owner);
+
+/* ---- where policies come from (source.c) ---------------------------------------------- */
+
+struct sw_policy_text {
+	char *name, *src; /* as messages show it */
+	size_t len;
+	char *test_name, *test_src; /* the tests beside it; test_src NULL: it has none */
+	size_t test_len;
+};
+/* word: a path (one that holds a '/' or ends in .lua; a .test.lua stands for the policy beside it), or the name of a
+ * shipped policy ("burst"). gives: sw_policy_text_free(). */
+__attribute__((warn_unused_result)) struct sw_err sw_policy_text_read(const char *word, struct sw_policy_text *out);
+void sw_policy_text_free(struct sw_policy_text *t);
+bool sw_policy_is_test_file(const char *path);
+const char *sw_policy_shipped(size_t i, char buf[64]); /* "burst", ...; NULL past the end */
+
 #endif
