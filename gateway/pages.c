@@ -164,7 +164,8 @@ static void tell_result(json_t *job, json_t *x)
 {
 	const char *why = "", *failed = sw_json_str(job, "status.failedIndexes"),
 		   *kept = sw_json_str(job, "status.completedIndexes");
-	enum sw_outcome outcome = sw_kind_of(job)->outcome(job, &why);
+	const struct sw_kind *k = sw_kind_of(job);
+	enum sw_outcome outcome = k->outcome(k, job, &why);
 	json_t *condition = sw_json_condition(job, "Failed");
 	const char *said = condition ? sw_json_str(condition, "message") : NULL;
 	if (outcome == SW_UNFINISHED)

@@ -183,7 +183,8 @@ static void look_at_result(struct demo_job *j)
 	struct sw_api *api = sw_embedded_api(sw_gateway_manager(j->story->site->gateway));
 	if (sw_failed(sw_api_object_get(api, &key, &job)))
 		return;
-	enum sw_outcome outcome = sw_kind_of(job)->outcome(job, &why);
+	const struct sw_kind *kind = sw_kind_of(job);
+	enum sw_outcome outcome = kind->outcome(kind, job, &why);
 	if (outcome != SW_UNFINISHED) {
 		j->state = outcome == SW_SUCCEEDED ? DEMO_SUCCEEDED : DEMO_FAILED;
 		j->ended_ms = sw_loop_wall(j->story->site->loop);

@@ -110,7 +110,7 @@ static void on_object(struct follow *f, json_t *object)
 		print_event(object);
 		return;
 	}
-	f->outcome = f->kind->outcome(object, &why);
+	f->outcome = f->kind->outcome(f->kind, object, &why);
 	f->done = f->done || f->outcome != SW_UNFINISHED;
 }
 

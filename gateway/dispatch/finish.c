@@ -105,7 +105,7 @@ static void outcome_words(const struct sw_workload *row, json_t *status, enum sw
 	json_t *job = json_object_new_object();
 	const char *why = "";
 	json_object_object_add(job, "status", json_object_get(status));
-	row->kind->outcome(job, &why);
+	row->kind->outcome(row->kind, job, &why);
 	snprintf(text, size, "%s on %s%s%.300s", outcome == SW_SUCCEEDED ? "succeeded" : "failed", sw_worker_name(w),
 		 why && *why ? ": " : "", why ? why : "");
 	json_object_put(job);

@@ -2,6 +2,7 @@
 /*
  * common.c - small readers that several kinds share
  */
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 #include "kinds_priv.h"
@@ -30,7 +31,8 @@ int32_t kinds_count_lax(json_t *job, const char *path, int32_t otherwise)
 void kinds_podset(struct sw_podset *set, const char *name, int32_t count, json_t *template, const char *path)
 {
 	*set = (struct sw_podset){.count = count, .template = template};
-	snprintf(set->name, sizeof(set->name), "%s", name);
+	for (size_t i = 0; name[i] && i < sizeof(set->name) - 1; i++)
+		set->name[i] = (char)tolower((unsigned char)name[i]);
 	snprintf(set->path, sizeof(set->path), "%s", path);
 }
 
@@ -63,10 +65,15 @@ int64_t kinds_active(const struct sw_kind *k, json_t *job, int64_t counted)
 
 	if (counted > 0)
 		return counted;
-	if (k->outcome(job, &why) != SW_UNFINISHED)
+	if (k->outcome(k, job, &why) != SW_UNFINISHED)
 		return 0;
 	/* No pods counted, but its controller may not have looked since the job was unsuspended or suspended. */
 	return sw_kind_suspended(k, job) && kinds_status_condition(sw_json_key(job, "status"), "Suspended") ? 0 : 1;
+}
+
+void kinds_prepare(const struct sw_kind *k, json_t *copy)
+{
+	sw_json_del(copy, k->managed_by_path);
 }
 
 void kinds_drop_labels(json_t *template, const char *const *labels)

@@ -24,7 +24,6 @@ static void drop_foreign(const struct sw_kind *k, json_t *copy)
 					   "deletionTimestamp",
 					   "deletionGracePeriodSeconds"};
 	json_t *m = sw_json_key(copy, "metadata"), *notes = sw_json_at(copy, "metadata.annotations");
-	char ttl[96];
 
 	for (size_t i = 0; i < sizeof(meta) / sizeof(*meta); i++)
 		sw_json_del_key(m, meta[i]);
@@ -33,9 +32,9 @@ static void drop_foreign(const struct sw_kind *k, json_t *copy)
 		"kubectl.kubernetes.io/last-applied-configuration"); /* the whole object, for the manager's kubectl */
 	sw_json_del_key(notes, SW_ANN_STOPPED);
 	sw_json_del_key(copy, "status");
-	snprintf(ttl, sizeof(ttl), "%.*s.ttlSecondsAfterFinished",
-		 (int)(strrchr(k->suspend_path, '.') - k->suspend_path), k->suspend_path);
-	sw_json_del(copy, ttl); /* honoured where the user looks; the copy goes when its result is home */
+	if (k->ttl_path)
+		sw_json_del(copy,
+			    k->ttl_path); /* honoured where the user looks; the copy goes when its result is home */
 }
 
 /* owner has metadata: the job or a pod template. */
@@ -92,9 +91,13 @@ json_t *sw_kind_copy(const struct sw_kind *k, json_t *job, const struct sw_copy_
 	struct sw_podset sets[SW_PODSETS_MAX];
 
 	drop_foreign(k, copy);
-	k->prepare(copy);
+	if (spec->podsets && sw_failed(sw_kind_fill(k, copy, spec->podsets))) {
+		json_object_put(copy);
+		return NULL;
+	}
+	k->prepare(k, copy);
 	add_identity(copy, spec);
-	for (size_t i = 0, n = k->podsets(copy, sets); i < n; i++) {
+	for (size_t i = 0, n = k->podsets(k, copy, sets); i < n; i++) {
 		if (!json_object_is_type(sets[i].template, json_type_object))
 			continue;
 		add_identity(sets[i].template, spec);

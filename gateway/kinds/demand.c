@@ -262,14 +262,14 @@ static struct sw_err check_models(const struct sw_demand *d)
 
 struct sw_err sw_demand_read(const struct sw_kind *k, json_t *job, const struct sw_catalog *cat, struct sw_demand *out)
 {
-	struct sw_err e = k->check(job);
+	struct sw_err e = k->check(k, job);
 
 	memset(out, 0, sizeof(*out));
 	out->spot = SW_SPOT_NEVER;
 	out->max_price = INFINITY;
 	if (sw_failed(e))
 		return e;
-	out->n_sets = k->podsets(job, out->sets);
+	out->n_sets = k->podsets(k, job, out->sets);
 	for (size_t i = 0; !sw_failed(e) && i < out->n_sets; i++)
 		e = podset_read(&out->sets[i], out);
 	if (!sw_failed(e))

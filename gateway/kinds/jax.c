@@ -11,4 +11,4 @@ static const struct kubeflow_names names = {
 	.types = {"Worker", NULL},
 };
 
-KUBEFLOW_KIND(jax, "JAXJob", "jaxjobs");
+KUBEFLOW_KIND(jax, "v1", "JAXJob", "jaxjobs", "jaxjobs.kubeflow.org");

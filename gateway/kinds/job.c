@@ -12,21 +12,23 @@
 #include <string.h>
 #include "kinds_priv.h"
 
-static size_t podsets(json_t *job, struct sw_podset out[SW_PODSETS_MAX])
+static size_t podsets(const struct sw_kind *k, json_t *job, struct sw_podset out[SW_PODSETS_MAX])
 {
 	int32_t pods = kinds_count_lax(job, "spec.parallelism", 1),
 		all = kinds_count_lax(job, "spec.completions", INT32_MAX);
 
+	(void)k;
 	kinds_podset(out, "main", pods < all ? pods : all, sw_json_at(job, "spec.template"), "spec.template");
 	return 1;
 }
 
-static struct sw_err check(json_t *job)
+static struct sw_err check(const struct sw_kind *k, json_t *job)
 {
 	int64_t n;
 	struct sw_err e = kinds_count(job, "spec.parallelism", 1, 1,
 				      &n); /* none: it would hold its place in the queue for ever */
 
+	(void)k;
 	if (!sw_failed(e))
 		e = kinds_count(job, "spec.completions", 1, 1, &n);
 	if (!sw_failed(e) && !sw_json_at(job, "spec.template"))
@@ -34,12 +36,13 @@ static struct sw_err check(json_t *job)
 	return e;
 }
 
-static enum sw_outcome outcome(json_t *job, const char **why)
+static enum sw_outcome outcome(const struct sw_kind *k, json_t *job, const char **why)
 {
 	static const char *const done[] = {"Complete", NULL}, *const failed[] = {"Failed", NULL};
 	json_t *c = kinds_true_condition(job, done);
 	enum sw_outcome o = c ? SW_SUCCEEDED : SW_UNFINISHED;
 
+	(void)k;
 	if (!c && (c = kinds_true_condition(job, failed)))
 		o = SW_JOB_FAILED;
 	*why = sw_json_str(c, "reason");
@@ -47,19 +50,28 @@ static enum sw_outcome outcome(json_t *job, const char **why)
 	return o;
 }
 
-static int64_t active(json_t *job)
+static int64_t active(const struct sw_kind *k, json_t *job)
 {
 	/* `active` leaves out pods that are being deleted; they may still run. */
-	return kinds_active(&sw_kind_job, job,
-			    sw_json_int(job, "status.active", 0) + sw_json_int(job, "status.terminating", 0));
+	return kinds_active(k, job, sw_json_int(job, "status.active", 0) + sw_json_int(job, "status.terminating", 0));
 }
 
-static void prepare(json_t *copy)
+/* Kueue: IsActive is status.active != 0. `ready` may not be more than `active`. */
+static void idle(const struct sw_kind *k, json_t *status)
+{
+	(void)k;
+	sw_json_set_int(status, "active", 0);
+	sw_json_set_int(status, "ready", 0);
+	if (sw_json_key(status, "terminating"))
+		sw_json_set_int(status, "terminating", 0);
+}
+
+static void prepare(const struct sw_kind *k, json_t *copy)
 {
 	static const char *const own[] = {"controller-uid", "batch.kubernetes.io/controller-uid", "job-name",
 					  "batch.kubernetes.io/job-name", NULL};
 
-	sw_json_del(copy, "spec.managedBy");
+	sw_json_del(copy, k->managed_by_path);
 	if (sw_json_bool(copy, "spec.manualSelector"))
 		return; /* the user's own selector and labels, which must match */
 	sw_json_del(copy, "spec.selector");
@@ -145,8 +157,9 @@ static void settle_times(json_t *status, json_t *local, json_t *end)
 		sw_json_set_str(status, "completionTime", ended);
 }
 
-static json_t *status_home(json_t *local, json_t *remote, json_t *base)
+static json_t *status_home(const struct sw_kind *k, json_t *local, json_t *remote, json_t *base)
 {
+	(void)k;
 	if (kinds_status_condition(local, "Complete") || kinds_status_condition(local, "Failed"))
 		return sw_json_copy(local); /* the end is the end */
 	json_t *status = remote ? sw_json_copy(remote) : json_object_new_object();
@@ -175,10 +188,13 @@ const struct sw_kind sw_kind_job = {
 	.resource = "jobs.batch",
 	.job_name_label = "batch.kubernetes.io/job-name",
 	.suspend_path = "spec.suspend",
+	.managed_by_path = "spec.managedBy",
+	.ttl_path = "spec.ttlSecondsAfterFinished",
 	.podsets = podsets,
 	.check = check,
 	.outcome = outcome,
 	.active = active,
+	.idle = idle,
 	.prepare = prepare,
 	.status_home = status_home,
 };

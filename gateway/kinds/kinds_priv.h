@@ -12,7 +12,7 @@ __attribute__((warn_unused_result)) struct sw_err kinds_count(json_t *job, const
 							      int64_t otherwise, int64_t *out);
 /* The same leniently: cut to the range of int32. */
 int32_t kinds_count_lax(json_t *job, const char *path, int32_t otherwise);
-/* Fills one pod set. */
+/* Fills one pod set. Kueue's names of pod sets are in small letters (NewPodSetReference). */
 void kinds_podset(struct sw_podset *set, const char *name, int32_t count, json_t *template, const char *path);
 
 /* Copies status conditions' terminal state: reason of the first true one of `types` (NULL-terminated), or NULL if none
@@ -22,6 +22,8 @@ json_t *kinds_true_condition(json_t *object, const char *const *types);
 json_t *kinds_status_condition(json_t *status, const char *type);
 /* 0 only if it is certain that no pod runs: see kinds.h at active(). */
 int64_t kinds_active(const struct sw_kind *k, json_t *job, int64_t counted);
+/* prepare() of a kind where nothing but managedBy has to go. */
+void kinds_prepare(const struct sw_kind *k, json_t *copy);
 /* Labels that a job's own controller puts on pod templates; wrong in any other cluster. */
 void kinds_drop_labels(json_t *template, const char *const *labels);
 

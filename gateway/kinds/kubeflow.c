@@ -2,7 +2,6 @@
 /*
  * kubeflow.c - see kubeflow.h
  */
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 #include "kubeflow.h"
@@ -12,29 +11,19 @@ static json_t *replica(const struct kubeflow_names *names, json_t *job, const ch
 	return sw_json_key(sw_json_key(sw_json_key(job, "spec"), names->specs), type);
 }
 
-/* Kueue's names of pod sets are the types in small letters (NewPodSetReference). */
-static void lower(const char *type, char buf[64])
+size_t kubeflow_podsets(const struct sw_kind *k, json_t *job, struct sw_podset out[SW_PODSETS_MAX])
 {
-	size_t i;
-
-	for (i = 0; type[i] && i < 63; i++)
-		buf[i] = (char)tolower((unsigned char)type[i]);
-	buf[i] = '\0';
-}
-
-size_t kubeflow_podsets(const struct kubeflow_names *names, json_t *job, struct sw_podset out[SW_PODSETS_MAX])
-{
+	const struct kubeflow_names *names = k->own;
 	size_t n = 0;
 
 	for (const char *const *type = names->types; *type; type++) {
 		json_t *r = replica(names, job, *type);
-		char name[64], path[80];
+		char path[144];
 
 		if (!r)
 			continue;
-		lower(*type, name);
 		snprintf(path, sizeof(path), "spec.%s.%s.template", names->specs, *type);
-		kinds_podset(&out[n++], name, kinds_count_lax(r, "replicas", 1), sw_json_key(r, "template"), path);
+		kinds_podset(&out[n++], *type, kinds_count_lax(r, "replicas", 1), sw_json_key(r, "template"), path);
 	}
 	return n;
 }
@@ -74,8 +63,9 @@ static struct sw_err check_replica(const struct kubeflow_names *names, const cha
 	return sw_err_wrap(e, "spec.%s.%s", names->specs, type);
 }
 
-struct sw_err kubeflow_check(const struct kubeflow_names *names, json_t *job)
+struct sw_err kubeflow_check(const struct sw_kind *k, json_t *job)
 {
+	const struct kubeflow_names *names = k->own;
 	json_t *specs = sw_json_key(sw_json_key(job, "spec"), names->specs);
 	struct sw_err e;
 	int64_t pods = 0;
@@ -106,12 +96,13 @@ struct sw_err kubeflow_check(const struct kubeflow_names *names, json_t *job)
 				 names->specs);
 }
 
-enum sw_outcome kubeflow_outcome(json_t *job, const char **why)
+enum sw_outcome kubeflow_outcome(const struct sw_kind *k, json_t *job, const char **why)
 {
 	static const char *const done[] = {"Succeeded", NULL}, *const failed[] = {"Failed", NULL};
 	json_t *c = kinds_true_condition(job, failed);
 	enum sw_outcome o = c ? SW_JOB_FAILED : SW_UNFINISHED;
 
+	(void)k;
 	if (!c && (c = kinds_true_condition(job, done)))
 		o = SW_SUCCEEDED;
 	*why = sw_json_str(c, "reason");
@@ -119,10 +110,9 @@ enum sw_outcome kubeflow_outcome(json_t *job, const char **why)
 	return o;
 }
 
-int64_t kubeflow_active(json_t *job)
+int64_t kubeflow_active(const struct sw_kind *k, json_t *job)
 {
 	json_t *types = sw_json_at(job, "status.replicaStatuses");
-	const struct sw_kind *k = sw_kind_of(job);
 	int64_t n = 0;
 
 	if (json_object_is_type(types, json_type_object)) {
@@ -132,12 +122,23 @@ int64_t kubeflow_active(json_t *job)
 			n += sw_json_int(s, "active", 0);
 		}
 	}
-	return k ? kinds_active(k, job, n) : n;
+	return kinds_active(k, job, n);
 }
 
-void kubeflow_prepare(json_t *copy)
+/* Kueue: IsActive is any replicaStatuses[].active != 0. */
+void kubeflow_idle(const struct sw_kind *k, json_t *status)
 {
-	sw_json_del(copy, "spec.runPolicy.managedBy");
+	json_t *types = sw_json_key(status, "replicaStatuses");
+
+	(void)k;
+	if (!json_object_is_type(types, json_type_object))
+		return;
+	json_object_object_foreach(types, type, s)
+	{
+		(void)type;
+		if (json_object_is_type(s, json_type_object))
+			sw_json_set_int(s, "active", 0);
+	}
 }
 
 /* The attempts before this one failed too: what they counted stays counted. */
@@ -159,8 +160,9 @@ static void add_base(json_t *status, json_t *local, json_t *base)
 	}
 }
 
-json_t *kubeflow_status_home(json_t *local, json_t *remote, json_t *base)
+json_t *kubeflow_status_home(const struct sw_kind *k, json_t *local, json_t *remote, json_t *base)
 {
+	(void)k;
 	if (kinds_status_condition(local, "Succeeded") || kinds_status_condition(local, "Failed"))
 		return sw_json_copy(local);
 	json_t *status = remote ? sw_json_copy(remote) : json_object_new_object();

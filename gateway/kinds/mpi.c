@@ -11,4 +11,4 @@ static const struct kubeflow_names names = {
 	.types = {"Launcher", "Worker", NULL},
 };
 
-KUBEFLOW_KIND(mpi, "MPIJob", "mpijobs");
+KUBEFLOW_KIND(mpi, "v1", "MPIJob", "mpijobs", "mpijobs.kubeflow.org");

@@ -11,4 +11,4 @@ static const struct kubeflow_names names = {
 	.types = {"Master", "Worker", NULL},
 };
 
-KUBEFLOW_KIND(paddle, "PaddleJob", "paddlejobs");
+KUBEFLOW_KIND(paddle, "v1", "PaddleJob", "paddlejobs", "paddlejobs.kubeflow.org");

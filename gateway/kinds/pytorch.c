@@ -11,4 +11,4 @@ static const struct kubeflow_names names = {
 	.types = {"Master", "Worker", NULL},
 };
 
-KUBEFLOW_KIND(pytorch, "PyTorchJob", "pytorchjobs");
+KUBEFLOW_KIND(pytorch, "v1", "PyTorchJob", "pytorchjobs", "pytorchjobs.kubeflow.org");

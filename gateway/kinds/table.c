@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * table.c - the list of job kinds, and what every row can answer
- *
- * suspend, managedBy and ttlSecondsAfterFinished are siblings in all kinds ("spec" of a Job, "spec.runPolicy" of the
- * training kinds), so the path of one tells the others.
  */
 #include <stdio.h>
 #include <string.h>
@@ -62,15 +59,6 @@ const struct sw_kind *sw_kind_named(const char *word)
 	return NULL;
 }
 
-/* The path of a sibling of spec.suspend. */
-static const char *run_path(const struct sw_kind *k, const char *field, char buf[96])
-{
-	const char *dot = strrchr(k->suspend_path, '.');
-
-	snprintf(buf, 96, "%.*s.%s", (int)(dot - k->suspend_path), k->suspend_path, field);
-	return buf;
-}
-
 bool sw_kind_suspended(const struct sw_kind *k, json_t *job)
 {
 	return sw_json_bool(job, k->suspend_path);
@@ -83,16 +71,12 @@ void sw_kind_suspend(const struct sw_kind *k, json_t *job, bool on)
 
 const char *sw_kind_managed_by(const struct sw_kind *k, json_t *job)
 {
-	char buf[96];
-
-	return sw_json_str(job, run_path(k, "managedBy", buf));
+	return sw_json_str(job, k->managed_by_path);
 }
 
 int64_t sw_kind_ttl_s(const struct sw_kind *k, json_t *job)
 {
-	char buf[96];
-
-	return sw_json_int(job, run_path(k, "ttlSecondsAfterFinished", buf), -1);
+	return k->ttl_path ? sw_json_int(job, k->ttl_path, -1) : -1;
 }
 
 const char *sw_workload_label(const char *workload_name, char buf[64])

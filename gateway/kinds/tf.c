@@ -11,4 +11,4 @@ static const struct kubeflow_names names = {
 	.types = {"Chief", "Master", "PS", "Worker", "Evaluator", NULL},
 };
 
-KUBEFLOW_KIND(tf, "TFJob", "tfjobs");
+KUBEFLOW_KIND(tf, "v1", "TFJob", "tfjobs", "tfjobs.kubeflow.org");

@@ -11,4 +11,4 @@ static const struct kubeflow_names names = {
 	.types = {"Master", "Worker", NULL},
 };
 
-KUBEFLOW_KIND(xgboost, "XGBoostJob", "xgboostjobs");
+KUBEFLOW_KIND(xgboost, "v1", "XGBoostJob", "xgboostjobs", "xgboostjobs.kubeflow.org");

@@ -217,7 +217,7 @@ static struct sw_err running_check(const struct sw_kind *k, json_t *job, json_t 
 	const char *a = sw_json_label(job, SW_LABEL_QUEUE), *b = sw_json_label(old, SW_LABEL_QUEUE), *why;
 	char path[128];
 
-	if (sw_kind_suspended(k, old) || k->outcome(old, &why) != SW_UNFINISHED)
+	if (sw_kind_suspended(k, old) || k->outcome(k, old, &why) != SW_UNFINISHED)
 		return SW_OK;
 	if (strcmp(a ? a : "", b ? b : "") != 0)
 		return sw_err(SW_E_INVALID, "metadata.labels[" SW_LABEL_QUEUE
@@ -249,7 +249,7 @@ static struct sw_err on_job(void *owner, json_t *job, json_t *old, const char *u
 	(void)user;
 	if (!k)
 		return SW_OK;
-	if (old && k->outcome(old, &why) != SW_UNFINISHED)
+	if (old && k->outcome(k, old, &why) != SW_UNFINISHED)
 		return SW_OK; /* it is over: labels, annotations and ttl may change */
 	struct sw_err e = job_check(m, k, job);
 

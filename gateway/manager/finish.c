@@ -58,7 +58,7 @@ static bool bring_home(struct emb *m, struct home *h, json_t *copy_status)
 	json_t *base = base_of(m, h->row), *local = sw_json_key(h->job, "status");
 
 	SW_REQUIRE(h->kind); /* home_open() found it */
-	json_t *status = h->kind->status_home(local, copy_status, base);
+	json_t *status = h->kind->status_home(h->kind, local, copy_status, base);
 	bool same = json_object_equal(local, status);
 
 	json_object_put(base);
@@ -124,7 +124,7 @@ static void say_end(struct home *h, enum sw_outcome outcome, const char *message
 	bool well = outcome == SW_SUCCEEDED, batch = strcmp(h->kind->group, "batch") == 0;
 	const char *reason = well ? "Finished" : "CopyFailed", *why;
 
-	if (h->kind->outcome(h->job, &why) != SW_UNFINISHED)
+	if (h->kind->outcome(h->kind, h->job, &why) != SW_UNFINISHED)
 		return;
 	if (batch)
 		sw_json_set_condition(h->job, well ? "SuccessCriteriaMet" : "FailureTarget", true, reason, message,

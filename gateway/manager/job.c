@@ -58,7 +58,7 @@ static bool needs_work(struct emb *m, const struct sw_kind *k, json_t *job, cons
 {
 	const char *why, *class;
 	int32_t priority;
-	bool finished = k->outcome(job, &why) != SW_UNFINISHED;
+	bool finished = k->outcome(k, job, &why) != SW_UNFINISHED;
 
 	if (finished)
 		return sw_kind_ttl_s(k, job) >= 0 || (r && !(r->flags & ROW_FINISHED));
@@ -82,7 +82,8 @@ void job_seen(struct emb *m, const struct sw_kind *k, json_t *job, bool deleted)
 	if (r) {
 		row_set_flag(m, r, ROW_JOB_SEEN, true);
 		row_set_flag(m, r, ROW_JOB_GONE, deleted || sw_json_str(job, "metadata.deletionTimestamp"));
-		row_set_flag(m, r, ROW_USER_STOP, job_stopped_by_user(job) && k->outcome(job, &why) == SW_UNFINISHED);
+		row_set_flag(m, r, ROW_USER_STOP,
+			     job_stopped_by_user(job) && k->outcome(k, job, &why) == SW_UNFINISHED);
 	}
 	if (deleted || !needs_work(m, k, job, r))
 		return;
@@ -310,7 +311,7 @@ static struct sw_err after_end(struct emb *m, struct view *v, enum sw_outcome ou
 static struct sw_err view_settle(struct emb *m, struct view *v, uint64_t *again_ms)
 {
 	const char *why;
-	enum sw_outcome outcome = v->kind->outcome(v->job, &why);
+	enum sw_outcome outcome = v->kind->outcome(v->kind, v->job, &why);
 	struct sw_err e;
 
 	if (sw_json_str(v->job, "metadata.deletionTimestamp"))

@@ -83,7 +83,7 @@ static struct sw_err pod_gone(struct emb *m, const struct sw_kind *k, json_t *jo
 	uint64_t rv;
 	struct sw_err e = SW_OK;
 
-	if (k->outcome(job, &why) == SW_UNFINISHED)
+	if (k->outcome(k, job, &why) == SW_UNFINISHED)
 		e = emb_get(m, "pods", ns, name, &have, &rv);
 	if (!sw_failed(e) && have)
 		e = emb_erase(m, "pods", have, rv, put);

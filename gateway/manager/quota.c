@@ -209,7 +209,7 @@ static void hold_job(struct emb *m, const struct row *r, json_t *job, uint64_t r
 	char key[KEY_MAX];
 	struct put put = {.retry = key};
 
-	if (k->outcome(job, &why) != SW_UNFINISHED)
+	if (k->outcome(k, job, &why) != SW_UNFINISHED)
 		return;
 	if (!sw_kind_suspended(k, job))
 		sw_json_set_int(job, "metadata.generation", sw_json_int(job, "metadata.generation", 1) + 1);

@@ -39,8 +39,8 @@ json_t *workload_podsets(const struct sw_kind *k, json_t *job)
 	json_t *copy = sw_json_copy(job), *list = json_object_new_array();
 	struct sw_podset sets[SW_PODSETS_MAX];
 
-	k->prepare(copy);
-	for (size_t i = 0, n = k->podsets(copy, sets); i < n; i++) {
+	k->prepare(k, copy);
+	for (size_t i = 0, n = k->podsets(k, copy, sets); i < n; i++) {
 		json_t *set = json_object_new_object();
 
 		sw_json_set_str(set, "name", sets[i].name);

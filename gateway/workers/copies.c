@@ -97,8 +97,8 @@ static void row_fill(struct copy_row *row, json_t *job)
 	row->suspended = sw_kind_suspended(row->kind, job);
 	row->deleting = sw_json_str(job, "metadata.deletionTimestamp") != NULL;
 	row->gone = false;
-	row->outcome = row->kind->outcome(job, &why);
-	row->active = row->kind->active(job);
+	row->outcome = row->kind->outcome(row->kind, job, &why);
+	row->active = row->kind->active(row->kind, job);
 	if (!created || sw_failed(sw_time_parse(created, &row->created_ms)))
 		row->created_ms = 0;
 	row->status = status ? sw_json_text(status, &row->status_len) : NULL;

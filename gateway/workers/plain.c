@@ -56,7 +56,7 @@ static void tolerate(json_t *spec, const char *key)
 static void tolerate_pool(const struct sw_kind *kind, json_t *copy, const struct sw_pool *pool)
 {
 	struct sw_podset sets[SW_PODSETS_MAX];
-	size_t n = kind->podsets(copy, sets);
+	size_t n = kind->podsets(kind, copy, sets);
 
 	for (size_t i = 0; i < n; i++) {
 		struct sw_requests req;

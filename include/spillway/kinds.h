@@ -42,7 +42,7 @@ struct sw_podset {
 	char name[64];                   /* "main"; "master", "worker" */
 	int32_t count;                   /* pods that must run together */
 	json_t *template;                /* the PodTemplateSpec inside the object it was read from: lent */
-	char path[80];                   /* where that is: "spec.template" */
+	char path[144];                  /* where that is: "spec.template" */
 	int64_t cpu_milli, memory_bytes; /* per pod: effective requests (max of init containers and sum of containers,
 					    plus overhead) */
 	int64_t gpus;                    /* per pod */
@@ -63,24 +63,46 @@ struct sw_requests {
 __attribute__((warn_unused_result)) struct sw_err sw_pod_requests(json_t *spec, const char *path,
 								  struct sw_requests *out);
 
+/*
+ * One kind. Every function is given its own row, so that kinds of one family share functions, and a kind declared in
+ * the configuration is a row like any other.
+ */
 struct sw_kind {
 	const char *group, *version, *kind, *plural;
-	const char *resource;       /* "jobs.batch" */
-	const char *job_name_label; /* on its pods: "batch.kubernetes.io/job-name" */
+	const char *resource;       /* names the row: "jobs.batch"; a second version of a kind has its version in it, as
+				       kubectl writes it: "mpijobs.v2beta1.kubeflow.org" */
+	const char *job_name_label; /* on its pods: "batch.kubernetes.io/job-name"; NULL: they carry none */
 	const char *suspend_path;   /* "spec.suspend", "spec.runPolicy.suspend" */
+	const char *managed_by_path; /* "spec.managedBy" */
+	const char *ttl_path;        /* "spec.ttlSecondsAfterFinished"; NULL: the kind has none */
+	/* The object names no pods of its own (a TrainJob names a runtime): podsets() finds none in a user's object,
+	 * only the Workload's spec.podSets say what it asks for. */
+	bool sets_from_workload;
+	const void *own; /* of the row's functions */
 	/* Name, count, template and path of each set; what they ask for is sw_demand_read()'s. Lenient. */
-	size_t (*podsets)(json_t *job, struct sw_podset out[SW_PODSETS_MAX]);
+	size_t (*podsets)(const struct sw_kind *k, json_t *job, struct sw_podset out[SW_PODSETS_MAX]);
 	/* What podsets() would pass over (an unknown replica type, a bad count) is refused here, with its path. */
-	struct sw_err (*check)(json_t *job);
-	enum sw_outcome (*outcome)(json_t *job, const char **why /* lent reason or "" */);
+	struct sw_err (*check)(const struct sw_kind *k, json_t *job);
+	enum sw_outcome (*outcome)(const struct sw_kind *k, json_t *job, const char **why /* lent reason or "" */);
 	/* Pods that run or may run; 0 is needed before another attempt. 0 only if the job is finished, or suspended and
 	 * its controller says so (condition Suspended), and no pod is counted any more. */
-	int64_t (*active)(json_t *job);
+	int64_t (*active)(const struct sw_kind *k, json_t *job);
+	/* Changes a status of the manager's job so that Kueue reads "nothing is active" (its IsActive), which is what
+	 * it waits for before it gives the quota of an evicted Workload back: a worker that is lost never says it.
+	 * Legal for the API server; counters that may not fall stay. status: an object, may be empty. */
+	void (*idle)(const struct sw_kind *k, json_t *status);
 	/* Removes from a private deep copy what belongs to the other cluster (selector, controller-uid labels, ...). */
-	void (*prepare)(json_t *copy);
+	void (*prepare)(const struct sw_kind *k, json_t *copy);
+	/* Optional. Makes room in a private copy for templates that the Workload has and the object does not spell out
+	 * (a RayJob's submitter): afterwards podsets() finds as many as `podsets` has. Before sw_kind_fill() compares.
+	 */
+	void (*make_room)(const struct sw_kind *k, json_t *copy, json_t *podsets);
+	/* Optional. What Kueue added to a Workload's template beside what the object says (a sidecar that the operator
+	 * adds again) is taken out of the template that sw_kind_fill() is about to put into the copy. */
+	void (*trim)(const struct sw_kind *k, json_t *copy, const char *set, json_t *template);
 	/* local status := remote status, made legal for the manager: counters monotone over attempts. base: local
 	 * status as it was when this attempt began, or NULL. gives the new status. */
-	json_t *(*status_home)(json_t *local_status, json_t *remote_status, json_t *base);
+	json_t *(*status_home)(const struct sw_kind *k, json_t *local_status, json_t *remote_status, json_t *base);
 };
 
 #define SW_KIND_MAP(X) X(job) X(pytorch) X(tf) X(paddle) X(xgboost) X(jax) X(mpi)
@@ -166,9 +188,19 @@ struct sw_copy_spec {
 	const char *pool;
 	json_t *node_selector;   /* object of strings, or NULL; wins over the job's own values */
 	const char *burst_taint; /* value of SW_TAINT_BURST to tolerate, or NULL */
+	json_t *podsets;         /* a Workload's spec.podSets to take the templates from, or NULL: the job's own */
 };
 /* gives a suspended copy: deep copy, foreign fields dropped, identity added to the job and to every pod template,
- * selectors and tolerations added, ttlSecondsAfterFinished stripped, generateName dropped. */
+ * selectors and tolerations added, ttlSecondsAfterFinished stripped, generateName dropped. NULL only if spec->podsets
+ * do not fit: sw_kind_fill() on a copy of the job says why. */
 json_t *sw_kind_copy(const struct sw_kind *k, json_t *job, const struct sw_copy_spec *spec);
+
+/*
+ * Puts the templates of a Workload's spec.podSets into a private copy of its job, set by set, by name. Needed where the
+ * job may have been changed since its Workload was made (Kueue adds the selectors of the manager's flavors to the job
+ * when it starts) or where the mirror was translated for its worker. INVALID: a set of one is not in the other, with
+ * the names of both; the copy is then of no use. Counts stay the job's.
+ */
+__attribute__((warn_unused_result)) struct sw_err sw_kind_fill(const struct sw_kind *k, json_t *copy, json_t *podsets);
 
 #endif

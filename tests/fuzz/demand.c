@@ -51,9 +51,9 @@ static void copies(const struct sw_kind *k, json_t *job, json_t *remote)
 	FUZZ_CHECK(json_object_equal(before, job)); /* the user's job is lent */
 	FUZZ_CHECK(sw_kind_suspended(k, copy) && sw_kind_of(copy) == k);
 	FUZZ_CHECK(sw_json_label(copy, SW_LABEL_ORIGIN) && !strcmp(sw_json_label(copy, SW_LABEL_ORIGIN), "o-1"));
-	k->outcome(job, &why);
-	FUZZ_CHECK(k->active(job) >= 0);
-	home = k->status_home(sw_json_at(job, "status"), remote, NULL);
+	k->outcome(k, job, &why);
+	FUZZ_CHECK(k->active(k, job) >= 0);
+	home = k->status_home(k, sw_json_at(job, "status"), remote, NULL);
 	json_object_put(home);
 	json_object_put(copy);
 	json_object_put(before);
@@ -69,7 +69,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		sw_kind_ttl_s(k, job);
 		sw_kind_managed_by(k, job);
 		demand(k, job);
-		if (!sw_failed(k->check(job)))
+		if (!sw_failed(k->check(k, job)))
 			copies(k, job, remote);
 	}
 	json_object_put(job);

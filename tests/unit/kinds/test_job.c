@@ -27,12 +27,12 @@ Test(kinds_job, a_gang_is_the_smaller_of_parallelism_and_completions)
 		struct sw_podset sets[SW_PODSETS_MAX];
 
 		json_object_object_add(o, "spec", json_of(rows[i].spec));
-		cr_expect_eq(sw_kind_job.podsets(o, sets), 1);
+		cr_expect_eq(sw_kind_job.podsets(&sw_kind_job, o, sets), 1);
 		if (rows[i].ok)
 			cr_expect_eq(sets[0].count, rows[i].count, "%s", rows[i].spec);
 		cr_expect_str_eq(sets[0].name, "main");
 		cr_expect_str_eq(sets[0].path, "spec.template");
-		cr_expect_eq(!sw_failed(sw_kind_job.check(o)), rows[i].ok, "%s", rows[i].spec);
+		cr_expect_eq(!sw_failed(sw_kind_job.check(&sw_kind_job, o)), rows[i].ok, "%s", rows[i].spec);
 		json_object_put(o);
 	}
 }
@@ -68,9 +68,9 @@ Test(kinds_job, outcome_and_active_are_read_from_the_status)
 		json_t *o = json_of(rows[i].job);
 		const char *why;
 
-		cr_expect_eq(sw_kind_job.outcome(o, &why), rows[i].outcome, "%s", rows[i].job);
+		cr_expect_eq(sw_kind_job.outcome(&sw_kind_job, o, &why), rows[i].outcome, "%s", rows[i].job);
 		cr_expect_str_eq(why, rows[i].why, "%s", rows[i].job);
-		cr_expect_eq(sw_kind_job.active(o), rows[i].active, "%s", rows[i].job);
+		cr_expect_eq(sw_kind_job.active(&sw_kind_job, o), rows[i].active, "%s", rows[i].job);
 		json_object_put(o);
 	}
 }
@@ -121,10 +121,10 @@ Test(kinds_job, status_comes_home_legal_and_never_backwards)
 	for (size_t i = 0; i < sizeof(homes) / sizeof(*homes); i++) {
 		json_t *local = json_of(homes[i].local), *remote = homes[i].remote ? json_of(homes[i].remote) : NULL;
 		json_t *base = homes[i].base ? json_of(homes[i].base) : NULL, *expect = json_of(homes[i].expect);
-		json_t *got = sw_kind_job.status_home(local, remote, base);
+		json_t *got = sw_kind_job.status_home(&sw_kind_job, local, remote, base);
 
 		cr_expect(json_object_equal(got, expect), "%s: %s", homes[i].what, json_object_to_json_string(got));
-		json_t *again = sw_kind_job.status_home(got, remote, base);
+		json_t *again = sw_kind_job.status_home(&sw_kind_job, got, remote, base);
 
 		cr_expect(json_object_equal(got, again), "%s, again: %s", homes[i].what,
 			  json_object_to_json_string(again));

@@ -44,10 +44,10 @@ Test(kinds_kubeflow, pod_sets_follow_the_replica_types_in_kueues_order)
 		struct sw_podset sets[SW_PODSETS_MAX];
 
 		json_object_object_add(o, "spec", json_of(rows[i].specs));
-		struct sw_err e = k->check(o);
+		struct sw_err e = k->check(k, o);
 
 		cr_expect(!sw_failed(e), "%s", e.text);
-		cr_assert_eq(k->podsets(o, sets), rows[i].n, "%s", rows[i].specs);
+		cr_assert_eq(k->podsets(k, o, sets), rows[i].n, "%s", rows[i].specs);
 		for (size_t s = 0; s < rows[i].n; s++) {
 			cr_expect_str_eq(sets[s].name, rows[i].names[s]);
 			cr_expect_eq(sets[s].count, rows[i].counts[s]);
@@ -81,7 +81,8 @@ Test(kinds_kubeflow, what_the_operator_would_refuse_is_refused_here)
 		json_t *o = json_object_new_object();
 
 		json_object_object_add(o, "spec", json_of(rows[i].spec));
-		struct sw_err e = sw_kind_named(rows[i].id)->check(o);
+		const struct sw_kind *k = sw_kind_named(rows[i].id);
+		struct sw_err e = k->check(k, o);
 
 		cr_expect_eq(e.code, SW_E_INVALID, "%s", rows[i].spec);
 		cr_expect(strstr(e.text, rows[i].text) != NULL, "%s: %s", rows[i].spec, e.text);
@@ -102,18 +103,18 @@ Test(kinds_kubeflow, outcome_active_and_status)
 	json_t *expect = json_of("{'replicaStatuses':{'Worker':{'failed':4,'active':1}},'conditions':[]}");
 	const char *why;
 
-	cr_expect_eq(sw_kind_tf.active(job), 3);
+	cr_expect_eq(sw_kind_tf.active(&sw_kind_tf, job), 3);
 	sw_json_del(job, "status.replicaStatuses");
-	cr_expect_eq(sw_kind_tf.active(job), 0);
+	cr_expect_eq(sw_kind_tf.active(&sw_kind_tf, job), 0);
 	sw_kind_suspend(&sw_kind_tf, job, false);
-	cr_expect_eq(sw_kind_tf.active(job), 1);
-	cr_expect_eq(sw_kind_tf.outcome(done, &why), SW_SUCCEEDED);
+	cr_expect_eq(sw_kind_tf.active(&sw_kind_tf, job), 1);
+	cr_expect_eq(sw_kind_tf.outcome(&sw_kind_tf, done, &why), SW_SUCCEEDED);
 	cr_expect_str_eq(why, "TFJobSucceeded");
-	json_t *home = sw_kind_tf.status_home(local, remote, base);
+	json_t *home = sw_kind_tf.status_home(&sw_kind_tf, local, remote, base);
 
 	cr_expect(json_object_equal(home, expect), "%s", json_object_to_json_string(home));
 	json_object_put(home);
-	home = sw_kind_tf.status_home(sw_json_key(done, "status"), remote, NULL);
+	home = sw_kind_tf.status_home(&sw_kind_tf, sw_json_key(done, "status"), remote, NULL);
 	cr_expect(json_object_equal(home, sw_json_key(done, "status")), "a finished status never changes");
 	json_object_put(home);
 	json_object_put(expect);

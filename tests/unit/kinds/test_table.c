@@ -64,11 +64,11 @@ Test(kinds_table, every_row_is_complete_and_finds_itself)
 	size_t n = 0;
 
 	for (const struct sw_kind *k; (k = sw_kind_at(n)); n++) {
-		cr_expect(k->podsets && k->check && k->outcome && k->active && k->prepare && k->status_home, "%s",
-			  k->kind);
+		cr_expect(k->podsets && k->check && k->outcome && k->active && k->idle && k->prepare && k->status_home,
+			  "%s", k->kind);
 		cr_expect_eq(sw_kind_find(k->resource), k);
 		cr_expect_eq(sw_kind_named(k->kind), k);
-		cr_expect(strrchr(k->suspend_path, '.') != NULL);
+		cr_expect(k->suspend_path && k->managed_by_path);
 	}
 	cr_expect_eq(n, 7);
 }
