@@ -8,6 +8,7 @@ PREFIX  ?= /usr/local
 DESTDIR ?=
 V       ?= 0
 
+.DEFAULT_GOAL := all
 include config/build/deps.mk
 
 # ---- flags -------------------------------------------------------------------
@@ -141,7 +142,8 @@ install: $(BIN)
 	install -m 755 $(BIN) $(DESTDIR)$(PREFIX)/bin/spillway
 	install -m 644 policies/*.lua $(DESTDIR)$(PREFIX)/share/spillway/policies
 	install -m 644 config/samples/*.yaml $(DESTDIR)$(PREFIX)/share/spillway/samples
-	install -m 644 config/kubernetes/worker-rbac.yaml $(DESTDIR)$(PREFIX)/share/spillway
+	cp -R config/kubernetes $(DESTDIR)$(PREFIX)/share/spillway
+	chmod -R u=rwX,go=rX $(DESTDIR)$(PREFIX)/share/spillway/kubernetes
 	install -m 644 README.md INSTALL NEWS LICENSE $(DESTDIR)$(PREFIX)/share/doc/spillway
 	$(BIN) config print --example > $(DESTDIR)$(PREFIX)/share/doc/spillway/spillway.yaml
 	sed 's|@PREFIX@|$(PREFIX)|g' config/systemd/spillway.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/spillway.service
