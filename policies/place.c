@@ -18,6 +18,7 @@ struct sw_policy {
 	struct box *box;
 	char *name;
 	char hash[17];
+	unsigned has;
 };
 
 /* ---- input tables --------------------------------------------------------------- */
@@ -233,6 +234,7 @@ static void step_read(lua_State *L, const struct place *p, struct sw_plan_step *
 		luaL_error(L, "place(): step %d: patience is %f, expected seconds from 1 to %d", step, s,
 			   SW_PATIENCE_MAX_S);
 	out->patience_ms = (int64_t)(s * 1000);
+	out->max_price = INFINITY;
 	lua_pop(L, 2);
 }
 
@@ -333,6 +335,7 @@ struct sw_err sw_policy_new(const char *name, const char *src, size_t len, struc
 		sw_policy_free(p);
 		return e;
 	}
+	p->has = SW_POLICY_HAS_PLACE;
 	*out = p;
 	return SW_OK;
 }
@@ -353,6 +356,10 @@ const char *sw_policy_name(const struct sw_policy *p)
 const char *sw_policy_hash(const struct sw_policy *p)
 {
 	return p->hash;
+}
+unsigned sw_policy_has(const struct sw_policy *p)
+{
+	return p->has;
 }
 
 struct sw_err sw_policy_place(struct sw_policy *p, const struct sw_policy_input *in, struct sw_policy_plan *out)
