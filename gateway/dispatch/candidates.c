@@ -216,8 +216,18 @@ static bool out_by_cluster(struct sw_dispatch *d, const struct work *wk, const s
 	return true;
 }
 
+/* A pod whose Secret is missing would be scheduled and billed, and never start. */
+static bool out_by_needs(struct option *o, const struct sw_workload *row, const struct sw_needs *needs)
+{
+	char why[400];
+	if (sw_worker_needs(o->w, row->ns, needs, why, sizeof why) == SW_NEEDS_MET)
+		return false;
+	judge(o, VERDICT_OUT, "%s", why);
+	return true;
+}
+
 static void option_fill(struct sw_dispatch *d, const struct work *wk, const struct sw_workload *row, struct option *o,
-			const struct sw_pool *p)
+			const struct sw_pool *p, const struct sw_needs *needs)
 {
 	const struct sw_cluster_cfg *cfg = sw_worker_cfg(o->w);
 	o->c = (struct sw_candidate){.cluster = cfg->name,
@@ -239,7 +249,8 @@ static void option_fill(struct sw_dispatch *d, const struct work *wk, const stru
 	int nodes = sw_worker_fits(o->w, wk->key, p->name, wk->demand);
 	o->c.nodes_needed = nodes > 0 ? nodes : 0;
 	price(d, o, p, wk->demand);
-	if (never_by_wish(o, p, wk->demand) || never_by_size(o, p, wk->demand, nodes) || out_by_cluster(d, wk, row, o))
+	if (never_by_wish(o, p, wk->demand) || never_by_size(o, p, wk->demand, nodes) ||
+	    out_by_cluster(d, wk, row, o) || out_by_needs(o, row, needs))
 		return;
 	if (nodes == 0) {
 		o->c.expected_start_ms = 0;
@@ -254,7 +265,10 @@ static void option_fill(struct sw_dispatch *d, const struct work *wk, const stru
 
 void options_read(struct sw_dispatch *d, struct work *wk, const struct sw_workload *row, struct options *out)
 {
+	struct sw_needs needs;
+
 	*out = (struct options){0};
+	sw_needs_read(wk->demand->sets, wk->demand->n_sets, &needs);
 	for (size_t i = 0; i < sw_workers_count(d->workers); i++) {
 		struct sw_worker *w = sw_workers_at(d->workers, i);
 		const struct sw_pool *pools;
@@ -266,7 +280,7 @@ void options_read(struct sw_dispatch *d, struct work *wk, const struct sw_worklo
 		for (size_t k = 0; k < n; k++) {
 			struct option *o = &out->at[out->n++];
 			*o = (struct option){.w = w};
-			option_fill(d, wk, row, o, &pools[k]);
+			option_fill(d, wk, row, o, &pools[k], &needs);
 			out->any_possible |= o->verdict != VERDICT_NEVER;
 		}
 	}

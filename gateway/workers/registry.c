@@ -100,6 +100,8 @@ static struct sw_err worker_open(struct sw_workers *ws, struct sw_worker *w, con
 	if (!sw_failed(e))
 		e = gc_open(w);
 	if (!sw_failed(e))
+		e = needs_open(w);
+	if (!sw_failed(e))
 		e = link_open(w);
 	return e;
 }
@@ -113,6 +115,7 @@ static void worker_close(struct sw_worker *w)
 	gc_close(w);
 	tails_free(w);
 	acts_free(w);
+	needs_close(w);
 	reserve_free(w);
 	copies_free(w);
 	pod_rows_free(w);

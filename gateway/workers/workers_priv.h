@@ -221,6 +221,8 @@ struct sw_worker {
 	struct copy_row *copies;
 	size_t strays; /* works with pods but no copy */
 	struct foreign *foreign;
+	struct need_row *needs; /* what pods name: is it there? */
+	struct sw_timer *needs_timer;
 	struct reservation *reservations;
 	struct capacity cap;
 	uint64_t generation;
@@ -333,6 +335,10 @@ void gc_kick(struct sw_worker *w);
 void gc_adopt(struct sw_worker *w); /* our store was found to be older than what the cluster has seen */
 /* Pure: may `orphans` of `copies` be deleted without asking a person? */
 bool gc_within_brake(size_t orphans, size_t copies);
+
+/* ---- needs.c -------------------------------------------------------------------------------------- */
+struct sw_err needs_open(struct sw_worker *w);
+void needs_close(struct sw_worker *w);
 
 /* ---- act.c: a request whose answer ends in a sw_worker_fn ------------------------------------------ */
 struct act {

@@ -21,6 +21,7 @@
 #include "spillway/kinds.h"
 #include "spillway/kube.h"
 #include "spillway/manager.h"
+#include "spillway/needs.h"
 #include "spillway/provider.h"
 
 struct sw_workers; /* the registry: every cluster of the configuration */
@@ -75,6 +76,15 @@ struct sw_worker_state {
 struct sw_worker_state sw_worker_state(const struct sw_worker *w);
 /* Does the worker's API serve this kind (is its CRD installed)? false also while that is not known. */
 bool sw_worker_serves(const struct sw_worker *w, const struct sw_kind *kind);
+
+/*
+ * Does what the job's pods name exist in this namespace of the cluster? The first question about an object is UNKNOWN
+ * and sends a GET; on_change (key NULL) comes with the answer, and when something missing appears. why: in words,
+ * unless MET.
+ */
+enum sw_needs_seen { SW_NEEDS_MET, SW_NEEDS_UNKNOWN, SW_NEEDS_MISSING };
+enum sw_needs_seen sw_worker_needs(struct sw_worker *w, const char *ns, const struct sw_needs *needs, char *why,
+				   size_t size);
 
 /* The store's epoch was raised: claims are written anew with it. Never lower than before. */
 void sw_workers_set_epoch(struct sw_workers *ws, uint64_t epoch);

