@@ -93,6 +93,21 @@ Test(dispatch, a_job_that_no_cluster_can_run_waits_with_a_clear_message)
 	world_free(w);
 }
 
+Test(dispatch, clusters_that_lack_what_a_jobs_pods_name_are_left_out_and_say_so)
+{
+	struct world *w = world_new(33);
+	world_job(w, 0, 4, 1);
+	w->job[0].needs_secret = true;
+	w->cluster[0].lacks_secrets = w->cluster[1].lacks_secrets = w->cluster[2].lacks_secrets = true;
+	world_boot(w);
+	world_run(w, 10000);
+	cr_assert(strstr(w->job[0].message, "Secret pull does not exist there"), "%s", w->job[0].message);
+	cr_assert(!*w->job[0].cluster && no_copies(w));
+	w->cluster[1].lacks_secrets = false;
+	cr_assert(world_until(w, job0_ended, 120000), "%s", w->events);
+	world_free(w);
+}
+
 Test(dispatch, an_evicted_job_is_stopped_swept_and_runs_again)
 {
 	struct world *w = world_new(5);

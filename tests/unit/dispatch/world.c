@@ -152,11 +152,12 @@ json_t *world_job_json(const struct w_job *j)
 	return sw_json_fmt("{\"apiVersion\":\"batch/"
 			   "v1\",\"kind\":\"Job\",\"metadata\":{\"name\":\"%s\",\"namespace\":\"%s\",\"uid\":\"%s\","
 			   "\"annotations\":%s},"
-			   "\"spec\":{\"suspend\":true,\"parallelism\":%d,\"completions\":%d,\"template\":{\"spec\":{"
+			   "\"spec\":{\"suspend\":true,\"parallelism\":%d,\"completions\":%d,\"template\":{\"spec\":{%s"
 			   "\"restartPolicy\":\"Never\",\"containers\":[{"
 			   "\"name\":\"main\",\"image\":\"i\",\"resources\":{\"limits\":{\"nvidia.com/"
 			   "gpu\":\"%d\"},\"requests\":{\"cpu\":\"1\",\"memory\":\"1Gi\"}}}]}}}}",
-			   j->name, j->ns, j->uid, j->extra ? j->extra : "{}", j->pods, j->pods, j->gpus);
+			   j->name, j->ns, j->uid, j->extra ? j->extra : "{}", j->pods, j->pods,
+			   j->needs_secret ? "\"imagePullSecrets\":[{\"name\":\"pull\"}]," : "", j->gpus);
 }
 
 static void apply_read(struct world *w, struct w_req *r)

@@ -34,7 +34,8 @@ struct w_copy {
 struct w_cluster {
 	char name[16], pool[16];
 	bool growable, reachable, blind /* its scheduler places nothing */;
-	bool taken_name; /* a stranger's object has the name of job 0 */
+	bool taken_name;    /* a stranger's object has the name of job 0 */
+	bool lacks_secrets; /* that pods name */
 	int nodes, target, max;
 	uint64_t grown_ms, stockout_ms;
 	uint64_t lost_ms, claim_epoch;
@@ -53,6 +54,7 @@ struct w_job {
 	enum sw_check check;
 	bool active, reserved, evicted, finished, deleting, user_suspended, recreate;
 	int gpus, pods, ended; /* ended: how often it was finished */
+	bool needs_secret;     /* to pull its image */
 	bool fails, poison;    /* its pods fail; workers refuse it */
 	const char *extra;     /* annotation JSON */
 	uint64_t reserve_ms;

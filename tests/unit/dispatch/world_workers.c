@@ -281,6 +281,19 @@ bool sw_worker_serves(const struct sw_worker *w, const struct sw_kind *kind)
 	return of(w)->synced;
 }
 
+enum sw_needs_seen sw_worker_needs(struct sw_worker *w, const char *ns, const struct sw_needs *needs, char *why,
+				   size_t size)
+{
+	(void)ns;
+	for (size_t i = 0; of(w)->lacks_secrets && i < needs->n; i++) {
+		if (needs->at[i].kind != SW_NEED_SECRET)
+			continue;
+		snprintf(why, size, "Secret %s does not exist there", needs->at[i].name);
+		return SW_NEEDS_MISSING;
+	}
+	return SW_NEEDS_MET;
+}
+
 struct sw_worker_state sw_worker_state(const struct sw_worker *w)
 {
 	struct w_cluster *c = of(w);
