@@ -17,8 +17,9 @@
 
 enum { TEXT_MAX = 4 << 20, ROWS_MAX = 20000 };
 
-static const char *const gpu_columns[] = {"model", "family", "vendor", "resource", "memory_gib", "fp64",    "fp32",
-					  "tf32",  "bf16",   "fp16",   "int8",     "fp8",        "aliases", "source"};
+static const char *const gpu_columns[] = {"model", "family", "vendor",  "resource", "memory_gib", "bandwidth_gbs",
+					  "fp64",  "fp32",   "tf32",    "bf16",     "fp16",       "int8",
+					  "fp8",   "mig",    "aliases", "source",   "date"};
 static const char *const machine_columns[] = {"provider", "type",       "model",     "gpus",   "cpu", "memory_gib",
 					      "region",   "price_hour", "spot_hour", "source", "date"};
 enum {
@@ -27,8 +28,12 @@ enum {
 	COL_VENDOR,
 	COL_RESOURCE,
 	COL_MEMORY,
+	COL_BANDWIDTH,
 	COL_TFLOPS,
-	COL_ALIASES = COL_TFLOPS + SW_PRECISION__COUNT
+	COL_MIG = COL_TFLOPS + SW_PRECISION__COUNT,
+	COL_ALIASES,
+	COL_GPU_SOURCE,
+	COL_GPU_DATE
 };
 enum {
 	COL_PROVIDER,
@@ -76,12 +81,17 @@ static struct sw_err gpu_row(struct sw_catalog *c, struct csv *csv)
 	*g = (struct gpu_entry){.gpu = {.model = csv->field[COL_MODEL],
 					.family = csv->field[COL_FAMILY],
 					.vendor = csv->field[COL_VENDOR],
-					.resource = csv->field[COL_RESOURCE]},
+					.resource = csv->field[COL_RESOURCE],
+					.mig = csv->field[COL_MIG],
+					.source = csv->field[COL_GPU_SOURCE],
+					.date = csv->field[COL_GPU_DATE]},
 				.aliases = csv->field[COL_ALIASES]};
 	struct sw_err e = csv_number(csv, COL_MEMORY, "memory_gib", &memory);
 	if (!sw_failed(e) && !(memory > 0 && memory < 1e6))
 		e = sw_err(SW_E_INVALID, "%s:%d: memory_gib: found \"%s\", expected GiB above 0", csv->name, csv->line,
 			   csv->field[COL_MEMORY]);
+	if (!sw_failed(e))
+		e = csv_number(csv, COL_BANDWIDTH, "bandwidth_gbs", &g->gpu.bandwidth_gbs);
 	for (size_t i = 0; !sw_failed(e) && i < SW_PRECISION__COUNT; i++)
 		e = csv_number(csv, COL_TFLOPS + i, gpu_columns[COL_TFLOPS + i], &g->gpu.tflops[i]);
 	if (!sw_failed(e) && (!*g->gpu.model || !*g->gpu.family || !*g->gpu.resource))
@@ -208,6 +218,8 @@ struct sw_err sw_catalog_parse(const struct sw_catalog_text *gpus, const struct 
 	if (!sw_failed(e))
 		e = table_read(c, machines, c->machine_text, machine_columns,
 			       sizeof machine_columns / sizeof *machine_columns, machine_row);
+	if (!sw_failed(e))
+		e = sw_err_wrap(slices_make(c), "%s", gpus->name);
 	if (sw_failed(e)) {
 		sw_catalog_free(c);
 		return e;
@@ -231,6 +243,7 @@ void sw_catalog_free(struct sw_catalog *c)
 	if (!c)
 		return;
 	free(c->gpus);
+	free(c->slices);
 	free(c->machines);
 	free(c->gpu_text);
 	free(c->machine_text);

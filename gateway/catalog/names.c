@@ -68,7 +68,10 @@ size_t sw_catalog_family(const struct sw_catalog *c, const char *name, const str
 				*out = &c->gpus[i].gpu;
 			return 1;
 		}
-	return 0;
+	const struct sw_gpu *slice = slice_named(c, folded);
+	if (slice && max)
+		*out = slice;
+	return slice != NULL;
 }
 
 const struct sw_gpu *sw_catalog_gpu(const struct sw_catalog *c, const char *name)
@@ -99,33 +102,4 @@ const char *sw_catalog_nearest_gpu(const struct sw_catalog *c, const char *name)
 			names[n++] = g->family;
 	}
 	return sw_nearest(upper, names, n);
-}
-
-/* ---- nodes ---------------------------------------------------------------------- */
-
-/* GPU feature discovery marks what is not a whole GPU: "...-SHARED", "...-MIG-1g.5gb". */
-static bool is_slice(const char *product)
-{
-	size_t n = strlen(product);
-	return strstr(product, "-MIG-") || (n > 7 && strcmp(product + n - 7, "-SHARED") == 0);
-}
-
-const struct sw_gpu *sw_catalog_node_gpu(const struct sw_catalog *c, json_t *node)
-{
-	static const char *const labels[] = {"spillway.dev/gpu", "nvidia.com/gpu.product",
-					     "cloud.google.com/gke-accelerator", "amd.com/gpu.product-name",
-					     "accelerator"};
-	for (size_t i = 0; i < sizeof labels / sizeof *labels; i++) {
-		const char *value = sw_json_label(node, labels[i]);
-		if (value && is_slice(value))
-			return NULL;
-		const struct sw_gpu *g = value ? sw_catalog_gpu(c, value) : NULL;
-		if (g)
-			return g;
-	}
-	const char *type = sw_json_label(node, "node.kubernetes.io/instance-type");
-	for (size_t i = 0; type && i < c->n_machines; i++)
-		if (strcasecmp(c->machines[i].type, type) == 0)
-			return gpu_exact(c, c->machines[i].model);
-	return NULL;
 }

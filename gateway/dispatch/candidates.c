@@ -114,6 +114,8 @@ static bool never_by_gpu(const struct sw_dispatch *d, struct option *o, const st
 		return false;
 	else if (!*o->c.model)
 		judge(o, VERDICT_NEVER, "it has no GPUs");
+	else if (!gpu && p->model_why)
+		judge(o, VERDICT_NEVER, "%s", p->model_why);
 	else if (!gpu)
 		judge(o, VERDICT_NEVER, "GPU model %s is not in the catalog", o->c.model);
 	else if (why)
@@ -140,13 +142,9 @@ static bool never_by_wish(struct option *o, const struct sw_pool *p, const struc
 /* Nodes that the gang would take of an empty pool; -1: a pod fits on none. */
 static int nodes_in_all(const struct sw_pool *p, const struct sw_demand *demand)
 {
-	const char *resource = NULL;
-	for (size_t i = 0; i < demand->n_sets && !resource; i++)
-		resource = demand->sets[i].gpu_resource;
 	struct sw_node fresh = {.name = "",
 				.pool = p->name,
 				.model = p->model ? p->model : "",
-				.gpu_resource = resource,
 				.taint = p->taint,
 				.cpu_free = p->cpu_milli,
 				.memory_free = p->memory_bytes,

@@ -53,38 +53,6 @@ static void add_identity(json_t *owner, const struct sw_copy_spec *spec)
 		sw_json_set_annotation(owner, SW_ANN_POOL, spec->pool);
 }
 
-static json_t *child(json_t *o, const char *key, json_t *empty_taken)
-{
-	json_t *have = sw_json_key(o, key);
-
-	if (have && json_object_get_type(have) == json_object_get_type(empty_taken)) {
-		json_object_put(empty_taken);
-		return have;
-	}
-	json_object_object_add(o, key, empty_taken);
-	return empty_taken;
-}
-
-static void add_placement(json_t *template, const struct sw_copy_spec *spec)
-{
-	json_t *pod = child(template, "spec", json_object_new_object());
-
-	if (spec->node_selector && json_object_object_length(spec->node_selector)) {
-		json_t *to = child(pod, "nodeSelector", json_object_new_object());
-
-		json_object_object_foreach(spec->node_selector, key, value)
-			json_object_object_add(to, key, sw_json_copy(value));
-	}
-	if (spec->burst_taint) {
-		json_t *one = json_object_new_object();
-
-		sw_json_set_str(one, "key", SW_TAINT_BURST);
-		sw_json_set_str(one, "operator", "Equal");
-		sw_json_set_str(one, "value", spec->burst_taint);
-		json_object_array_add(child(pod, "tolerations", json_object_new_array()), one);
-	}
-}
-
 json_t *sw_kind_copy(const struct sw_kind *k, json_t *job, const struct sw_copy_spec *spec)
 {
 	json_t *copy = sw_json_copy(job);
@@ -101,7 +69,6 @@ json_t *sw_kind_copy(const struct sw_kind *k, json_t *job, const struct sw_copy_
 		if (!json_object_is_type(sets[i].template, json_type_object))
 			continue;
 		add_identity(sets[i].template, spec);
-		add_placement(sets[i].template, spec);
 	}
 	sw_kind_suspend(k, copy, true);
 	return copy;

@@ -66,13 +66,6 @@ static struct sw_err amounts_max(struct sw_amounts *into, const struct sw_amount
 	return SW_OK;
 }
 
-bool sw_is_gpu_resource(const char *resource)
-{
-	size_t n = strlen(resource);
-
-	return (n > 4 && strcmp(resource + n - 4, "/gpu") == 0) || strncmp(resource, "gpu.intel.com/", 14) == 0;
-}
-
 /* Devices and other extended resources are counted in whole ones: their names have a domain. */
 static bool is_extended(const char *resource)
 {

@@ -61,13 +61,14 @@ static const char *own(struct capacity *c, char *s)
 	return c->made[c->n_made++] = s;
 }
 
-/* "V100" -> "v100", "A100-80GB" + burst taint "x" -> "a100-80gb-x", spot -> "v100-spot"; no GPU -> "cpu". */
+/* "V100" -> "v100", "A100-80GB" + burst taint "x" -> "a100-80gb-x", spot -> "v100-spot"; no GPU -> "cpu"; a TPU slice
+ * -> "tpu-v5e-2x4". */
 static char *made_name(const struct node_row *row)
 {
-	const char *model = model_of(row);
-	const char *kind = *model ? model : "cpu";
-	char *name = row->taint && *row->taint ? sw_asprintf("%s-%s", kind, row->taint)
-					       : sw_asprintf("%s%s", kind, row->spot ? "-spot" : "");
+	const char *model = model_of(row), *shape = row->topology ? row->topology : "";
+	const char *kind = *model ? model : "cpu", *dash = *shape ? "-" : "";
+	char *name = row->taint && *row->taint ? sw_asprintf("%s%s%s-%s", kind, dash, shape, row->taint)
+					       : sw_asprintf("%s%s%s%s", kind, dash, shape, row->spot ? "-spot" : "");
 	for (char *s = name; *s; s++)
 		*s = (char)(isalnum((unsigned char)*s) ? tolower((unsigned char)*s) : '-');
 	return name;
@@ -126,6 +127,7 @@ static int pool_make(struct sw_worker *w, const struct node_row *row)
 			      .model = row->gpu            ? row->gpu->model
 				       : row->gpu_resource ? "unknown"
 							   : "",
+			      .model_why = row->gpu_why,
 			      .machine = label_of(c, row, "node.kubernetes.io/instance-type"),
 			      .region = *region          ? region
 					: w->cfg->region ? w->cfg->region
@@ -134,6 +136,8 @@ static int pool_make(struct sw_worker *w, const struct node_row *row)
 			      .price_hour = NAN,
 			      .quota_left = 0,
 			      .spot = row->spot,
+			      .gpu_resource = row->gpu_resource ? own(c, sw_strdup(row->gpu_resource)) : NULL,
+			      .topology = row->topology ? own(c, sw_strdup(row->topology)) : NULL,
 			      .taint = row->taint ? own(c, sw_strdup(row->taint)) : NULL};
 	made_price(w, p);
 	return (int)c->n_pools++;
@@ -161,8 +165,13 @@ static void pool_count(struct capacity *c, const struct node_row *row)
 	struct sw_pool *p = &c->pools[row->pool];
 
 	if ((size_t)row->pool < c->n_listed) {
-		if (!p->taint && row->taint) /* its provider does not tell; the nodes do */
+		/* what its provider does not tell, the nodes do */
+		if (!p->taint && row->taint)
 			p->taint = own(c, sw_strdup(row->taint));
+		if (!p->gpu_resource && row->gpus > 0)
+			p->gpu_resource = own(c, sw_strdup(row->gpu_resource));
+		if (!p->topology && row->topology)
+			p->topology = own(c, sw_strdup(row->topology));
 		return;
 	}
 	p->size = p->target = p->min = p->max = p->size + 1;
@@ -173,9 +182,16 @@ static void pool_count(struct capacity *c, const struct node_row *row)
 
 /* ---- selecting the nodes of a made-up pool ------------------------------------------ */
 
-static const char *const model_labels[] = {
-	"spillway.dev/gpu", "nvidia.com/gpu.product",           "cloud.google.com/gke-accelerator",
-	"accelerator",      "kubernetes.azure.com/accelerator", "node.kubernetes.io/instance-type"};
+static const char *const model_labels[] = {"spillway.dev/gpu",
+					   "nvidia.com/gpu.product",
+					   "cloud.google.com/gke-accelerator",
+					   "cloud.google.com/gke-gpu-partition-size",
+					   "cloud.google.com/gke-tpu-accelerator",
+					   LABEL_TPU_TOPOLOGY,
+					   "amd.com/gpu.product-name",
+					   "accelerator",
+					   "kubernetes.azure.com/accelerator",
+					   "node.kubernetes.io/instance-type"};
 
 static const char *label_peek(const struct node_row *row, const char *key)
 {
@@ -348,7 +364,9 @@ bool capacity_fresh(struct sw_worker *w, int pool, struct sw_node *out)
 	*out = (struct sw_node){.name = "",
 				.pool = p->name,
 				.model = p->model,
-				.gpu_resource = gpu ? gpu->resource : NULL,
+				.gpu_resource = p->gpu_resource ? p->gpu_resource
+						: gpu           ? gpu->resource
+								: NULL,
 				.taint = p->taint,
 				.cpu_total = cpu,
 				.memory_total = memory,

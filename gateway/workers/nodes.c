@@ -30,8 +30,9 @@ static void row_clear(struct node_row *row)
 	json_object_put(row->labels);
 	free(row->gpu_resource);
 	free(row->taint);
+	free(row->topology);
 	row->labels = NULL;
-	row->gpu_resource = row->taint = NULL;
+	row->gpu_resource = row->taint = row->topology = NULL;
 	row->gpu = NULL;
 }
 
@@ -54,34 +55,16 @@ static int64_t amount(json_t *allocatable, const char *key, bool milli)
 	return n;
 }
 
-/* The resource that counts the node's GPUs: the catalog's name for the model, else any that ends in "/gpu". */
-static void read_gpus(struct node_row *row, json_t *allocatable)
+static void read_devices(struct sw_worker *w, struct node_row *row, json_t *node)
 {
-	if (row->gpu) {
-		row->gpu_resource = sw_strdup(row->gpu->resource);
-		row->gpus = amount(allocatable, row->gpu_resource, false);
-		return;
-	}
-	row->gpus = 0;
-	if (!allocatable || !json_object_is_type(allocatable, json_type_object))
-		return;
-	json_object_object_foreach(allocatable, key, value)
-	{
-		size_t n = strlen(key);
-		(void)value;
-		if (n > 4 && strcmp(key + n - 4, "/gpu") == 0 && amount(allocatable, key, false) > 0 &&
-		    !row->gpu_resource) {
-			row->gpu_resource = sw_strdup(key);
-			row->gpus = amount(allocatable, key, false);
-		}
-	}
-}
+	struct sw_node_devices d;
 
-static bool is_spot_taint(const char *key)
-{
-#define X(taint) || strcmp(key, taint) == 0
-	return false SPOT_TAINT_MAP(X);
-#undef X
+	sw_catalog_node_devices(w->ws->opt.catalog, node, &d);
+	row->gpu = d.gpu;
+	row->gpu_resource = sw_strdup(d.resource);
+	row->gpus = d.n;
+	row->topology = sw_strdup(d.topology);
+	row->gpu_why = d.why;
 }
 
 /* Returns false for a taint that keeps our copies off. Copies tolerate ours, a spot pool's, and that of the GPU's own
@@ -98,11 +81,11 @@ static bool taint_ok(struct node_row *row, json_t *taint)
 		row->taint = sw_strdup(value ? value : "");
 		return true;
 	}
-	if (is_spot_taint(key)) {
+	if (sw_is_spot_taint(key)) {
 		row->spot = true;
 		return true;
 	}
-	return row->gpu_resource && strcmp(key, row->gpu_resource) == 0;
+	return sw_target_tolerates(row->gpu_resource, row->gpu, key);
 }
 
 static void row_fill(struct sw_worker *w, struct node_row *row, json_t *node)
@@ -113,14 +96,13 @@ static void row_fill(struct sw_worker *w, struct node_row *row, json_t *node)
 
 	row_clear(row);
 	row->labels = json_object_get(sw_json_at(node, "metadata.labels"));
-	row->gpu = sw_catalog_node_gpu(w->ws->opt.catalog, node);
 	row->cpu = amount(allocatable, "cpu", true);
 	row->memory = amount(allocatable, "memory", false);
 	row->pods = amount(allocatable, "pods", false);
-	read_gpus(row, allocatable);
+	read_devices(w, row, node);
 	row->usable = !unschedulable && sw_json_condition_true(node, "Ready") &&
 		      !sw_json_str(node, "metadata.deletionTimestamp");
-	row->spot = false;
+	row->spot = sw_is_spot_node(node);
 	row->cordoned = unschedulable && by && strcmp(by, w->ws->origin) == 0;
 	for (size_t i = 0; i < sw_json_len(taints); i++)
 		if (!taint_ok(row, sw_json_idx(taints, i)))

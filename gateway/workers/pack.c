@@ -29,7 +29,7 @@ int64_t pack_times(const struct sw_node *node, const struct sw_podset *set)
 	if (!node->usable || node->pods_free <= 0)
 		return 0;
 	if (set->gpus > 0 && set->gpu_resource && node->gpu_resource &&
-	    strcmp(set->gpu_resource, node->gpu_resource) != 0)
+	    !sw_resource_portable(set->gpu_resource, NULL, node->gpu_resource))
 		return 0;
 	n = least(n, node->pods_free);
 	if (set->gpus > 0)

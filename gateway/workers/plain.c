@@ -40,62 +40,6 @@ static struct sw_err job_send(struct act *a, enum sw_kube_class cls, const char 
 
 /* ---- POST -------------------------------------------------------------------------- */
 
-static void tolerate(json_t *spec, const char *key)
-{
-	json_t *list = sw_json_key(spec, "tolerations");
-
-	if (!list || !json_object_is_type(list, json_type_array)) {
-		list = json_object_new_array();
-		json_object_object_add(spec, "tolerations", list);
-	}
-	json_object_array_add(list, sw_json_fmt("{\"key\":\"%s\",\"operator\":\"Exists\"}", key));
-}
-
-/* Pods that ask for GPUs tolerate the taint that keeps others off GPU nodes, as ExtendedResourceToleration does; those
- * that go to a spot pool tolerate its cloud's taint. */
-static void tolerate_pool(const struct sw_kind *kind, json_t *copy, const struct sw_pool *pool)
-{
-	struct sw_podset sets[SW_PODSETS_MAX];
-	size_t n = kind->podsets(kind, copy, sets);
-
-	for (size_t i = 0; i < n; i++) {
-		struct sw_requests req;
-		json_t *spec = sw_json_key(sets[i].template, "spec");
-		if (!spec || sw_failed(sw_pod_requests(spec, "spec", &req)))
-			continue;
-		if (req.gpus > 0 && sw_is_label_key(req.gpu_resource))
-			tolerate(spec, req.gpu_resource);
-#define X(taint)                                                                                                       \
-	if (pool->spot)                                                                                                \
-		tolerate(spec, taint);
-		SPOT_TAINT_MAP(X)
-#undef X
-	}
-}
-
-/* Only a label can keep pods on the pool's nodes. Where other nodes would do as well, none is needed. */
-static struct sw_err selector_of(struct sw_worker *w, const struct sw_offer *o, const struct sw_pool *pool,
-				 json_t **out)
-{
-	const struct sw_node *nodes;
-	size_t n = sw_worker_nodes(w, &nodes);
-
-	*out = NULL;
-	if (pool->label_key) {
-		*out = json_object_new_object();
-		json_object_object_add(*out, pool->label_key, json_object_new_string(pool->label_value));
-		return SW_OK;
-	}
-	for (size_t i = 0; *pool->model && i < n; i++)
-		if (*nodes[i].model && strcmp(nodes[i].model, pool->model) != 0)
-			return sw_err(SW_E_INVALID,
-				      "cluster %s: no node label tells pool %s from the nodes with %s, so %s could "
-				      "start on the wrong "
-				      "GPU; label its nodes spillway.dev/gpu=%s",
-				      w->cfg->name, pool->name, nodes[i].model, o->name, pool->model);
-	return SW_OK;
-}
-
 static void on_namespace(struct act *a, struct sw_err err, const struct sw_kube_reply *reply)
 {
 	(void)reply;
@@ -165,25 +109,38 @@ static void on_posted(struct act *a, struct sw_err err, const struct sw_kube_rep
 	}
 }
 
-static struct sw_err post(struct sw_worker *w, const struct sw_offer *o, json_t *job, sw_worker_fn *done, void *owner)
+/* gives the copy, translated for the pool. */
+static struct sw_err copy_make(struct sw_worker *w, const struct sw_offer *o, json_t *job, json_t **out)
 {
-	const struct sw_pool *pool = sw_worker_pool(w, o->pool);
 	struct sw_copy_spec spec = {.origin = w->ws->origin,
 				    .workload_key = o->key,
 				    .owner_uid = o->owner_uid,
 				    .attempt = o->attempt,
 				    .pool = o->pool};
-	struct sw_buf body;
+	struct sw_target to;
 
-	if (!pool)
-		return sw_err(SW_E_MISSING, "cluster %s has no pool \"%s\"", w->cfg->name, o->pool);
-	struct sw_err e = selector_of(w, o, pool, &spec.node_selector);
+	*out = NULL;
+	struct sw_err e = sw_worker_target(w, o->pool, &to);
 	if (sw_failed(e))
 		return e;
-	spec.burst_taint = pool->taint;
 	json_t *copy = sw_kind_copy(o->kind, job, &spec);
-	json_object_put(spec.node_selector);
-	tolerate_pool(o->kind, copy, pool);
+	e = sw_translate_job(o->kind, copy, &to, NULL);
+	sw_target_fini(&to);
+	if (sw_failed(e))
+		json_object_put(copy);
+	else
+		*out = copy;
+	return e;
+}
+
+static struct sw_err post(struct sw_worker *w, const struct sw_offer *o, json_t *job, sw_worker_fn *done, void *owner)
+{
+	struct sw_buf body;
+	json_t *copy;
+	struct sw_err e = copy_make(w, o, job, &copy);
+
+	if (sw_failed(e))
+		return e;
 	sw_buf_init(&body, JOB_MAX);
 	sw_buf_json(&body, copy);
 	json_object_put(copy);

@@ -34,7 +34,8 @@ static size_t state_size(const struct sw_provider_state *s)
 	for (size_t i = 0; i < s->n_pools; i++) {
 		const struct sw_pool *p = &s->pools[i];
 		n += text_size(p->name) + text_size(p->model) + text_size(p->machine) + text_size(p->region) +
-		     text_size(p->zone) + text_size(p->taint) + text_size(p->label_key) + text_size(p->label_value) + 5;
+		     text_size(p->zone) + text_size(p->taint) + text_size(p->label_key) + text_size(p->label_value) +
+		     text_size(p->gpu_resource) + text_size(p->topology) + 5;
 	}
 	for (size_t i = 0; i < s->n_instances; i++)
 		n += text_size(s->instances[i].id) + text_size(s->instances[i].node) + text_size(s->instances[i].pool);
@@ -67,6 +68,8 @@ static void pool_copy(struct sw_pool *to, const struct sw_pool *from, char **at)
 	to->region = put_or_empty(at, from->region);
 	to->zone = put_or_empty(at, from->zone);
 	to->taint = text_put(at, from->taint);
+	to->gpu_resource = text_put(at, from->gpu_resource);
+	to->topology = text_put(at, from->topology);
 	to->label_key = from->label_key && *from->label_key ? text_put(at, from->label_key) : NULL;
 	to->label_value = text_put(at, from->label_value);
 }

@@ -20,12 +20,10 @@
 
 #include "spillway/workers.h"
 
-#define CLAIM_NS   "spillway-system"
-#define CLAIM_NAME "spillway-claim"
-/* Taints by which clouds keep pods off spot nodes that do not ask for them. Sources: the GKE and AKS documentation of
- * spot pools. */
-#define SPOT_TAINT_MAP(X) X("cloud.google.com/gke-spot") X("kubernetes.azure.com/scalesetpriority")
-#define ANN_CORDON        "spillway.dev/cordoned-by" /* on nodes: the origin that made them unschedulable */
+#define CLAIM_NS           "spillway-system"
+#define CLAIM_NAME         "spillway-claim"
+#define LABEL_TPU_TOPOLOGY "cloud.google.com/gke-tpu-topology"
+#define ANN_CORDON         "spillway.dev/cordoned-by" /* on nodes: the origin that made them unschedulable */
 
 /* ---- rows -------------------------------------------------------------------- */
 
@@ -35,6 +33,8 @@ struct node_row {
 	json_t *labels;                                      /* a reference, or NULL */
 	const struct sw_gpu *gpu;                            /* NULL: none, or not in the catalog */
 	char *gpu_resource;                                  /* NULL: no GPU */
+	const char *gpu_why;                                 /* static: why gpu is NULL though there are devices */
+	char *topology;                                      /* of a TPU slice, or NULL */
 	char *taint;                                         /* value of SW_TAINT_BURST, or NULL */
 	int64_t cpu, memory, gpus, pods;                     /* allocatable */
 	int64_t cpu_used, memory_used, gpus_used, pods_used; /* by live pods */

@@ -24,13 +24,19 @@ enum sw_precision {
 		SW_PRECISION__COUNT
 };
 
+/* A device as a pod gets it: a whole GPU, a TPU chip, or a slice of a GPU (MIG). */
 struct sw_gpu {
-	const char *model;    /* "H100", "A100-80GB", "V100", "T4", "L4" */
-	const char *family;   /* "A100": what a request for the plain name accepts */
-	const char *vendor;   /* "nvidia" */
-	const char *resource; /* "nvidia.com/gpu" */
+	const char *model;          /* "H100", "A100-80GB", "TPU-v5e"; of a slice "A100-80GB-MIG-1g.10gb" */
+	const char *family;         /* "A100": what a request for the plain name accepts; of a slice its own model */
+	const char *vendor;         /* "nvidia" */
+	const char *resource;       /* "nvidia.com/gpu"; of a slice "nvidia.com/mig-1g.10gb" */
+	const char *slice;          /* "1g.10gb"; NULL: a whole device */
+	const struct sw_gpu *whole; /* what a slice was cut from; NULL: a whole device */
 	int64_t memory_bytes;
-	double tflops[SW_PRECISION__COUNT]; /* dense peak; NAN: not supported */
+	double bandwidth_gbs;               /* memory, GB/s; NAN: unknown */
+	double tflops[SW_PRECISION__COUNT]; /* dense peak; NAN: not supported. A slice has its share of the SMs' */
+	const char *mig;                    /* profiles it can be cut into, separated by blanks; "": none */
+	const char *source, *date;          /* of the row */
 };
 
 struct sw_machine {
@@ -59,16 +65,29 @@ const struct sw_gpu *sw_catalog_gpu(const struct sw_catalog *c, const char *name
 /* Every model that a request for name accepts: all of a family ("A100": 40 and 80 GB), else the one model. Writes at
  * most max; returns how many there are (0: unknown name). */
 size_t sw_catalog_family(const struct sw_catalog *c, const char *name, const struct sw_gpu **out, size_t max);
-const struct sw_gpu *sw_catalog_gpu_at(const struct sw_catalog *c, size_t i);     /* NULL past the end */
+const struct sw_gpu *sw_catalog_gpu_at(const struct sw_catalog *c, size_t i); /* whole ones; NULL past the end */
+/* profile as in a resource or product name: "1g.10gb", "1g.10gb.me", "1g.10gb+me". NULL: gpu has no such slice. */
+const struct sw_gpu *sw_catalog_slice(const struct sw_catalog *c, const struct sw_gpu *gpu, const char *profile);
+/* "1g.10gb" -> 1 and 10 GiB. False for anything else. */
+bool sw_mig_parse(const char *profile, int *share, int64_t *memory_bytes);
 const char *sw_catalog_nearest_gpu(const struct sw_catalog *c, const char *name); /* for "did you mean"; may be NULL */
 /* Providers "gcp" ("gke") and "azure" ("aks"). Without a row for the region: what it holds, with unknown prices and
  * region "". */
 const struct sw_machine *sw_catalog_machine(const struct sw_catalog *c, const char *provider, const char *type,
 					    const char *region);
-/* The GPU of a node by its labels, or NULL: spillway.dev/gpu, nvidia.com/gpu.product (GPU feature discovery),
- * cloud.google.com/gke-accelerator, amd.com/gpu.product-name, accelerator, node.kubernetes.io/instance-type (AKS says
- * only kubernetes.azure.com/accelerator=nvidia). MIG slices and time-shared GPUs are not whole GPUs: NULL. */
-const struct sw_gpu *sw_catalog_node_gpu(const struct sw_catalog *c, json_t *node);
+/* What a node offers. Strings lent from the node, the catalog or static. */
+struct sw_node_devices {
+	const struct sw_gpu *gpu; /* NULL: no device, or none that is known to be a whole one or a slice */
+	const char *resource;     /* that counts them; NULL: none */
+	int64_t n;                /* allocatable */
+	const char *topology;     /* of the TPU slice that the node is part of: "2x4"; or NULL */
+	const char *why;          /* there are devices, but gpu is NULL: why; otherwise NULL */
+};
+/* By labels and status.allocatable: labels.c lists who sets which label. Where no label tells, the instance type does
+ * (AKS says only kubernetes.azure.com/accelerator=nvidia). GPUs shared in time are not whole GPUs. A node cut into
+ * several kinds of slices offers the kind of which it has most. */
+void sw_catalog_node_devices(const struct sw_catalog *c, json_t *node, struct sw_node_devices *out);
+const struct sw_gpu *sw_catalog_node_gpu(const struct sw_catalog *c, json_t *node); /* .gpu of the above */
 bool sw_gpu_can(const struct sw_gpu *g, enum sw_precision p);
 __attribute__((warn_unused_result)) struct sw_err sw_precision_parse(const char *s, enum sw_precision *out);
 

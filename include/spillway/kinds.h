@@ -148,7 +148,11 @@ int64_t sw_amounts_get(const struct sw_amounts *a, const char *resource); /* 0 i
 /* into += times * from. INVALID when it overflows or has no room. */
 __attribute__((warn_unused_result)) struct sw_err sw_amounts_add(struct sw_amounts *into, const struct sw_amounts *from,
 								 int64_t times);
-bool sw_is_gpu_resource(const char *resource); /* "nvidia.com/gpu", ... */
+bool sw_is_gpu_resource(const char *resource); /* "nvidia.com/gpu", "nvidia.com/mig-1g.5gb", "google.com/tpu", ... */
+bool sw_is_mig_resource(const char *resource); /* "nvidia.com/mig-1g.5gb" */
+/* May a request for `from` ever be served by nodes that count this device (NULL: any) as `resource`? By names alone;
+ * whether this job's may, sw_demand_refuses() says. */
+bool sw_resource_portable(const char *from, const struct sw_gpu *gpu, const char *resource);
 
 /* ---- what a job asks for --------------------------------------------------- */
 
@@ -186,13 +190,11 @@ struct sw_copy_spec {
 	const char *owner_uid;
 	unsigned attempt;
 	const char *pool;
-	json_t *node_selector;   /* object of strings, or NULL; wins over the job's own values */
-	const char *burst_taint; /* value of SW_TAINT_BURST to tolerate, or NULL */
-	json_t *podsets;         /* a Workload's spec.podSets to take the templates from, or NULL: the job's own */
+	json_t *podsets; /* a Workload's spec.podSets to take the templates from, or NULL: the job's own */
 };
 /* gives a suspended copy: deep copy, foreign fields dropped, identity added to the job and to every pod template,
- * selectors and tolerations added, ttlSecondsAfterFinished stripped, generateName dropped. NULL only if spec->podsets
- * do not fit: sw_kind_fill() on a copy of the job says why. */
+ * ttlSecondsAfterFinished stripped, generateName dropped. NULL only if spec->podsets do not fit: sw_kind_fill() on a
+ * copy of the job says why. What its pods ask for where it runs is sw_translate_job()'s: translate.h. */
 json_t *sw_kind_copy(const struct sw_kind *k, json_t *job, const struct sw_copy_spec *spec);
 
 /*

@@ -17,11 +17,14 @@
 #include "spillway/config.h"
 #include "spillway/kube.h"
 
-struct sw_pool {           /* strings lent with the state they came in */
-	const char *name;  /* unique in the cluster */
-	const char *model; /* catalog model, "" = no GPU */
+struct sw_pool {               /* strings lent with the state they came in */
+	const char *name;      /* unique in the cluster */
+	const char *model;     /* catalog model, "" = no GPU, "unknown" */
+	const char *model_why; /* static: why the model is unknown; or NULL */
 	const char *machine, *region, *zone;
-	int gpus; /* per node; allocatable of a fresh node: */
+	const char *gpu_resource; /* what its nodes count; NULL: the model's own name for it */
+	const char *topology;     /* of the TPU slice its nodes form: "2x4"; NULL: none, or unknown */
+	int gpus;                 /* per node; allocatable of a fresh node: */
 	int64_t cpu_milli, memory_bytes;
 	int size, target; /* nodes that exist; nodes asked for */
 	int min, max;

@@ -23,6 +23,7 @@
 #include "spillway/manager.h"
 #include "spillway/needs.h"
 #include "spillway/provider.h"
+#include "spillway/translate.h"
 
 struct sw_workers; /* the registry: every cluster of the configuration */
 struct sw_worker;  /* one cluster */
@@ -113,6 +114,11 @@ size_t sw_worker_nodes(struct sw_worker *w, const struct sw_node **out); /* lent
 /* Pools: the provider's, and one made up for each model of nodes that belong to none. Lent likewise. */
 size_t sw_worker_pools(struct sw_worker *w, const struct sw_pool **out);
 const struct sw_pool *sw_worker_pool(struct sw_worker *w, const char *name); /* NULL if there is none */
+/* What sw_translate() needs to know of a pool: its device, labels, taints. Put it away with sw_target_fini(); what it
+ * lends lives until the loop turns. INVALID: no label keeps pods on the right nodes. */
+__attribute__((warn_unused_result)) struct sw_err sw_worker_target(struct sw_worker *w, const char *pool,
+								   struct sw_target *out);
+void sw_target_fini(struct sw_target *to);
 uint64_t sw_worker_generation(const struct sw_worker *w); /* grows with each change of nodes, pools or reservations */
 
 /*

@@ -128,7 +128,8 @@ Test(catalog, node_labels_tell_the_gpu)
 	} rows[] = {
 		{"spillway.dev/gpu", "V100", "V100"},
 		{"nvidia.com/gpu.product", "NVIDIA-A100-SXM4-80GB", "A100-80GB"},
-		{"nvidia.com/gpu.product", "NVIDIA-A100-SXM4-40GB-MIG-1g.5gb", NULL},
+		{"nvidia.com/gpu.product", "NVIDIA-A100-SXM4-40GB-MIG-1g.5gb", "A100-40GB-MIG-1g.5gb"},
+		{"nvidia.com/gpu.product", "NVIDIA-A100-SXM4-40GB-MIG-9g.5gb", NULL},
 		{"nvidia.com/gpu.product", "Tesla-T4-SHARED", NULL},
 		{"cloud.google.com/gke-accelerator", "nvidia-h100-80gb", "H100"},
 		{"accelerator", "nvidia", NULL},
@@ -149,9 +150,11 @@ Test(catalog, node_labels_tell_the_gpu)
 	sw_catalog_free(c);
 }
 
-#define GPU_HEAD     "model,family,vendor,resource,memory_gib,fp64,fp32,tf32,bf16,fp16,int8,fp8,aliases,source\n"
+#define GPU_HEAD                                                                                                       \
+	"model,family,vendor,resource,memory_gib,bandwidth_gbs,fp64,fp32,tf32,bf16,fp16,int8,fp8,mig,aliases,source,"  \
+	"date\n"
 #define MACHINE_HEAD "provider,type,model,gpus,cpu,memory_gib,region,price_hour,spot_hour,source,date\n"
-#define GPU_OK       GPU_HEAD "X,X,v,v/gpu,8,,5,,,,,,,s\n"
+#define GPU_OK       GPU_HEAD "X,X,v,v/gpu,8,,,5,,,,,,,,s,2026-01-01\n"
 
 Test(catalog, broken_tables_are_refused_with_file_and_line)
 {
@@ -161,16 +164,22 @@ Test(catalog, broken_tables_are_refused_with_file_and_line)
 		{"no header", "", MACHINE_HEAD, "g.csv: empty"},
 		{"wrong column", "model,familie\n", MACHINE_HEAD, "g.csv:1: column 2 is \"familie\""},
 		{"short row", GPU_HEAD "X,X\n", MACHINE_HEAD, "g.csv:2: 2 fields"},
-		{"long row", GPU_OK "Y,Y,v,v/gpu,8,,5,,,,,,,s,more\n", MACHINE_HEAD, "g.csv:3: 15 fields"},
+		{"long row", GPU_OK "Y,Y,v,v/gpu,8,,,5,,,,,,,,s,2026-01-01,more\n", MACHINE_HEAD, "g.csv:3: 18 fields"},
 		{"too many columns", GPU_OK ",,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,\n", MACHINE_HEAD,
 		 "more than 24 columns"},
-		{"memory is text", GPU_HEAD "X,X,v,v/gpu,much,,5,,,,,,,s\n", MACHINE_HEAD,
+		{"memory is text", GPU_HEAD "X,X,v,v/gpu,much,,,5,,,,,,,,s,2026-01-01\n", MACHINE_HEAD,
 		 "g.csv:2: memory_gib: found \"much\""},
-		{"no memory", GPU_HEAD "X,X,v,v/gpu,,,5,,,,,,,s\n", MACHINE_HEAD, "g.csv:2: memory_gib"},
-		{"infinite", GPU_HEAD "X,X,v,v/gpu,8,inf,5,,,,,,,s\n", MACHINE_HEAD, "g.csv:2: fp64: found \"inf\""},
-		{"nan", GPU_HEAD "X,X,v,v/gpu,8,nan,5,,,,,,,s\n", MACHINE_HEAD, "g.csv:2: fp64"},
-		{"negative", GPU_HEAD "X,X,v,v/gpu,8,-1,5,,,,,,,s\n", MACHINE_HEAD, "g.csv:2: fp64"},
-		{"twice", GPU_OK "X,X,v,v/gpu,8,,5,,,,,,,s\n", MACHINE_HEAD, "g.csv:3: model X stands there twice"},
+		{"no memory", GPU_HEAD "X,X,v,v/gpu,,,,5,,,,,,,,s,2026-01-01\n", MACHINE_HEAD, "g.csv:2: memory_gib"},
+		{"infinite", GPU_HEAD "X,X,v,v/gpu,8,,inf,5,,,,,,,,s,2026-01-01\n", MACHINE_HEAD,
+		 "g.csv:2: fp64: found \"inf\""},
+		{"nan", GPU_HEAD "X,X,v,v/gpu,8,,nan,5,,,,,,,,s,2026-01-01\n", MACHINE_HEAD, "g.csv:2: fp64"},
+		{"negative", GPU_HEAD "X,X,v,v/gpu,8,,-1,5,,,,,,,,s,2026-01-01\n", MACHINE_HEAD, "g.csv:2: fp64"},
+		{"mig is text", GPU_HEAD "X,X,v,v/gpu,8,,,5,,,,,,halves,,s,2026-01-01\n", MACHINE_HEAD,
+		 "model X: mig: found \"halves\""},
+		{"a slice of nothing", GPU_HEAD "X,X,v,v/gpu,8,,,5,,,,,,1g.5gb 0g.5gb,,s,2026-01-01\n", MACHINE_HEAD,
+		 "mig: found"},
+		{"twice", GPU_OK "X,X,v,v/gpu,8,,,5,,,,,,,,s,2026-01-01\n", MACHINE_HEAD,
+		 "g.csv:3: model X stands there twice"},
 		{"open quote", GPU_OK "\"Y,X\n", MACHINE_HEAD, "g.csv:3: a quoted field"},
 		{"unknown model", GPU_OK, MACHINE_HEAD "p,t,Z,1,4,16,r,1,1,s,2026-01-01\n", "m.csv:2: model \"Z\""},
 		{"part of a gpu", GPU_OK, MACHINE_HEAD "p,t,X,0.5,4,16,r,1,1,s,2026-01-01\n", "m.csv:2: gpus"},
@@ -191,8 +200,8 @@ Test(catalog, broken_tables_are_refused_with_file_and_line)
 
 Test(catalog, quotes_comments_and_line_ends_are_read)
 {
-	static const char gpus[] =
-		"# words\r\n" GPU_HEAD "\n\"X\",X,v,v/gpu,8,,5,,,,,,\"a b\",\"a \"\"quoted\"\", source\"\r\n";
+	static const char gpus[] = "# words\r\n" GPU_HEAD
+				   "\n\"X\",X,v,v/gpu,8,,,5,,,,,,,\"a b\",\"a \"\"quoted\"\", source\",2026-01-01\r\n";
 	static const char machines[] = MACHINE_HEAD "p,t,X,1,4,16,r,0,,s,2026-01-01";
 	struct sw_catalog *c;
 	struct sw_err e = sw_catalog_parse(&(struct sw_catalog_text){"g", gpus, sizeof gpus - 1},

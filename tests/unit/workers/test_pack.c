@@ -73,12 +73,12 @@ Test(pack, small_worlds)
 	}
 }
 
-Test(pack, an_unusable_node_or_another_vendors_gpu_takes_nothing)
+Test(pack, an_unusable_node_or_a_tpu_takes_nothing)
 {
 	struct sw_node nodes[2] = {node(8, 8, 8), node(8, 8, 8)};
 	struct sw_podset one = set(1, 1, 1, 1);
 	nodes[0].usable = false;
-	nodes[1].gpu_resource = "amd.com/gpu";
+	nodes[1].gpu_resource = "google.com/tpu";
 	cr_expect_eq(sw_pack(nodes, 2, &one, 1, NULL, NULL), -1);
 }
 
