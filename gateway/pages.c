@@ -275,6 +275,23 @@ static struct sw_err page_explain(void *owner, json_t *query, json_t **out)
 	return e;
 }
 
+/* POST a job, defaulted as by a dry run: where it would go. */
+static struct sw_err page_plan(void *owner, json_t *query, json_t *job, json_t **out)
+{
+	struct sw_gateway *g = owner;
+	const char *ns = sw_json_str(job, "metadata.namespace");
+	if (!ns || !*ns)
+		return sw_err(SW_E_INVALID, "metadata.namespace: found nothing, expected the namespace of the job");
+	if (!may_see(query, ns))
+		return sw_err(SW_E_FORBIDDEN, "you may not see namespace %s", ns);
+	struct sw_err e = sw_dispatch_preview(g->dispatch, job, ns, out);
+	const char *reason, *queue = sw_failed(e) ? NULL : sw_json_str(*out, "queue");
+	char why[160];
+	if (queue && !sw_queue_local_active(sw_embedded_queue(g->manager), ns, queue, &reason, why))
+		sw_json_set_str(*out, "queueWhy", why);
+	return e;
+}
+
 /* ---- what an operator confirms -------------------------------------------------------------- */
 
 /* {"confirm": CLUSTER}: its next collection may delete all that it found, once. {"accept-store": true}: after a
@@ -297,7 +314,8 @@ static struct sw_err page_gc(void *owner, json_t *body, json_t **out)
 }
 
 const struct sw_api_view gateway_views[] = {
-	{"clusters", page_clusters, NULL}, {"pools", page_pools, NULL},    {"queue", page_queue, NULL},
-	{"explain", page_explain, NULL},   {"gc", page_clusters, page_gc},
+	{"clusters", page_clusters, NULL, NULL}, {"pools", page_pools, NULL, NULL},
+	{"queue", page_queue, NULL, NULL},       {"explain", page_explain, NULL, NULL},
+	{"gc", page_clusters, page_gc, NULL},    {"plan", NULL, NULL, page_plan},
 };
 const size_t gateway_n_views = sizeof gateway_views / sizeof *gateway_views;

@@ -3,6 +3,7 @@
  * page.c - /spillway/v1/: the views of whoever owns the server, and its users
  *
  *   GET    /spillway/v1/NAME           a view (api.h), for any user
+ *   POST   /spillway/v1/NAME           for admins; for any user where it only asks
  *   GET    /spillway/v1/users          names and roles; these three for admins
  *   POST   /spillway/v1/users          {"name","role","namespaces"} -> its kubeconfig, the only time the token is shown
  *   DELETE /spillway/v1/users?name=N   its token is refused from now on
@@ -23,34 +24,44 @@ static enum MHD_Result add_query(void *cls, enum MHD_ValueKind kind, const char 
 	return MHD_YES;
 }
 
-static void reply_view(struct request *q, const struct sw_api_view *view)
+/* The client's words, and after them what it may see, so that nobody widens that. gives. */
+static json_t *view_query(struct request *q)
 {
-	json_t *query = json_object_new_object(), *out = NULL;
+	json_t *query = json_object_new_object();
 	MHD_get_connection_values(q->conn, MHD_GET_ARGUMENT_KIND, add_query, query);
-	/* after the client's words, so that nobody widens what it may see */
 	sw_json_set(query, "namespaces",
 		    json_object_new_string(q->user->role == SW_ROLE_SUBMITTER ? q->user->namespaces : "*"));
-	struct sw_err e = view->get(q->api->opt.views_owner, query, &out);
-	json_object_put(query);
+	return query;
+}
+
+static void reply_answer(struct request *q, struct sw_err e, json_t *out)
+{
 	if (sw_failed(e))
 		reply_status(q, sw_status_of(e, NULL, NULL));
 	else
 		reply_json(q, 200, out);
 }
 
+static void reply_view(struct request *q, const struct sw_api_view *view)
+{
+	json_t *query = view_query(q), *out = NULL;
+	struct sw_err e = view->get(q->api->opt.views_owner, query, &out);
+	json_object_put(query);
+	reply_answer(q, e, out);
+}
+
 static void reply_post(struct request *q, const struct sw_api_view *view)
 {
-	json_t *body = NULL, *out = NULL;
+	json_t *body = NULL, *out = NULL, *query = view_query(q);
 	struct sw_err e = sw_json_parse(q->body.at ? q->body.at : "", q->body.len, &body);
 	if (!sw_failed(e) && !json_object_is_type(body, json_type_object))
 		e = sw_err(SW_E_INVALID, "body: expected a JSON object");
 	if (!sw_failed(e))
-		e = view->post(q->api->opt.views_owner, body, &out);
+		e = view->ask ? view->ask(q->api->opt.views_owner, query, body, &out)
+			      : view->post(q->api->opt.views_owner, body, &out);
+	json_object_put(query);
 	json_object_put(body);
-	if (sw_failed(e))
-		reply_status(q, sw_status_of(e, NULL, NULL));
-	else
-		reply_json(q, 200, out);
+	reply_answer(q, e, out);
 }
 
 /* Refuses everybody else. */
@@ -193,10 +204,10 @@ void handle_page(struct request *q)
 		handle_users(q);
 	else if (!view)
 		reply_status(q, sw_status_no_resource());
-	else if (strcmp(q->method, "GET") == 0 || strcmp(q->method, "HEAD") == 0)
+	else if ((strcmp(q->method, "GET") == 0 || strcmp(q->method, "HEAD") == 0) && view->get)
 		reply_view(q, view);
-	else if (strcmp(q->method, "POST") != 0 || !view->post)
-		reply_status(q, sw_status(SW_REASON_NO_METHOD, "%s is read-only", q->path));
-	else if (is_admin(q))
+	else if (strcmp(q->method, "POST") != 0 || (!view->post && !view->ask))
+		reply_status(q, sw_status(SW_REASON_NO_METHOD, "%s does not take %s", q->path, q->method));
+	else if (view->ask || is_admin(q))
 		reply_post(q, view);
 }

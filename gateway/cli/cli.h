@@ -25,7 +25,9 @@ struct cli_command {
 /* One line: X(name), for `const struct cli_command cli_name`. */
 #define CLI_COMMAND_MAP(X)                                                                                             \
 	X(serve)                                                                                                       \
-	X(demo) X(sim) X(submit) X(explain) X(queue) X(clusters) X(pools) X(logs) X(gc) X(policy) X(user) X(config) X(version)
+	X(demo)                                                                                                        \
+	X(sim) X(submit) X(plan) X(explain) X(queue) X(clusters) X(pools) X(logs) X(gc) X(policy) X(user) X(config)    \
+		X(version)
 #define X(id) extern const struct cli_command cli_##id;
 CLI_COMMAND_MAP(X)
 #undef X
@@ -115,8 +117,18 @@ __attribute__((warn_unused_result)) struct sw_err cli_client_call(struct cli_cli
 /* Follows a stream until it ends. */
 __attribute__((warn_unused_result)) struct sw_err cli_client_stream(struct cli_client *c, const char *path,
 								    sw_chunk_fn *on_chunk, void *owner);
-/* "job/pi", "pytorchjob/bert" or "pi" (a job) -> resource row and name; false after printing. */
+/* ---- jobs ---------------------------------------------------------------------------------- */
+
+/* The one job that a command is about: its words must be one KIND/NAME ("job/pi", "pytorchjob/bert", "pi"). Opens the
+ * client as well. CLI_OK, or what to return after it printed why not. */
 struct sw_kind;
-bool cli_parse_job(const struct cli_command *cmd, const char *word, const struct sw_kind **kind, const char **name);
+int cli_open_job(const struct cli_command *cmd, const struct cli_common *o, int words, char **argv,
+		 struct cli_client *c, const struct sw_kind **kind, const char **name);
+/* A manifest; "-": standard input. At least one document. gives. */
+struct sw_yaml;
+__attribute__((warn_unused_result)) struct sw_err cli_manifest(const char *file, struct sw_yaml **out);
+/* Server-side apply. dry_run: only checked and defaulted. *out gives the object as the gateway has it. */
+__attribute__((warn_unused_result)) struct sw_err cli_apply(struct cli_client *c, json_t *object, bool dry_run,
+							    json_t **out);
 
 #endif

@@ -122,7 +122,7 @@ struct sw_err cli_client_stream(struct cli_client *c, const char *path, sw_chunk
 	return a.err;
 }
 
-bool cli_parse_job(const struct cli_command *cmd, const char *word, const struct sw_kind **kind, const char **name)
+static bool parse_job(const struct cli_command *cmd, const char *word, const struct sw_kind **kind, const char **name)
 {
 	char first[64];
 	const char *slash = strchr(word, '/');
@@ -133,4 +133,15 @@ bool cli_parse_job(const struct cli_command *cmd, const char *word, const struct
 		return true;
 	cli_misuse(cmd, "found \"%s\", expected KIND/NAME such as job/pi or pytorchjob/bert", word);
 	return false;
+}
+
+int cli_open_job(const struct cli_command *cmd, const struct cli_common *o, int words, char **argv,
+		 struct cli_client *c, const struct sw_kind **kind, const char **name)
+{
+	if (words != 1)
+		return cli_misuse(cmd, "expected one KIND/NAME");
+	if (!parse_job(cmd, argv[0], kind, name))
+		return CLI_USAGE;
+	struct sw_err e = cli_client_open(o->kubeconfig, o->ns, c);
+	return sw_failed(e) ? cli_fail(cmd, "%s", e.text) : CLI_OK;
 }

@@ -120,19 +120,6 @@ static void note_price(struct demo_job *j, json_t *x)
 	}
 }
 
-/* The policy's reason, without where the plan stands: that is a column of its own. */
-static void note_why(struct demo_job *j, const char *plan)
-{
-	const char *colon = plan ? strstr(plan, ": ") : NULL, *steps = plan ? strstr(plan, "; step ") : NULL;
-	bool placed = plan && (strncmp(plan, "placed on ", 10) == 0 || strncmp(plan, "runs on ", 8) == 0);
-	const char *from = placed && colon ? colon + 2 : plan;
-	if (!plan || (placed && !colon))
-		return;
-	char *why = sw_asprintf("%.*s", steps ? (int)(steps - from) : (int)strlen(from), from);
-	replace(&j->why, why);
-	free(why);
-}
-
 /* No cluster, pool or growth of one could ever take it. */
 static bool is_hopeless(json_t *x)
 {
@@ -149,7 +136,7 @@ static void look_at_plan(struct demo_job *j, json_t *x)
 {
 	const char *state = sw_json_str(x, "state");
 	replace(&j->asks, sw_json_str(x, "demand"));
-	note_why(j, sw_json_str(x, "plan"));
+	replace(&j->why, sw_json_str(x, "reason"));
 	if (replace(&j->cluster, sw_json_str(x, "cluster")) && !j->placed_ms)
 		j->placed_ms = sw_loop_wall(j->story->site->loop);
 	replace(&j->pool, sw_json_str(x, "pool"));

@@ -4,17 +4,11 @@
 #include <string.h>
 #include <time.h>
 
-#include "cli.h"
+#include "candidates.h"
 #include "spillway/kinds.h"
 #include "spillway/text.h"
 
 enum { ASKS = 10 };
-
-static void print_line(const char *label, const char *value)
-{
-	if (value && *value)
-		printf("%s%-10s%s %s\n", cli_tone_on(stdout, CLI_BOLD), label, cli_tone_off(stdout), value);
-}
 
 static bool is_over(json_t *x)
 {
@@ -51,13 +45,6 @@ static void print_plan(json_t *x, json_t *candidates)
 
 static void print_people(json_t *x)
 {
-	static const struct cli_column cols[] = {
-		{"CLUSTER", "cluster", false, CLI_PLAIN},   {"POOL", "pool", false, CLI_PLAIN},
-		{"GPU", "model", false, CLI_PLAIN},         {"FREE", "free", true, CLI_PLAIN},
-		{"+NODES", "nodesNeeded", true, CLI_PLAIN}, {"$/H", "priceHour", true, CLI_MONEY},
-		{"SPOT", "spot", false, CLI_YESNO},         {"STEP", "step", true, CLI_PLAIN},
-		{"VERDICT", "verdict", false, CLI_STATE},   {"WHY", "reason", false, CLI_LONG},
-	};
 	json_t *candidates = is_over(x) ? NULL : sw_json_key(x, "candidates");
 	print_line("Job", sw_json_str(x, "job"));
 	print_line("State", sw_json_str(x, "state"));
@@ -65,15 +52,16 @@ static void print_people(json_t *x)
 	print_line("Asks for", sw_json_str(x, "demand"));
 	print_plan(x, candidates);
 	print_line("Placed on", sw_json_str(x, "cluster"));
-	print_line("Policy", sw_json_str(x, "policy"));
+	print_policy(x);
 	print_line("Now", sw_json_str(x, "now"));
+	print_needs(x);
 	if (is_vain(x, candidates))
 		print_line("Next", "it waits for a cluster that can. Change what WHY names (kubectl annotate "
 				   "--overwrite), or delete the job");
 	if (!sw_json_len(candidates))
 		return;
 	printf("\n");
-	cli_print_table(stdout, cols, sizeof cols / sizeof *cols, candidates);
+	print_candidates(candidates);
 }
 
 /* The gateway may first have to read the job; it says whether it has. */
@@ -102,19 +90,15 @@ static int run(const struct cli_command *self, int argc, char **argv)
 	const struct cli_option options[] = {CLI_COMMON_OPTIONS(&o), CLI_OPTION_END};
 	if (!cli_parse(self, options, argc, argv, &words) || !cli_wants_json(self, o.output, &json))
 		return CLI_USAGE;
-	if (words != 1)
-		return cli_misuse(self, "expected one KIND/NAME");
-	if (!cli_parse_job(self, argv[0], &kind, &name))
-		return CLI_USAGE;
-	struct sw_err e = cli_client_open(o.kubeconfig, o.ns, &c);
-	if (sw_failed(e))
-		return cli_fail(self, "%s", e.text);
+	int rc = cli_open_job(self, &o, words, argv, &c, &kind, &name);
+	if (rc != CLI_OK)
+		return rc;
 	sw_buf_init(&path, 4096);
 	sw_buf_puts(&path, "/spillway/v1/explain");
 	sw_kube_query(&path, "namespace", c.ns);
 	sw_kube_query(&path, "resource", kind->resource);
 	sw_kube_query(&path, "name", name);
-	e = ask(&c, path.at, &x);
+	struct sw_err e = ask(&c, path.at, &x);
 	sw_buf_fini(&path);
 	cli_client_close(&c);
 	if (sw_failed(e))

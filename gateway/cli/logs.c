@@ -106,14 +106,10 @@ static int run(const struct cli_command *self, int argc, char **argv)
 	};
 	if (!cli_parse(self, options, argc, argv, &words))
 		return CLI_USAGE;
-	if (words != 1)
-		return cli_misuse(self, "expected one KIND/NAME");
-	if (!cli_parse_job(self, argv[0], &kind, &name))
-		return CLI_USAGE;
-	struct sw_err e = cli_client_open(o.kubeconfig, o.ns, &c);
-	if (sw_failed(e))
-		return cli_fail(self, "%s", e.text);
-	int rc = print_job(self, &c, kind, name, follow, tail);
+	int rc = cli_open_job(self, &o, words, argv, &c, &kind, &name);
+	if (rc != CLI_OK)
+		return rc;
+	rc = print_job(self, &c, kind, name, follow, tail);
 	cli_client_close(&c);
 	return rc;
 }

@@ -13,65 +13,6 @@
 #include "spillway/text.h"
 #include "spillway/yaml.h"
 
-enum { MANIFEST_MAX = 3 << 20 };
-
-static struct sw_err read_input(const char *file, char **text, size_t *len)
-{
-	if (strcmp(file, "-") != 0)
-		return sw_file_read(file, MANIFEST_MAX, text, len);
-	return sw_file_read("/dev/stdin", MANIFEST_MAX, text, len);
-}
-
-/* Plural by the kind's usual rule: enough for every resource that the gateway serves. */
-static void plural_of(const char *kind, char *buf, size_t size)
-{
-	size_t n = strlen(kind);
-	snprintf(buf, size, "%s%s", kind, n && kind[n - 1] == 's' ? "es" : n && kind[n - 1] == 'y' ? "" : "s");
-	for (char *p = buf; *p; p++)
-		*p = (char)(*p >= 'A' && *p <= 'Z' ? *p + 32 : *p);
-	if (n && kind[n - 1] == 'y')
-		snprintf(buf + n - 1, size - n + 1, "ies");
-}
-
-static bool is_cluster_scoped(const char *kind)
-{
-	static const char *const kinds[] = {"Namespace", "ClusterQueue", "ResourceFlavor", "WorkloadPriorityClass",
-					    "AdmissionCheck"};
-	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-		if (strcmp(kind, kinds[i]) == 0)
-			return true;
-	return false;
-}
-
-static struct sw_err apply(struct cli_client *c, json_t *object, json_t **out)
-{
-	char group[128] = "", plural[128];
-	const char *api = sw_json_str(object, "apiVersion"), *kind = sw_json_str(object, "kind"),
-		   *name = sw_json_str(object, "metadata.name");
-	*out = NULL;
-	if (!api || !kind || !name)
-		return sw_err(SW_E_INVALID, "found %.80s, expected apiVersion, kind and metadata.name",
-			      json_object_to_json_string(object));
-	const char *slash = strchr(api, '/');
-	if (slash)
-		snprintf(group, sizeof group, "%.*s", (int)(slash - api), api);
-	plural_of(kind, plural, sizeof plural);
-	const char *ns = sw_json_str(object, "metadata.namespace");
-	struct sw_buf path;
-	sw_buf_init(&path, 8192);
-	sw_kube_path(&path, group, slash ? slash + 1 : api, plural,
-		     is_cluster_scoped(kind) ? NULL
-		     : ns                    ? ns
-					     : c->ns,
-		     name, NULL);
-	sw_kube_query(&path, "fieldManager", "spillway-submit");
-	sw_kube_query(&path, "fieldValidation", "Strict");
-	sw_kube_query(&path, "force", "true");
-	struct sw_err e = cli_client_call(c, "PATCH", path.at, SW_APPLY_PATCH, object, out);
-	sw_buf_fini(&path);
-	return sw_failed(e) ? sw_err_wrap(e, "%s %s", kind, name) : e;
-}
-
 /* ---- following: one stream of the job's events, until the job itself has ended -------------------- */
 
 struct follow;
@@ -208,7 +149,7 @@ static int apply_all(const struct cli_command *self, const struct cli_common *o,
 	struct sw_err e = cli_client_open(o->kubeconfig, o->ns, &c);
 	for (size_t i = 0; !sw_failed(e) && i < sw_yaml_docs(y); i++) {
 		json_t *object;
-		e = apply(&c, sw_yaml_doc(y, i), &object);
+		e = cli_apply(&c, sw_yaml_doc(y, i), false, &object);
 		if (sw_failed(e))
 			break;
 		printf("%s/%s submitted\n", sw_json_str(object, "kind"), sw_json_str(object, "metadata.name"));
@@ -250,8 +191,6 @@ static int run(const struct cli_command *self, int argc, char **argv)
 	const char *file = NULL;
 	bool no_follow = false;
 	int words;
-	char *text;
-	size_t len;
 	struct sw_yaml *y;
 	const struct cli_option options[] = {
 		{"filename", 'f', "FILE", "manifest to submit; - reads standard input", &file, NULL},
@@ -265,14 +204,10 @@ static int run(const struct cli_command *self, int argc, char **argv)
 		return CLI_USAGE;
 	if (words || !file)
 		return cli_misuse(self, "expected -f FILE");
-	struct sw_err e = read_input(file, &text, &len);
+	struct sw_err e = cli_manifest(file, &y);
 	if (sw_failed(e))
 		return cli_fail(self, "%s", e.text);
-	e = sw_yaml_parse(file, text, len, &y);
-	free(text);
-	if (sw_failed(e))
-		return cli_fail(self, "%s", e.text);
-	int rc = sw_yaml_docs(y) ? submit(self, &o, y, !no_follow) : cli_fail(self, "%s holds no object", file);
+	int rc = submit(self, &o, y, !no_follow);
 	sw_yaml_free(y);
 	return rc;
 }

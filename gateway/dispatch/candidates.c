@@ -24,7 +24,8 @@ const char *verdict_name(enum verdict v)
 	return names[v];
 }
 
-__attribute__((format(printf, 3, 4))) static void judge(struct option *o, enum verdict v, const char *fmt, ...)
+__attribute__((format(printf, 4, 5))) static void judge(struct option *o, enum verdict v, enum obstacle ob,
+							const char *fmt, ...)
 {
 	char text[400] = "";
 	va_list ap;
@@ -32,6 +33,7 @@ __attribute__((format(printf, 3, 4))) static void judge(struct option *o, enum v
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
 	o->verdict = v;
+	o->obstacle = ob;
 	sw_cut(o->why, sizeof o->why, text);
 }
 
@@ -109,17 +111,17 @@ static bool never_by_gpu(const struct sw_dispatch *d, struct option *o, const st
 	const struct sw_gpu *gpu = *o->c.model ? sw_catalog_gpu(d->opt.catalog, o->c.model) : NULL;
 	const char *why = gpu ? sw_demand_refuses(demand, gpu, buf, sizeof buf) : NULL;
 	if (demand->gpus == 0 && *o->c.model && p->growable)
-		judge(o, VERDICT_NEVER, "nodes with %s are not bought for a job without GPUs", o->c.model);
+		judge(o, VERDICT_NEVER, OB_SIZE, "nodes with %s are not bought for a job without GPUs", o->c.model);
 	else if (demand->gpus == 0)
 		return false;
 	else if (!*o->c.model)
-		judge(o, VERDICT_NEVER, "it has no GPUs");
+		judge(o, VERDICT_NEVER, OB_SIZE, "it has no GPUs");
 	else if (!gpu && p->model_why)
-		judge(o, VERDICT_NEVER, "%s", p->model_why);
+		judge(o, VERDICT_NEVER, OB_SIZE, "%s", p->model_why);
 	else if (!gpu)
-		judge(o, VERDICT_NEVER, "GPU model %s is not in the catalog", o->c.model);
+		judge(o, VERDICT_NEVER, OB_SIZE, "GPU model %s is not in the catalog", o->c.model);
 	else if (why)
-		judge(o, VERDICT_NEVER, "%s", why);
+		judge(o, VERDICT_NEVER, OB_MODEL, "%s", why);
 	else
 		return false;
 	return true;
@@ -128,12 +130,12 @@ static bool never_by_gpu(const struct sw_dispatch *d, struct option *o, const st
 static bool never_by_wish(struct option *o, const struct sw_pool *p, const struct sw_demand *demand)
 {
 	if (demand->spot == SW_SPOT_NEVER && p->spot)
-		judge(o, VERDICT_NEVER, "spot nodes, which the job does not allow (spillway.dev/spot)");
+		judge(o, VERDICT_NEVER, OB_SPOT, "spot nodes, which the job does not allow (spillway.dev/spot)");
 	else if (demand->spot == SW_SPOT_REQUIRE && !p->spot)
-		judge(o, VERDICT_NEVER, "not spot, which the job requires");
+		judge(o, VERDICT_NEVER, OB_FIRM, "not spot, which the job requires");
 	else if (o->c.price_hour > demand->max_price)
-		judge(o, VERDICT_NEVER, "$%.2f per hour is over the job's max-price of $%.2f", o->c.price_hour,
-		      demand->max_price);
+		judge(o, VERDICT_NEVER, OB_MAX_PRICE, "$%.2f per hour is over the job's max-price of $%.2f",
+		      o->c.price_hour, demand->max_price);
 	else
 		return false;
 	return true;
@@ -163,12 +165,12 @@ static bool never_by_size(struct option *o, const struct sw_pool *p, const struc
 {
 	int all = p->growable ? nodes_in_all(p, demand) : 0;
 	if (nodes < 0 || all < 0)
-		judge(o, VERDICT_NEVER, "a pod is larger than one of its nodes");
+		judge(o, VERDICT_NEVER, OB_SIZE, "a pod is larger than one of its nodes");
 	else if (all > p->max)
-		judge(o, VERDICT_NEVER, "needs %d nodes, the pool may have %d", all, p->max);
+		judge(o, VERDICT_NEVER, OB_LIMIT, "needs %d nodes, the pool may have %d", all, p->max);
 	else if (nodes > 0 && !p->growable && !fits_when_empty(o->w, p, demand))
-		judge(o, VERDICT_NEVER, "too large for it even when it is empty: %lld %s in all", (long long)o->c.total,
-		      o->unit);
+		judge(o, VERDICT_NEVER, OB_SIZE, "too large for it even when it is empty: %lld %s in all",
+		      (long long)o->c.total, o->unit);
 	else
 		return false;
 	return true;
@@ -179,20 +181,21 @@ static bool not_now(struct sw_dispatch *d, struct option *o, const struct sw_poo
 	int64_t wall = sw_loop_wall(d->opt.loop);
 	char age[32];
 	if (!p->growable) {
-		judge(o, VERDICT_LATER, "busy: %lld of %lld %s free", (long long)o->c.free, (long long)o->c.total,
-		      o->unit);
+		judge(o, VERDICT_LATER, OB_BUSY, "busy: %lld of %lld %s free", (long long)o->c.free,
+		      (long long)o->c.total, o->unit);
 		return true;
 	}
 	struct sw_burst_view look = sw_burst_look(d->burst, o->c.cluster, p->name, o->c.nodes_needed);
 	o->c.stockout_until_ms = look.stockout_until_ms;
 	if (isnan(o->c.price_hour))
-		judge(o, VERDICT_OUT, "its price is unknown or too old");
+		judge(o, VERDICT_OUT, OB_PRICE, "its price is unknown or too old");
 	else if (look.stockout_until_ms > wall)
-		judge(o, VERDICT_LATER, "sold out; asked again in %s", sw_age_text(look.stockout_until_ms - wall, age));
+		judge(o, VERDICT_LATER, OB_STOCK, "sold out; asked again in %s",
+		      sw_age_text(look.stockout_until_ms - wall, age));
 	else if (look.refused)
-		judge(o, VERDICT_OUT, "%s", look.refused);
+		judge(o, VERDICT_OUT, OB_LIMIT, "%s", look.refused);
 	else
-		judge(o, VERDICT_LATER, "%d more node%s would be bought", o->c.nodes_needed,
+		judge(o, VERDICT_LATER, OB_NODES, "%d more node%s would be bought", o->c.nodes_needed,
 		      o->c.nodes_needed == 1 ? "" : "s");
 	return true;
 }
@@ -202,13 +205,13 @@ static bool out_by_cluster(struct sw_dispatch *d, const struct work *wk, const s
 {
 	struct sw_worker_state st = sw_worker_state(o->w);
 	if (!st.ready)
-		judge(o, VERDICT_OUT, "the cluster takes no jobs now: %s", st.why ? st.why : "not ready");
+		judge(o, VERDICT_OUT, OB_CLUSTER, "the cluster takes no jobs now: %s", st.why ? st.why : "not ready");
 	else if (!sw_worker_serves(o->w, row->kind))
-		judge(o, VERDICT_OUT, "the cluster does not serve %s", row->kind->resource);
+		judge(o, VERDICT_OUT, OB_CLUSTER, "the cluster does not serve %s", row->kind->resource);
 	else if (work_is_out(wk, o->w, sw_loop_now(d->opt.loop)))
-		judge(o, VERDICT_OUT, "tried a moment ago without success");
+		judge(o, VERDICT_OUT, OB_CLUSTER, "tried a moment ago without success");
 	else if (sw_worker_copy(o->w, row->kind, row->ns, row->job_name, row->job_uid).seen == SW_COPY_FOREIGN)
-		judge(o, VERDICT_OUT, "another's %s has this name there", row->kind->kind);
+		judge(o, VERDICT_OUT, OB_CLUSTER, "another's %s has this name there", row->kind->kind);
 	else
 		return false;
 	return true;
@@ -252,8 +255,8 @@ static void option_fill(struct sw_dispatch *d, const struct work *wk, const stru
 		return;
 	if (nodes == 0) {
 		o->c.expected_start_ms = 0;
-		judge(o, VERDICT_FITS, "fits now: %lld of %lld %s free", (long long)o->c.free, (long long)o->c.total,
-		      o->unit);
+		judge(o, VERDICT_FITS, OB_NONE, "fits now: %lld of %lld %s free", (long long)o->c.free,
+		      (long long)o->c.total, o->unit);
 		return;
 	}
 	if (p->growable)

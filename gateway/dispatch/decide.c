@@ -195,19 +195,7 @@ static void policy_failed(struct sw_dispatch *d, struct work *wk, struct scene *
 	nominate(d, wk, s, text);
 }
 
-/* Options that a policy may choose from, and where each came from. */
-static size_t usable(const struct options *o, struct sw_candidate *out, uint16_t *from)
-{
-	size_t n = 0;
-	for (size_t i = 0; i < o->n && n < SW_POLICY_CANDIDATES; i++)
-		if (o->at[i].verdict == VERDICT_FITS || o->at[i].verdict == VERDICT_LATER) {
-			from[n] = (uint16_t)i;
-			out[n++] = o->at[i].c;
-		}
-	return n;
-}
-
-static void plan_take(struct plan *plan, const struct sw_policy_plan *got, const struct sw_candidate *c)
+void plan_take(struct plan *plan, const struct sw_policy_plan *got, const struct sw_candidate *c)
 {
 	plan_init(plan);
 	for (size_t i = 0; i < got->n; i++) {
@@ -225,11 +213,12 @@ static void plan_take(struct plan *plan, const struct sw_policy_plan *got, const
 }
 
 static void follow(struct sw_dispatch *d, struct work *wk, struct scene *s, const struct options *o,
-		   const struct sw_policy_plan *got, const struct sw_candidate *c, const uint16_t *from)
+		   const struct question *q, const struct sw_policy_plan *got)
 {
 	char text[PLAN_SENTENCE];
 	sw_metric_add(d->m_policy, 1, got->n ? "plan" : "not now");
-	plan_take(&s->plan, got, c);
+	plan_take(&s->plan, got, q->c);
+	plan_set_policy(&s->plan, sw_policy_hash(d->opt.policy));
 	if (s->plan.n == 0) {
 		snprintf(text, sizeof text, "not now: %s",
 			 *got->reason ? got->reason : "the policy sees no good place");
@@ -240,7 +229,7 @@ static void follow(struct sw_dispatch *d, struct work *wk, struct scene *s, cons
 	wk->plan_at_ms = 0;
 	s->plan.until_ms = sw_loop_wall(d->opt.loop) + s->plan.step[0].patience_ms;
 	for (size_t k = 0; k < got->step[0].n; k++) {
-		const struct option *op = &o->at[from[got->step[0].candidate[k]]];
+		const struct option *op = &o->at[q->from[got->step[0].candidate[k]]];
 		if (op->verdict == VERDICT_FITS) {
 			decide_win(d, wk, s, op->w, op->c.pool, got->reason);
 			return;
@@ -251,37 +240,21 @@ static void follow(struct sw_dispatch *d, struct work *wk, struct scene *s, cons
 
 void decide_plan(struct sw_dispatch *d, struct work *wk, struct scene *s)
 {
-	const struct sw_workload *row = s->row;
 	struct options o;
-	options_read(d, wk, row, &o);
-	struct sw_candidate *c = sw_calloc(o.n + 1, sizeof *c);
-	uint16_t *from = sw_calloc(o.n + 1, sizeof *from);
-	size_t n = usable(&o, c, from);
-	if (n == 0)
+	struct question q;
+	options_read(d, wk, s->row, &o);
+	question_make(d, wk, s->row, &o, &q);
+	if (q.in.n_candidates == 0)
 		nowhere(d, wk, s, &o);
 	else {
 		struct sw_policy_plan *got = sw_calloc(1, sizeof *got);
-		int64_t wall = sw_loop_wall(d->opt.loop);
-		struct sw_policy_input in = {.key = wk->key,
-					     .job_name = row->job_name,
-					     .ns = row->ns,
-					     .queue = row->queue,
-					     .kind = row->kind->kind,
-					     .priority = row->priority,
-					     .waited_ms = wall > row->created_ms ? wall - row->created_ms : 0,
-					     .attempt = row->attempt,
-					     .demand = wk->demand,
-					     .candidates = c,
-					     .n_candidates = n,
-					     .now_ms = wall};
-		struct sw_err e = sw_policy_place(d->opt.policy, &in, got);
+		struct sw_err e = sw_policy_place(d->opt.policy, &q.in, got);
 		if (sw_failed(e))
 			policy_failed(d, wk, s, e);
 		else
-			follow(d, wk, s, &o, got, c, from);
+			follow(d, wk, s, &o, &q, got);
 		free(got);
 	}
-	free(from);
-	free(c);
+	question_free(&q);
 	options_free(&o);
 }

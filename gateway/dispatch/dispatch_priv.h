@@ -8,6 +8,8 @@
  *   decide.c      asks the policy, words for the user           candidates.c where it could run, and why not
  *   finish.c      logs and the last status come home            pods.c       live mirror of pods
  *   identity.c    origin and epoch, restored stores             explain.c    what the command line shows
+ *   question.c    what the policy is asked                      mend.c       what would have to change
+ *   preview.c     the answer for a job that is not there (yet)
  *
  * A work is what we keep in memory for one workload that is being placed, runs or ends; those that wait for quota
  * have none. All of it can be lost at any moment: the durable part is in the manager's row.
@@ -169,16 +171,34 @@ struct sw_offer offer_of(const struct work *wk, const struct sw_workload *row, c
 /* ---- decide.c -------------------------------------------------------------------------- */
 void decide_plan(struct sw_dispatch *d, struct work *wk, struct scene *s); /* STEP_PLAN */
 void decide_next(struct sw_dispatch *d, struct work *wk, struct scene *s); /* STEP_NEXT */
+/* The plan that a policy returned over candidates c, by name. */
+void plan_take(struct plan *plan, const struct sw_policy_plan *got, const struct sw_candidate *c);
 void decide_win(struct sw_dispatch *d, struct work *wk, struct scene *s, struct sw_worker *w, const char *pool,
 		const char *sentence);
 
 /* ---- candidates.c ------------------------------------------------------------------------ */
 enum verdict { VERDICT_FITS, VERDICT_LATER, VERDICT_OUT /* not now, and no plan can change that */, VERDICT_NEVER };
+/* Why not now: what somebody would have to change. */
+enum obstacle {
+	OB_NONE,
+	OB_BUSY,      /* free room */
+	OB_NODES,     /* nodes that would be bought */
+	OB_STOCK,     /* nodes that the cloud has not got */
+	OB_MAX_PRICE, /* the job's limit */
+	OB_SPOT,      /* the job wants no spot */
+	OB_FIRM,      /* the job wants spot only */
+	OB_MODEL,     /* the job does not accept this GPU */
+	OB_LIMIT,     /* of the gateway, the pool or the cloud: an operator's */
+	OB_PRICE,     /* unknown price */
+	OB_CLUSTER,   /* the cluster is away or refuses */
+	OB_SIZE,      /* too large for it, or not that kind of node at all */
+};
 struct option {
 	struct sw_candidate c;
 	struct sw_worker *w;
 	const char *unit; /* of free and total */
 	enum verdict verdict;
+	enum obstacle obstacle;
 	char why[160];
 };
 struct options {
@@ -193,6 +213,20 @@ void options_free(struct options *o);
 /* "a: why; b: why", bounded. */
 void options_words(const struct options *o, char *buf, size_t size);
 const char *verdict_name(enum verdict v);
+/* What would have to change for the job to start, the least effort first: an array of clauses. gives. (mend.c) */
+json_t *options_mend(const struct options *o, const struct sw_demand *demand);
+
+/* ---- question.c ---------------------------------------------------------------------------- */
+/* What the policy is asked: the options that it may choose from, and the job as it sees it. */
+struct question {
+	struct sw_policy_input in;
+	struct sw_candidate *c;
+	uint16_t *from; /* candidate -> index in options */
+};
+/* Lends from wk, row and o. */
+void question_make(struct sw_dispatch *d, const struct work *wk, const struct sw_workload *row, const struct options *o,
+		   struct question *q);
+void question_free(struct question *q);
 
 /* ---- finish.c ------------------------------------------------------------------------------ */
 void finish_go(struct sw_dispatch *d, struct work *wk, struct scene *s, struct sw_worker *w,
@@ -206,6 +240,11 @@ bool pods_dirty(const struct work *wk);
 
 /* ---- explain.c -------------------------------------------------------------------------------- */
 void asked_free(struct sw_dispatch *d);
+json_t *steps_json(const struct plan *p, bool placed);
+/* here: the job is placed on it. plan: may be empty. */
+json_t *option_json(const struct option *o, const struct plan *plan, bool here);
+void demand_words(const struct sw_demand *d, char *out, size_t size);
+void add_policy(json_t *o, const struct sw_policy *p); /* its name and hash */
 
 /* ---- identity.c -------------------------------------------------------------------------------- */
 struct sw_err identity_open(struct sw_dispatch *d); /* reads or makes it; identity_ready() follows */

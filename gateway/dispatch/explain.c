@@ -22,9 +22,15 @@ static void set_time(json_t *o, const char *key, int64_t ms)
 		sw_json_set_str(o, key, sw_time_text(ms, text));
 }
 
+void add_policy(json_t *o, const struct sw_policy *p)
+{
+	sw_json_set_str(o, "policy", sw_policy_name(p));
+	sw_json_set_str(o, "policyHash", sw_policy_hash(p));
+}
+
 /* ---- one workload ------------------------------------------------------------------ */
 
-static json_t *steps_json(const struct plan *p, bool placed)
+json_t *steps_json(const struct plan *p, bool placed)
 {
 	json_t *steps = json_object_new_array();
 	for (size_t i = 0; i < p->n; i++) {
@@ -57,19 +63,18 @@ static int step_of(const struct plan *p, const struct sw_candidate *c)
 	return 0;
 }
 
-static json_t *option_json(const struct option *o, const struct scene *s)
+json_t *option_json(const struct option *o, const struct plan *plan, bool here)
 {
 	const struct sw_candidate *c = &o->c;
 	json_t *j = json_object_new_object();
-	bool here = s->row->cluster && strcmp(s->row->cluster, c->cluster) == 0 && strcmp(s->pool, c->pool) == 0;
 	sw_json_set_str(j, "cluster", c->cluster);
 	sw_json_set_str(j, "pool", c->pool);
 	sw_json_set_str(j, "region", c->region);
 	sw_json_set_str(j, "model", c->model);
 	sw_json_set_str(j, "verdict", here ? "chosen" : verdict_name(o->verdict));
 	sw_json_set_str(j, "reason", here ? "the job is placed here" : o->why);
-	if (step_of(&s->plan, c))
-		sw_json_set_int(j, "step", step_of(&s->plan, c));
+	if (step_of(plan, c))
+		sw_json_set_int(j, "step", step_of(plan, c));
 	set_price(j, "priceHour", c->price_hour);
 	if (isfinite(c->price_hour))
 		sw_json_set_int(j, "priceAgeSeconds", c->price_age_ms / 1000);
@@ -85,15 +90,21 @@ static json_t *option_json(const struct option *o, const struct scene *s)
 	return j;
 }
 
-static json_t *options_json(struct sw_dispatch *d, struct work *wk, const struct scene *s)
+static void add_options(struct sw_dispatch *d, struct work *wk, const struct scene *s, json_t *x)
 {
 	json_t *list = json_object_new_array();
 	struct options o;
 	options_read(d, wk, s->row, &o);
-	for (size_t i = 0; i < o.n; i++)
-		json_object_array_add(list, option_json(&o.at[i], s));
+	for (size_t i = 0; i < o.n; i++) {
+		const struct sw_candidate *c = &o.at[i].c;
+		bool here =
+			s->row->cluster && strcmp(s->row->cluster, c->cluster) == 0 && strcmp(s->pool, c->pool) == 0;
+		json_object_array_add(list, option_json(&o.at[i], &s->plan, here));
+	}
+	json_object_object_add(x, "candidates", list);
+	if (!s->row->cluster && !s->row->finished)
+		json_object_object_add(x, "needs", options_mend(&o, wk->demand));
 	options_free(&o);
-	return list;
 }
 
 /* ---- a job that dispatch has not at hand is read for the purpose; the answer is kept for a few seconds */
@@ -166,7 +177,7 @@ static const char *state_word(const struct scene *s)
 }
 
 /* "2 pods, 16 GPUs: H100 or H200, at least 80Gi each, bf16, at most $98.00 per hour" */
-static void demand_words(const struct sw_demand *d, char *out, size_t size)
+void demand_words(const struct sw_demand *d, char *out, size_t size)
 {
 	static const char *const precisions[] = {
 #define X(id, name) name,
@@ -230,7 +241,13 @@ json_t *sw_dispatch_explain(struct sw_dispatch *d, const char *key)
 	sw_json_set_str(o, "plan", text);
 	sw_json_set_str(o, "now", why);
 	sw_json_set_str(o, "next", sw_step_name(step));
-	sw_json_set_str(o, "policy", sw_policy_name(d->opt.policy));
+	add_policy(o, d->opt.policy);
+	if (s.plan.policy)
+		sw_json_set_str(o, "decidedBy", plan_text(&s.plan, s.plan.policy));
+	plan_reason(s.row->message, text);
+	if (!*text && !s.row->cluster) /* no plan: the whole sentence is the reason */
+		plan_sentence(s.row->message, text);
+	sw_json_set_str(o, "reason", text);
 	json_object_object_add(o, "steps", steps_json(&s.plan, s.row->cluster != NULL));
 	struct work *from = asker(d, key, &scratch);
 	if (from) {
@@ -238,7 +255,10 @@ json_t *sw_dispatch_explain(struct sw_dispatch *d, const char *key)
 		sw_json_set_str(o, "demand", text);
 	}
 	sw_json_set_bool(o, "complete", from != NULL);
-	json_object_object_add(o, "candidates", from ? options_json(d, from, &s) : json_object_new_array());
+	if (from)
+		add_options(d, from, &s, o);
+	else
+		json_object_object_add(o, "candidates", json_object_new_array());
 	return o;
 }
 

@@ -17,7 +17,7 @@ void plan_init(struct plan *p)
 {
 	p->n = p->at = 0;
 	p->until_ms = p->gang = 0;
-	p->win_cluster = p->win_pool = 0;
+	p->win_cluster = p->win_pool = p->policy = 0;
 	p->text[0] = '\0';
 	p->used = 1;
 }
@@ -46,6 +46,11 @@ bool plan_add(struct plan *p, struct plan_step *s, const char *cluster, const ch
 		return false;
 	s->place[s->n++] = place;
 	return true;
+}
+
+void plan_set_policy(struct plan *p, const char *hash)
+{
+	p->policy = name_keep(p, hash, strlen(hash));
 }
 
 bool plan_set_winner(struct plan *p, const char *cluster, const char *pool)
@@ -117,6 +122,10 @@ void plan_encode(const struct plan *p, const char *sentence, char out[PLAN_MESSA
 		if (p->win_cluster) {
 			sw_buf_puts(&b, " w=");
 			put_place(&b, p, p->win_cluster, p->win_pool);
+		}
+		if (p->policy) {
+			sw_buf_puts(&b, " h=");
+			put_name(&b, plan_text(p, p->policy));
 		}
 		if (p->gang)
 			sw_buf_printf(&b, " g=%lld", (long long)p->gang);
@@ -256,6 +265,8 @@ static bool read_field(struct plan *p, char key, const char **at, int64_t *step)
 		return read_number(at, &p->until_ms);
 	case 'g':
 		return read_number(at, &p->gang);
+	case 'h':
+		return (p->policy = read_name(p, at)) != 0;
 	case 'w':
 		return read_place(p, at, &p->win_cluster, &p->win_pool);
 	case 'p':

@@ -9,6 +9,7 @@
  *   s  the present step, from 1          t  its deadline, Unix ms
  *   p  steps: patience_ms:cluster/pool,cluster/pool;...
  *   w  the winner, cluster/pool          g  pods that must be scheduled together; gone once they were
+ *   h  hash of the policy that decided
  *
  * Names are percent-encoded. Whoever may write workloads/status may write anything here, so the reader is bounded and
  * tolerant: what it cannot read is no plan, and then the policy is asked again. Nothing here decides where a copy may
@@ -35,6 +36,7 @@ struct plan {
 	int64_t until_ms; /* its deadline, Unix */
 	struct plan_step step[SW_PLAN_STEPS];
 	uint16_t win_cluster, win_pool; /* offsets; 0: none */
+	uint16_t policy;                /* hash of the policy that decided; 0: not known */
 	int64_t gang;                   /* 0: all of its pods were scheduled once */
 	uint16_t used;
 	char text[PLAN_TEXT]; /* names; text[0] is "" */
@@ -47,6 +49,7 @@ static inline const char *plan_text(const struct plan *p, uint16_t at)
 }
 /* Adds a place to a step (steps are added by n++ first). False: no room; then the step is dropped by the caller. */
 bool plan_add(struct plan *p, struct plan_step *s, const char *cluster, const char *pool);
+void plan_set_policy(struct plan *p, const char *hash);
 bool plan_set_winner(struct plan *p, const char *cluster, const char *pool);
 
 /* Reads the tail of a message. False, and an empty plan, if there is none or it cannot be read. */

@@ -51,6 +51,8 @@ struct sw_api_view {
 	struct sw_err (*get)(void *owner, json_t *query, json_t **out);
 	/* POST by an admin; body is an object, lent. NULL: the page is read-only. */
 	struct sw_err (*post)(void *owner, json_t *body, json_t **out);
+	/* POST by any user that only asks and changes nothing: query as for get, body an object, both lent. */
+	struct sw_err (*ask)(void *owner, json_t *query, json_t *body, json_t **out);
 };
 
 struct sw_api_options {

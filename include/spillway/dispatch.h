@@ -40,6 +40,10 @@ void sw_dispatch_set_policy(struct sw_dispatch *d, struct sw_policy *policy);
 /* Plan, step, every candidate with verdict and reason; NULL if unknown. "complete": false while the job is being read:
  * ask again a moment later. */
 json_t *sw_dispatch_explain(struct sw_dispatch *d, const char *workload_key);
+/* Where a job would go if it were submitted now, by the present view and policy: as explain, with "choice", "reason" and
+ * "needs". Changes nothing. job: lent. */
+__attribute__((warn_unused_result)) struct sw_err sw_dispatch_preview(struct sw_dispatch *d, json_t *job, const char *ns,
+								      json_t **out);
 json_t *sw_dispatch_clusters(struct sw_dispatch *d);
 json_t *sw_dispatch_pools(struct sw_dispatch *d);
 struct sw_workers *sw_dispatch_workers(struct sw_dispatch *d); /* NULL until the identity is durable */

@@ -26,6 +26,7 @@ Test(plan, what_is_written_is_read)
 	char message[PLAN_MESSAGE], sentence[PLAN_SENTENCE];
 	build(&p);
 	cr_assert(plan_set_winner(&p, "gke", "h100 spot/[x]=%"));
+	plan_set_policy(&p, "00ff00ff00ff00ff");
 	p.gang = 3;
 	plan_encode(&p, "words [of] a\nperson", message);
 	cr_assert(strstr(message, "words (of) a person [plan1 "), "%s", message);
@@ -34,6 +35,7 @@ Test(plan, what_is_written_is_read)
 	cr_assert_eq(q.at, 1);
 	cr_assert_eq(q.until_ms, p.until_ms);
 	cr_assert_eq(q.gang, 3);
+	cr_assert_str_eq(plan_text(&q, q.policy), "00ff00ff00ff00ff");
 	cr_assert_eq(q.step[1].n, 2);
 	cr_assert_eq(q.step[1].patience_ms, 900000);
 	cr_assert_str_eq(plan_text(&q, q.step[1].place[0].cluster), "gke");
