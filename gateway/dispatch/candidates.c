@@ -223,7 +223,7 @@ static bool out_by_needs(struct option *o, const struct sw_workload *row, const 
 	char why[400];
 	if (sw_worker_needs(o->w, row->ns, needs, why, sizeof why) == SW_NEEDS_MET)
 		return false;
-	judge(o, VERDICT_OUT, "%s", why);
+	judge(o, VERDICT_OUT, OB_CLUSTER, "%s", why);
 	return true;
 }
 
