@@ -90,7 +90,7 @@ struct sw_err sw_dispatch_preview(struct sw_dispatch *d, json_t *job, const char
 			      sw_json_str(job, "kind") ? sw_json_str(job, "kind") : "an object without kind");
 	if (!d->workers)
 		return sw_err(SW_E_BUSY, "the gateway has just started and does not know its clusters yet");
-	struct sw_err e = kind->check(job);
+	struct sw_err e = kind->check(kind, job);
 	struct sw_demand *demand = sw_calloc(1, sizeof *demand);
 	if (!sw_failed(e))
 		e = sw_demand_read(kind, job, d->opt.catalog, demand);
