@@ -196,9 +196,9 @@ static struct sw_err check_cluster(const struct config *c, const struct sw_clust
 			      cl->name, cl->provider, known, near ? "; did you mean \"" : "", near ? near : "",
 			      near ? "\"?" : "");
 	}
-	if (strcmp(cl->worker, "plain") != 0)
-		return sw_err(SW_E_INVALID, "%s: cluster %s: worker: found \"%s\", expected plain", cl->where, cl->name,
-			      cl->worker);
+	if (strcmp(cl->worker, "plain") != 0 && strcmp(cl->worker, "kueue") != 0)
+		return sw_err(SW_E_INVALID, "%s: cluster %s: worker: found \"%s\", expected plain or kueue", cl->where,
+			      cl->name, cl->worker);
 	if (!cl->kubeconfig)
 		return sw_err(SW_E_INVALID,
 			      "%s: cluster %s: kubeconfig is missing, expected the path of a kubeconfig file",

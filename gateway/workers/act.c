@@ -21,6 +21,16 @@ struct act *act_new(struct sw_worker *w, sw_worker_fn *done, void *owner)
 	return a;
 }
 
+struct act *act_about(struct sw_worker *w, const struct sw_kind *kind, const char *ns, const char *name,
+		      sw_worker_fn *done, void *owner)
+{
+	struct act *a = act_new(w, done, owner);
+	a->kind = kind;
+	a->ns = sw_strdup(ns);
+	a->name = sw_strdup(name);
+	return a;
+}
+
 void act_free(struct act *a)
 {
 	DL_DELETE(a->w->acts, a);

@@ -290,6 +290,24 @@ static void nodes_gather(struct sw_worker *w)
 	}
 }
 
+/* A cluster whose own queue decides may have no node at this moment, and take a job all the same. */
+static void pool_of_queue(struct sw_worker *w)
+{
+	struct capacity *c = &w->cap;
+
+	if (!w->ops->offer || c->n_pools > 0)
+		return;
+	c->pools = realloc(c->pools, (c->n_pools + 1) * sizeof *c->pools);
+	SW_REQUIRE(c->pools);
+	c->pools[c->n_pools] = (struct sw_pool){.name = "queue",
+						.model = "",
+						.machine = "",
+						.region = w->cfg->region ? w->cfg->region : "",
+						.zone = "",
+						.price_hour = NAN};
+	made_price(w, &c->pools[c->n_pools++]);
+}
+
 static void nodes_pool(struct sw_worker *w)
 {
 	struct capacity *c = &w->cap;
@@ -327,6 +345,7 @@ void capacity_update(struct sw_worker *w)
 		pools_begin(w);
 		nodes_gather(w);
 		nodes_pool(w);
+		pool_of_queue(w);
 		pools_select(w);
 	}
 	c->stale = c->shape_stale = false;

@@ -17,9 +17,9 @@
 
 enum { FOREIGN_MS = 60 * 1000 };
 
-static char *id_new(const struct sw_kind *kind, const char *ns, const char *name)
+static char *id_new(const char *resource, const char *ns, const char *name)
 {
-	return sw_asprintf("%s/%s/%s", kind->resource, ns, name);
+	return sw_asprintf("%s/%s/%s", resource, ns, name);
 }
 
 static struct copy_row *row_find(struct sw_worker *w, const char *id)
@@ -31,7 +31,7 @@ static struct copy_row *row_find(struct sw_worker *w, const char *id)
 
 struct copy_row *copy_find(struct sw_worker *w, const struct sw_kind *kind, const char *ns, const char *name)
 {
-	char *id = id_new(kind, ns, name);
+	char *id = id_new(kind->resource, ns, name);
 	struct copy_row *row = row_find(w, id);
 	free(id);
 	return row;
@@ -193,7 +193,7 @@ void copies_early(struct sw_worker *w, const struct sw_kind *kind, json_t *job)
 {
 	if (!is_copy(w, job))
 		return;
-	char *id = id_new(kind, sw_json_str(job, "metadata.namespace"), sw_json_str(job, "metadata.name"));
+	char *id = id_new(kind->resource, sw_json_str(job, "metadata.namespace"), sw_json_str(job, "metadata.name"));
 	struct copy_row *row = row_find(w, id);
 	if (!row || !row->gone)
 		row_put(w, kind, id, job, true);
@@ -244,9 +244,9 @@ void copies_free(struct sw_worker *w)
 
 /* ---- names that others hold ------------------------------------------------------------- */
 
-void foreign_mark(struct sw_worker *w, const struct sw_kind *kind, const char *ns, const char *name)
+void foreign_mark(struct sw_worker *w, const char *resource, const char *ns, const char *name)
 {
-	char *id = id_new(kind, ns, name);
+	char *id = id_new(resource, ns, name);
 	size_t n = strlen(id);
 	struct foreign *f;
 
@@ -260,13 +260,13 @@ void foreign_mark(struct sw_worker *w, const struct sw_kind *kind, const char *n
 	free(id);
 }
 
-bool foreign_is(struct sw_worker *w, const struct sw_kind *kind, const char *ns, const char *name)
+bool foreign_is(struct sw_worker *w, const char *resource, const char *ns, const char *name)
 {
 	struct foreign *f = NULL;
 
 	if (!w->foreign)
 		return false;
-	char *id = id_new(kind, ns, name);
+	char *id = id_new(resource, ns, name);
 	HASH_FIND_STR(w->foreign, id, f);
 	free(id);
 	if (f && f->until_ms <= worker_now(w)) {
@@ -349,7 +349,7 @@ struct sw_copy sw_worker_copy(struct sw_worker *w, const struct sw_kind *kind, c
 	if (w->strays > 0 && stray_find(w, owner_uid, &copy)) {
 		copy.seen = SW_COPY_OURS;
 		copy.deleting = true;
-	} else if (foreign_is(w, kind, ns, name)) {
+	} else if (foreign_is(w, kind->resource, ns, name)) {
 		copy.seen = SW_COPY_FOREIGN;
 	}
 	return copy;

@@ -71,7 +71,30 @@ static void sweep(struct sw_worker *w, struct copy_row *row, const char *why)
 		sw_log(WARN, "workers", "could not delete", "copy=%s error=\"%s\"", row->id, e.text);
 }
 
+static void mirror_sweep(struct sw_worker *w, struct mirror_row *row, const char *why)
+{
+	uint64_t now = worker_now(w);
+
+	if (row->deleting || row->taken || !w->ops->withdraw || (row->swept_ms && now - row->swept_ms < RETRY_MS))
+		return;
+	row->swept_ms = now ? now : 1;
+	sw_log(WARN, "workers", "withdrawing an offer nobody wants", "cluster=%s workload=%s why=\"%s\"", w->cfg->name,
+	       row->key, why);
+	struct sw_err e = w->ops->withdraw(w, row, NULL, NULL);
+	if (sw_failed(e))
+		sw_log(WARN, "workers", "could not withdraw", "workload=%s error=\"%s\"", row->key, e.text);
+}
+
 /* ---- tombstones ------------------------------------------------------------------ */
+
+/* Mirrors of an owner that is buried. */
+static void mirrors_bury(struct sw_worker *w, const char *owner_uid)
+{
+	struct mirror_row *row, *tmp;
+	HASH_ITER(hh, w->mirrors, row, tmp)
+	if (strcmp(row->owner_uid, owner_uid) == 0)
+		mirror_sweep(w, row, "its job was deleted while the cluster was out of reach");
+}
 
 struct stones {
 	struct sw_worker *w;
@@ -94,6 +117,8 @@ static void on_tombstone(void *owner, const char *name, json_t *value)
 		sweep(w, row, "its job was deleted while the cluster was out of reach");
 		return;
 	}
+	if (uid)
+		mirrors_bury(w, uid);
 	if (age < TOMB_MS)
 		return;
 	s->done = realloc(s->done, (s->n + 1) * sizeof *s->done);
@@ -177,6 +202,22 @@ static bool is_orphan(struct sw_worker *w, struct copy_row *row)
 	return now - row->orphan_ms >= GRACE_MS;
 }
 
+/* A mirror that a job has taken goes with the job. */
+static bool mirror_is_orphan(struct sw_worker *w, struct mirror_row *row)
+{
+	struct sw_manager *m = w->ws->opt.manager;
+	uint64_t now = worker_now(w);
+
+	if (!mirrors_in_sight(w) || row->deleting || row->taken || m->ops->get(m, row->key) ||
+	    has_tombstone(w, row->owner_uid)) {
+		row->orphan_ms = 0;
+		return false;
+	}
+	if (!row->orphan_ms)
+		row->orphan_ms = now ? now : 1;
+	return now - row->orphan_ms >= GRACE_MS;
+}
+
 /* ---- a store older than the cluster: a person decides, however few orphans there are ---- */
 
 static char *adoption_note(const struct sw_worker *w)
@@ -243,31 +284,53 @@ static void set_paused(struct sw_worker *w, size_t orphans, size_t copies, const
 		worker_changed(w);
 }
 
-static void orphans(struct sw_worker *w)
+struct found {
+	size_t n;
+	const char *example;
+	bool young; /* some may still be orphans when their grace is over */
+};
+
+static struct found orphans_find(struct sw_worker *w)
 {
+	struct found f = {.example = ""};
 	struct copy_row *row, *tmp;
-	size_t n = 0, copies = HASH_COUNT(w->copies);
-	const char *example = "";
-	bool young = false;
+	struct mirror_row *mirror, *next;
 
 	HASH_ITER(hh, w->copies, row, tmp)
 	{
 		bool orphan = is_orphan(w, row);
-		young |= row->orphan_ms != 0; /* it may still be one when its grace is over */
-		if (!orphan)
-			continue;
-		n++;
-		example = row->id;
+		f.young |= row->orphan_ms != 0;
+		f.n += orphan;
+		f.example = orphan ? row->id : f.example;
 	}
-	set_paused(w, n, copies, example);
-	if (w->gc.confirmed || (n == 0 && !young))
+	HASH_ITER(hh, w->mirrors, mirror, next)
+	{
+		bool orphan = mirror_is_orphan(w, mirror);
+		f.young |= mirror->orphan_ms != 0;
+		f.n += orphan;
+		f.example = orphan ? mirror->key : f.example;
+	}
+	return f;
+}
+
+static void orphans(struct sw_worker *w)
+{
+	struct copy_row *row, *tmp;
+	struct mirror_row *mirror, *next;
+	struct found f = orphans_find(w);
+
+	set_paused(w, f.n, HASH_COUNT(w->copies) + HASH_COUNT(w->mirrors), f.example);
+	if (w->gc.confirmed || (f.n == 0 && !f.young))
 		adoption_end(w);
 	w->gc.confirmed = false;
-	if (n == 0 || w->gc.paused)
+	if (f.n == 0 || w->gc.paused)
 		return;
 	HASH_ITER(hh, w->copies, row, tmp)
 	if (is_orphan(w, row))
 		sweep(w, row, "the manager has no such job");
+	HASH_ITER(hh, w->mirrors, mirror, next)
+	if (mirror_is_orphan(w, mirror))
+		mirror_sweep(w, mirror, "the manager has no such workload");
 }
 
 /* ---- pods whose job is gone -------------------------------------------------------------- */
@@ -324,6 +387,7 @@ static void on_timer(void *owner)
 {
 	struct sw_worker *w = owner;
 	struct copy_row *row, *tmp;
+	struct mirror_row *mirror, *next;
 	bool waiting = false;
 
 	sw_timer_in(w->gc.timer, PASS_MS);
@@ -334,6 +398,8 @@ static void on_timer(void *owner)
 	left_pods(w);
 	HASH_ITER(hh, w->copies, row, tmp)
 	waiting |= row->orphan_ms != 0;
+	HASH_ITER(hh, w->mirrors, mirror, next)
+	waiting |= mirror->orphan_ms != 0;
 	if (waiting)
 		sw_timer_in(w->gc.timer, GRACE_MS);
 }

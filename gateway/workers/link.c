@@ -32,17 +32,32 @@ void link_kick(struct sw_worker *w, uint64_t in_ms)
 
 static bool feed_is_up(const struct feed *f)
 {
-	return f->kind && f->served == SERVED_NO ? true : f->synced;
+	return f->unused || (f->kind && f->served == SERVED_NO) || f->synced;
 }
 
-bool link_synced(const struct sw_worker *w)
+static bool feeds_up(const struct sw_worker *w, bool kueue)
 {
 	if (!w->kube)
 		return false;
 	for (size_t i = 0; i < w->n_feeds; i++)
-		if (!feed_is_up(&w->feeds[i]))
+		if (w->feeds[i].of.kueue == kueue && !feed_is_up(&w->feeds[i]))
 			return false;
 	return true;
+}
+
+bool link_synced(const struct sw_worker *w)
+{
+	return feeds_up(w, false);
+}
+
+bool queues_synced(const struct sw_worker *w)
+{
+	return feeds_up(w, true);
+}
+
+bool mirrors_in_sight(const struct sw_worker *w)
+{
+	return w->feeds[FEED_MIRRORS].synced;
 }
 
 /* A kind that is not served has no objects; that is only believed while the cluster is in reach. */
@@ -76,7 +91,7 @@ static void update(struct sw_worker *w)
 		       sw_reflector_len(w->feeds[FEED_PODS].reflector), HASH_COUNT(w->copies));
 		l->claim_due = true;
 		w->claim.state = SW_CLAIM_UNKNOWN;
-		for (size_t i = FEED_KINDS; i < w->n_feeds; i++)
+		for (size_t i = FEED_MIRRORS; i < w->n_feeds; i++)
 			w->feeds[i].probe_due |=
 				w->feeds[i].served == SERVED_NO && worker_now(w) - l->looked_ms > FRESH_MS;
 		link_kick(w, 0);
@@ -97,10 +112,8 @@ static void on_object(void *owner, enum sw_obj_event ev, const char *key, json_t
 
 	if (f->kind)
 		copies_on_object(f->w, f->kind, ev, key, object);
-	else if (f == &f->w->feeds[FEED_NODES])
-		nodes_on_object(f->w, ev, key, object);
 	else
-		pods_on_object(f->w, ev, key, object);
+		f->of.on_object(f->w, ev, key, object);
 }
 
 static void on_state(void *owner, bool synced, uint64_t since_ms, const char *why)
@@ -110,10 +123,15 @@ static void on_state(void *owner, bool synced, uint64_t since_ms, const char *wh
 	f->synced = synced;
 	f->since_ms = synced ? 0 : since_ms;
 	snprintf(f->why, sizeof f->why, "%s", synced || !why ? "" : why);
+	bool mirrors = f == &f->w->feeds[FEED_MIRRORS];
 	if (synced && f->kind)
 		copies_synced(f->w, f->kind);
-	if (synced) /* copies were told as they were listed, but could not be seen then */
+	if (synced && mirrors)
+		mirrors_synced(f->w);
+	if (synced && !f->of.kueue) /* copies were told as they were listed, but could not be seen then */
 		copies_in_sight(f->w, f->kind);
+	if (synced && mirrors)
+		mirrors_tell(f->w);
 	update(f->w);
 }
 
@@ -126,12 +144,9 @@ static struct sw_err feed_start(struct feed *f)
 	if (f->reflector)
 		return SW_OK;
 	sw_buf_init(&path, 1024);
-	if (f->kind)
-		sw_kube_path(&path, f->kind->group, f->kind->version, f->kind->plural, NULL, NULL, NULL);
-	else
-		sw_buf_puts(&path, f == &w->feeds[FEED_NODES] ? "/api/v1/nodes" : "/api/v1/pods");
+	sw_kube_path(&path, f->of.group, f->of.version, f->of.plural, NULL, NULL, NULL);
 	cfg.path = path.at;
-	cfg.label_selector = f->kind ? w->ws->selector : NULL;
+	cfg.label_selector = f->of.ours ? w->ws->selector : NULL;
 	f->since_ms = worker_now(w);
 	struct sw_err e = sw_reflector_new(w->kube, &cfg, &f->reflector);
 	sw_buf_fini(&path);
@@ -168,10 +183,13 @@ static void set_served(struct feed *f, bool yes)
 		sw_reflector_free(f->reflector);
 		f->reflector = NULL;
 		f->synced = false;
-		copies_unserved(w, f->kind);
+		if (f->kind)
+			copies_unserved(w, f->kind);
+		else if (f == &w->feeds[FEED_MIRRORS])
+			mirrors_unserved(w);
 	}
 	if (f->served != (yes ? SERVED_YES : SERVED_NO))
-		sw_log(INFO, "workers", "kind", "cluster=%s kind=%s served=%s", w->cfg->name, f->kind->resource,
+		sw_log(INFO, "workers", "kind", "cluster=%s kind=%s served=%s", w->cfg->name, f->of.plural,
 		       yes ? "yes" : "no");
 	f->served = yes ? SERVED_YES : SERVED_NO;
 }
@@ -187,7 +205,7 @@ static bool lists_plural(json_t *list, const char *plural)
 	return false;
 }
 
-static bool same_version(const struct sw_kind *a, const struct sw_kind *b)
+static bool same_version(const struct source *a, const struct source *b)
 {
 	return strcmp(a->group, b->group) == 0 && strcmp(a->version, b->version) == 0;
 }
@@ -195,17 +213,16 @@ static bool same_version(const struct sw_kind *a, const struct sw_kind *b)
 static void on_probe(void *owner, struct sw_err err, const struct sw_kube_reply *reply)
 {
 	struct sw_worker *w = owner;
-	const struct sw_kind *asked = w->link.probing->kind;
+	const struct source *asked = &w->link.probing->of;
 
 	w->link.call = NULL;
 	if (sw_failed(err) && err.code != SW_E_MISSING) {
 		failed(w, sw_err_wrap(err, "asking what %s/%s serves", asked->group, asked->version));
 		return;
 	}
-	for (size_t i = FEED_KINDS; i < w->n_feeds; i++)
-		if (same_version(w->feeds[i].kind, asked))
-			set_served(&w->feeds[i],
-				   !sw_failed(err) && lists_plural(reply->object, w->feeds[i].kind->plural));
+	for (size_t i = FEED_MIRRORS; i < w->n_feeds; i++)
+		if (!w->feeds[i].unused && same_version(&w->feeds[i].of, asked))
+			set_served(&w->feeds[i], !sw_failed(err) && lists_plural(reply->object, w->feeds[i].of.plural));
 	went_well(w);
 	update(w);
 }
@@ -215,7 +232,7 @@ static struct sw_err probe(struct sw_worker *w, struct feed *f)
 	char path[256];
 	struct sw_kube_req req = {.cls = SW_KUBE_LIST, .method = "GET", .path = path};
 
-	snprintf(path, sizeof path, "/apis/%s/%s", f->kind->group, f->kind->version);
+	snprintf(path, sizeof path, "/apis/%s/%s", f->of.group, f->of.version);
 	w->link.probing = f;
 	return sw_kube_start(w->kube, &req, on_probe, w, &w->link.call);
 }
@@ -236,7 +253,7 @@ static struct sw_err watches(struct sw_worker *w)
 {
 	struct sw_err e = SW_OK;
 	for (size_t i = 0; !sw_failed(e) && i < w->n_feeds; i++)
-		if (!w->feeds[i].kind || w->feeds[i].served == SERVED_YES)
+		if (!w->feeds[i].unused && w->feeds[i].served == SERVED_YES)
 			e = feed_start(&w->feeds[i]);
 	return e;
 }
@@ -327,14 +344,14 @@ static void slow_checks(struct sw_worker *w)
 		return;
 	l->looked_ms = now;
 	l->claim_due = true;
-	for (size_t i = FEED_KINDS; i < w->n_feeds; i++)
+	for (size_t i = FEED_MIRRORS; i < w->n_feeds; i++)
 		w->feeds[i].probe_due |= !w->feeds[i].synced;
 }
 
 static struct feed *to_probe(struct sw_worker *w)
 {
-	for (size_t i = FEED_KINDS; i < w->n_feeds; i++)
-		if (w->feeds[i].probe_due)
+	for (size_t i = FEED_MIRRORS; i < w->n_feeds; i++)
+		if (w->feeds[i].probe_due && !w->feeds[i].unused)
 			return &w->feeds[i];
 	return NULL;
 }
@@ -357,18 +374,39 @@ static void on_timer(void *owner)
 		failed(w, e);
 }
 
+static const struct source sources[FEED_KINDS] = {
+	[FEED_NODES] = {"", "v1", "nodes", .on_object = nodes_on_object},
+	[FEED_PODS] = {"", "v1", "pods", .on_object = pods_on_object},
+	[FEED_MIRRORS] = {"kueue.x-k8s.io", "v1beta2", "workloads", true, true, mirrors_on_object},
+	[FEED_LOCAL_QUEUES] = {"kueue.x-k8s.io", "v1beta2", "localqueues", false, true, local_queues_on_object},
+	[FEED_CLUSTER_QUEUES] = {"kueue.x-k8s.io", "v1beta2", "clusterqueues", false, true, cluster_queues_on_object},
+};
+
+static void feeds_init(struct sw_worker *w)
+{
+	w->n_feeds = FEED_KINDS;
+	for (size_t i = 0; i < FEED_KINDS; i++)
+		w->feeds[i] = (struct feed){.of = sources[i],
+					    .unused = sources[i].kueue && !w->ops->offer,
+					    .served = sources[i].kueue ? SERVED_UNKNOWN : SERVED_YES,
+					    .probe_due = sources[i].kueue};
+	for (size_t i = 0; sw_kind_at(i) && w->n_feeds < FEEDS_MAX; i++) {
+		const struct sw_kind *k = sw_kind_at(i);
+		w->feeds[w->n_feeds++] = (struct feed){
+			.kind = k, .of = {k->group, k->version, k->plural, .ours = true}, .probe_due = true};
+	}
+	for (size_t i = 0; i < w->n_feeds; i++) {
+		w->feeds[i].w = w;
+		w->feeds[i].since_ms = worker_now(w);
+	}
+}
+
 struct sw_err link_open(struct sw_worker *w)
 {
 	struct sw_loop *loop = w->ws->opt.loop;
 	struct link *l = &w->link;
 
-	w->n_feeds = FEED_KINDS;
-	for (size_t i = 0; sw_kind_at(i) && w->n_feeds < FEEDS_MAX; i++)
-		w->feeds[w->n_feeds++] = (struct feed){.kind = sw_kind_at(i), .probe_due = true};
-	for (size_t i = 0; i < w->n_feeds; i++) {
-		w->feeds[i].w = w;
-		w->feeds[i].since_ms = worker_now(w);
-	}
+	feeds_init(w);
 	l->claim_due = true;
 	l->looked_ms = worker_now(w);
 	struct sw_err e = sw_timer_new(loop, on_timer, w, &l->timer);

@@ -83,7 +83,7 @@ static void kind_choose(struct sw_worker *w)
 			return;
 		}
 	}
-	w->broken = sw_err(SW_E_INVALID, "%s: cluster %s: found worker \"%s\", expected plain",
+	w->broken = sw_err(SW_E_INVALID, "%s: cluster %s: found worker \"%s\", expected plain or kueue",
 			   w->cfg->where ? w->cfg->where : "config", w->cfg->name, wanted);
 }
 
@@ -118,6 +118,8 @@ static void worker_close(struct sw_worker *w)
 	needs_close(w);
 	reserve_free(w);
 	copies_free(w);
+	mirrors_free(w);
+	worker_queues_free(w);
 	pod_rows_free(w);
 	nodes_free(w);
 	capacity_free(w);
@@ -214,19 +216,27 @@ static const struct feed *feed_down(const struct sw_worker *w)
 	return NULL;
 }
 
+static bool lacks_kueue(const struct sw_worker *w)
+{
+	return !w->feeds[FEED_MIRRORS].unused && w->feeds[FEED_MIRRORS].served == SERVED_NO;
+}
+
 static void why_write(struct sw_worker *w, bool synced)
 {
-	const struct feed *f = synced ? NULL : feed_down(w);
-	const char *what = !f ? "" : f->kind ? f->kind->plural : f == &w->feeds[FEED_NODES] ? "nodes" : "pods";
+	bool all = synced && queues_synced(w);
+	const struct feed *f = all ? NULL : feed_down(w);
 
 	w->why[0] = '\0';
 	if (sw_failed(w->broken))
 		snprintf(w->why, sizeof w->why, "%s", w->broken.text);
 	else if (sw_failed(w->link.last))
 		snprintf(w->why, sizeof w->why, "%s", w->link.last.text);
+	else if (lacks_kueue(w))
+		snprintf(w->why, sizeof w->why,
+			 "Kueue is not installed there (kueue.x-k8s.io/v1beta2 is not served), or say worker: plain");
 	else if (f)
-		snprintf(w->why, sizeof w->why, "watching %s: %s", what, f->why);
-	else if (!synced)
+		snprintf(w->why, sizeof w->why, "watching %s: %s", f->of.plural, f->why);
+	else if (!all)
 		snprintf(w->why, sizeof w->why, "%s", w->kube ? "listing nodes, pods and jobs" : "not looked at yet");
 	else if (w->claim.state == SW_CLAIM_UNKNOWN)
 		snprintf(w->why, sizeof w->why, "reading whose cluster it is");
@@ -243,7 +253,8 @@ struct sw_worker_state sw_worker_state(const struct sw_worker *lent)
 
 	why_write(w, synced);
 	return (struct sw_worker_state){
-		.ready = synced && w->claim.state == SW_CLAIM_OURS && w->poll.answered && !sw_failed(w->broken),
+		.ready = synced && queues_synced(w) && w->claim.state == SW_CLAIM_OURS && w->poll.answered &&
+			 !sw_failed(w->broken),
 		.reachable = synced,
 		.claim = w->claim.state,
 		.lost_since_ms = w->link.lost_since_ms,
@@ -256,15 +267,6 @@ struct sw_worker_state sw_worker_state(const struct sw_worker *lent)
 }
 
 /* ---- the door to copies: nothing is written to a cluster that is not ours ------------------ */
-
-struct sw_err sw_worker_reserve(struct sw_worker *w, const struct sw_offer *offer, int *missing)
-{
-	return w->ops->offer(w, offer, missing);
-}
-void sw_worker_unreserve(struct sw_worker *w, const char *key)
-{
-	w->ops->withdraw(w, key);
-}
 
 static struct sw_err writable(struct sw_worker *w)
 {
@@ -311,6 +313,34 @@ struct sw_err sw_worker_sweep(struct sw_worker *w, const struct sw_kind *kind, c
 		return e;
 	if (row && strcmp(row->uid, uid) == 0)
 		return w->ops->sweep(w, row, done, owner);
+	struct act *a = act_new(w, done, owner);
+	return act_begun(a, act_later(a, SW_OK));
+}
+
+/* ---- the door to offers -------------------------------------------------------------------- */
+
+bool sw_worker_takes_offers(const struct sw_worker *w)
+{
+	return w->ops->offer != NULL;
+}
+
+struct sw_err sw_worker_offer(struct sw_worker *w, const struct sw_offer *offer, sw_worker_fn *done, void *owner)
+{
+	struct sw_err e = writable(w);
+	if (!sw_failed(e) && !w->ops->offer)
+		e = sw_err(SW_E_UNSUPPORTED, "cluster %s takes no offers", w->cfg->name);
+	return sw_failed(e) ? e : w->ops->offer(w, offer, done, owner);
+}
+
+struct sw_err sw_worker_withdraw(struct sw_worker *w, const char *key, const char *uid, sw_worker_fn *done, void *owner)
+{
+	struct sw_err e = writable(w);
+	const struct mirror_row *row = mirror_find(w, key);
+
+	if (sw_failed(e))
+		return e;
+	if (row && w->ops->withdraw && strcmp(row->uid, uid) == 0)
+		return w->ops->withdraw(w, row, done, owner);
 	struct act *a = act_new(w, done, owner);
 	return act_begun(a, act_later(a, SW_OK));
 }

@@ -333,14 +333,20 @@ int reserve_missing(struct sw_worker *w, int pool)
 
 /* ---- the door ---------------------------------------------------------------------------- */
 
-struct sw_err plain_offer(struct sw_worker *w, const struct sw_offer *o, int *missing)
+struct sw_err sw_worker_reserve(struct sw_worker *w, const struct sw_offer *o, int *missing)
 {
 	struct reservation *r = res_find(w, o->key);
 	int pool;
 
 	*missing = -1;
-	if (!capacity_pool(w, o->pool, &pool))
+	const struct sw_pool *p = capacity_pool(w, o->pool, &pool);
+	if (!p)
 		return sw_err(SW_E_MISSING, "cluster %s has no pool \"%s\"", w->cfg->name, o->pool);
+	if (!w->ops->packs(w, p)) {
+		*missing = 0;
+		sw_worker_unreserve(w, o->key);
+		return SW_OK;
+	}
 	if (r && !is_same(r, o)) {
 		res_free(w, r);
 		r = NULL;
@@ -363,7 +369,7 @@ struct sw_err plain_offer(struct sw_worker *w, const struct sw_offer *o, int *mi
 	return SW_OK;
 }
 
-void plain_withdraw(struct sw_worker *w, const char *key)
+void sw_worker_unreserve(struct sw_worker *w, const char *key)
 {
 	struct reservation *r = res_find(w, key);
 	if (!r)
@@ -377,8 +383,11 @@ int sw_worker_fits(struct sw_worker *w, const char *key, const char *pool, const
 	int32_t left[SW_PODSETS_MAX];
 	int index;
 
-	if (!capacity_pool(w, pool, &index) || is_too_large(demand))
+	const struct sw_pool *known = capacity_pool(w, pool, &index);
+	if (!known || is_too_large(demand))
 		return -1;
+	if (!w->ops->packs(w, known))
+		return 0;
 	const struct reservation *r = key ? res_find(w, key) : NULL;
 	if (r && !r->placed && strcmp(r->pool, pool) == 0 && is_same_shape(r, demand))
 		return missing_of(w, index, r->sets, r->n_sets, r->unplaced);

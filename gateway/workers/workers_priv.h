@@ -10,6 +10,7 @@
  *   capacity.c   rows -> struct sw_node and struct sw_pool; reserve.c: what we promised
  *   pools.c      asking the provider
  *   plain.c      offer, start, stop, sweep on a cluster without Kueue
+ *   kueue.c      the same on one with Kueue; mirrors.c: rows of the mirrors there; queues.c: of its queues
  *   gc.c         copies nobody wants; tombstones
  *   act.c        one request with its answer, cancelled with the worker
  */
@@ -147,9 +148,17 @@ struct capacity {
 
 enum served { SERVED_UNKNOWN, SERVED_YES, SERVED_NO };
 
-struct feed { /* one watch: nodes, pods, or a job kind */
+struct source { /* what a watch is of */
+	const char *group, *version, *plural;
+	bool ours;  /* only what carries our origin */
+	bool kueue; /* only on clusters with Kueue */
+	void (*on_object)(struct sw_worker *w, enum sw_obj_event ev, const char *key, json_t *object);
+};
+struct feed { /* one watch */
 	struct sw_worker *w;
-	const struct sw_kind *kind; /* NULL for nodes and pods */
+	const struct sw_kind *kind; /* NULL for what is no job */
+	struct source of;
+	bool unused; /* no watch of it is needed on this cluster */
 	struct sw_reflector *reflector;
 	enum served served;
 	bool probe_due;
@@ -157,7 +166,15 @@ struct feed { /* one watch: nodes, pods, or a job kind */
 	uint64_t since_ms;
 	char why[160];
 };
-enum { FEED_NODES, FEED_PODS, FEED_KINDS, FEEDS_MAX = FEED_KINDS + 16 };
+enum {
+	FEED_NODES,
+	FEED_PODS,
+	FEED_MIRRORS,
+	FEED_LOCAL_QUEUES,
+	FEED_CLUSTER_QUEUES,
+	FEED_KINDS,
+	FEEDS_MAX = FEED_KINDS + 64
+};
 
 struct link {
 	struct sw_timer *timer;
@@ -200,6 +217,36 @@ struct provider_poll {
 	struct sw_err last;
 };
 
+/* ---- clusters with Kueue ------------------------------------------------------------ */
+
+/* A mirror of a Workload. */
+struct mirror_row {
+	UT_hash_handle hh; /* by key */
+	char *owner_uid, *uid, *pool, *why;
+	char *podsets; /* compact JSON of spec.podSets, kept while it is admitted and no job has it; else NULL */
+	unsigned attempt;
+	uint64_t version;
+	bool admitted, evicted, over, taken, deleting;
+	bool early; /* known from a reply only */
+	uint64_t orphan_ms, swept_ms;
+	char key[]; /* "ns/name", of the manager's Workload too */
+};
+
+struct quota { /* of one resource, over all flavors */
+	char *resource;
+	int64_t nominal_milli, used_milli;
+};
+struct queue_row { /* a LocalQueue ("ns/name") or a ClusterQueue ("name") */
+	UT_hash_handle hh;
+	char *cluster_queue; /* of a LocalQueue */
+	struct quota *quotas;
+	size_t n_quotas;
+	int pending;
+	bool active, stopped;
+	char *why; /* if not active */
+	char key[];
+};
+
 struct worker_ops;
 
 struct sw_worker {
@@ -223,6 +270,8 @@ struct sw_worker {
 	struct foreign *foreign;
 	struct need_row *needs; /* what pods name: is it there? */
 	struct sw_timer *needs_timer;
+	struct mirror_row *mirrors;
+	struct queue_row *local_queues, *cluster_queues;
 	struct reservation *reservations;
 	struct capacity cap;
 	uint64_t generation;
@@ -244,16 +293,18 @@ struct sw_workers {
 
 struct worker_ops {
 	const char *name;
-	/* plain: a reservation. kueue: a mirror Workload. *missing as in sw_worker_reserve(). */
-	struct sw_err (*offer)(struct sw_worker *w, const struct sw_offer *o, int *missing);
-	void (*withdraw)(struct sw_worker *w, const char *key);
+	/* Is this pool's room ours to give? Then gangs are packed on its nodes, and promised room there. */
+	bool (*packs)(const struct sw_worker *w, const struct sw_pool *pool);
+	/* Offers, where the cluster takes them: one request, done later, exactly once. NULL: it takes none. */
+	struct sw_err (*offer)(struct sw_worker *w, const struct sw_offer *o, sw_worker_fn *done, void *owner);
+	struct sw_err (*withdraw)(struct sw_worker *w, const struct mirror_row *row, sw_worker_fn *done, void *owner);
 	/* One next step; done later, exactly once. */
 	struct sw_err (*start)(struct sw_worker *w, const struct sw_offer *o, json_t *job, sw_worker_fn *done,
 			       void *owner);
 	struct sw_err (*stop)(struct sw_worker *w, const struct copy_row *row, sw_worker_fn *done, void *owner);
 	struct sw_err (*sweep)(struct sw_worker *w, const struct copy_row *row, sw_worker_fn *done, void *owner);
 };
-#define WORKER_KIND_MAP(X) X(plain)
+#define WORKER_KIND_MAP(X) X(plain) X(kueue)
 #define X(id)              extern const struct worker_ops worker_##id;
 WORKER_KIND_MAP(X)
 #undef X
@@ -269,7 +320,9 @@ uint64_t worker_now(const struct sw_worker *w);
 struct sw_err link_open(struct sw_worker *w);
 void link_close(struct sw_worker *w);
 void link_kick(struct sw_worker *w, uint64_t in_ms);
-bool link_synced(const struct sw_worker *w); /* every watch that must run does */
+bool link_synced(const struct sw_worker *w);   /* the watches run that show what the cluster holds and runs */
+bool queues_synced(const struct sw_worker *w); /* and those that a cluster with Kueue needs besides; true without it */
+bool mirrors_in_sight(const struct sw_worker *w);
 bool feed_synced(const struct sw_worker *w, const struct sw_kind *kind);
 struct sw_err lost_open(struct sw_worker *w);
 void lost_update(struct sw_worker *w);
@@ -306,9 +359,22 @@ void copies_unserved(struct sw_worker *w,
 void copies_pods_changed(struct sw_worker *w, const char *work_key); /* a row that waited for its pods may go */
 struct copy_row *copy_find(struct sw_worker *w, const struct sw_kind *kind, const char *ns, const char *name);
 void copy_fill(const struct copy_row *row, struct sw_copy *out);
-void foreign_mark(struct sw_worker *w, const struct sw_kind *kind, const char *ns, const char *name);
-bool foreign_is(struct sw_worker *w, const struct sw_kind *kind, const char *ns, const char *name);
+void foreign_mark(struct sw_worker *w, const char *resource, const char *ns, const char *name);
+bool foreign_is(struct sw_worker *w, const char *resource, const char *ns, const char *name);
 void copies_free(struct sw_worker *w);
+
+/* ---- mirrors.c, queues.c ------------------------------------------------------------------------ */
+#define MIRRORS "workloads.kueue.x-k8s.io"
+void mirrors_on_object(struct sw_worker *w, enum sw_obj_event ev, const char *key, json_t *workload);
+void mirrors_early(struct sw_worker *w, json_t *workload); /* a reply showed it before the watch did */
+void mirrors_synced(struct sw_worker *w);
+void mirrors_tell(struct sw_worker *w); /* of all, now that they can be seen */
+void mirrors_unserved(struct sw_worker *w);
+void mirrors_free(struct sw_worker *w);
+struct mirror_row *mirror_find(struct sw_worker *w, const char *key);
+void local_queues_on_object(struct sw_worker *w, enum sw_obj_event ev, const char *key, json_t *queue);
+void cluster_queues_on_object(struct sw_worker *w, enum sw_obj_event ev, const char *key, json_t *queue);
+void worker_queues_free(struct sw_worker *w);
 
 /* ---- capacity.c, reserve.c, pools.c ---------------------------------------------------------- */
 void capacity_update(struct sw_worker *w);
@@ -322,8 +388,6 @@ void reserve_node_gone(struct sw_worker *w, struct node_row *row);
 void reserve_free(struct sw_worker *w);
 /* Fresh nodes that all reservations of the pool together still need; -1: a pod of one fits on no node of it. */
 int reserve_missing(struct sw_worker *w, int pool);
-struct sw_err plain_offer(struct sw_worker *w, const struct sw_offer *o, int *missing);
-void plain_withdraw(struct sw_worker *w, const char *key);
 struct sw_err pools_open(struct sw_worker *w);
 void pools_close(struct sw_worker *w);
 void pools_nodes_changed(struct sw_worker *w); /* a node came or went: the provider is asked soon */
@@ -339,6 +403,16 @@ bool gc_within_brake(size_t orphans, size_t copies);
 /* ---- needs.c -------------------------------------------------------------------------------------- */
 struct sw_err needs_open(struct sw_worker *w);
 void needs_close(struct sw_worker *w);
+/* ---- post.c -------------------------------------------------------------------------------------------- */
+struct act;
+/* Creates the copy, or adopts what has its name. */
+struct sw_err job_post(struct sw_worker *w, const struct sw_offer *o, json_t *copy_taken, sw_worker_fn *done,
+		       void *owner);
+struct sw_err job_delete(struct sw_worker *w, const struct copy_row *row, sw_worker_fn *done, void *owner);
+struct sw_err job_send(struct act *a, enum sw_kube_class cls, const char *method, const char *type,
+		       struct sw_buf *body); /* to the job's path; POST: to its collection */
+struct sw_err nothing_to_do(struct sw_worker *w, sw_worker_fn *done, void *owner);
+void act_on_deleted(struct act *a, struct sw_err err, const struct sw_kube_reply *reply);
 
 /* ---- act.c: a request whose answer ends in a sw_worker_fn ------------------------------------------ */
 struct act {
@@ -354,6 +428,9 @@ struct act {
 	unsigned attempt;
 	struct sw_err err;
 };
+/* One about this job or object; ns/name are kept. */
+struct act *act_about(struct sw_worker *w, const struct sw_kind *kind, const char *ns, const char *name,
+		      sw_worker_fn *done, void *owner);
 struct act *act_new(struct sw_worker *w, sw_worker_fn *done, void *owner);
 void act_free(struct act *a); /* silently */
 /* Sends the next request; a->on_reply gets the answer. */

@@ -20,7 +20,7 @@ enum sw_lost { SW_LOST_HOLD, SW_LOST_DUPLICATE }; /* what happens to jobs of a l
 struct sw_cluster_cfg {
 	const char *name;                 /* DNS label */
 	const char *provider;             /* "static", "sim" */
-	const char *worker;               /* "plain" (later: "kueue") */
+	const char *worker;               /* "plain", or "kueue": its own Kueue decides when a job starts there */
 	const char *kubeconfig, *context; /* path; context NULL: current */
 	const char *region;               /* "" unknown */
 	bool burst;                       /* pools may grow: costs money */

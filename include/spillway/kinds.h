@@ -196,6 +196,10 @@ struct sw_copy_spec {
  * ttlSecondsAfterFinished stripped, generateName dropped. NULL only if spec->podsets do not fit: sw_kind_fill() on a
  * copy of the job says why. What its pods ask for where it runs is sw_translate_job()'s: translate.h. */
 json_t *sw_kind_copy(const struct sw_kind *k, json_t *job, const struct sw_copy_spec *spec);
+/* gives a deep copy of the job whose pod templates are those of a Workload's spec.podSets, found by name. INVALID if
+ * the Workload lacks one. */
+__attribute__((warn_unused_result)) struct sw_err sw_kind_with_podsets(const struct sw_kind *k, json_t *job,
+								       json_t *podsets, json_t **out);
 
 /*
  * Puts the templates of a Workload's spec.podSets into a private copy of its job, set by set, by name. Needed where the

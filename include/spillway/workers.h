@@ -3,10 +3,12 @@
  * workers.h - worker clusters: what they hold, and how a copy is offered, started, stopped and swept
  *
  * A worker is a small state machine per (workload, cluster): offer -> ready? -> start -> sweep. Its two
- * kinds share one vtable. plain (here): offer = a reservation in our own view of the cluster's
+ * kinds share one vtable. plain: offer = a reservation in our own view of the cluster's
  * capacity, for the whole gang; ready = the gang packs on free allocatable; start = POST the job
  * suspended, then unsuspend. One plain candidate at a time (dispatch sees to that), because a
- * plain copy that is started runs pods. kueue (its own later room file): offer = a mirror Workload.
+ * plain copy that is started runs pods. kueue: offer = a mirror of the Workload, on all such candidates of a step at
+ * once, because a mirror runs nothing; ready = the cluster's own Kueue has admitted it; start = POST the job that names
+ * the mirror as its Workload, and that Kueue unsuspends it.
  *
  * Everything is level-triggered: start() and sweep() take one next step and are called again
  * until copy() shows the wish fulfilled. They never act on a cluster whose claim is not ours.
@@ -176,6 +178,7 @@ struct sw_offer {        /* lent for the call */
 	unsigned attempt;
 	const char *pool;
 	const struct sw_demand *demand;
+	json_t *workload; /* the manager's Workload: for sw_worker_offer(); may be NULL elsewhere */
 };
 /* Reserves room for the whole gang on this pool, replacing an earlier reservation of the key on this cluster.
  * Idempotent. *missing: 0 = reserved on present nodes; n > 0: n more nodes of the pool are needed (what there is is
@@ -191,6 +194,46 @@ int sw_worker_fits(struct sw_worker *w, const char *key, const char *pool, const
 int sw_worker_pool_missing(struct sw_worker *w, const char *pool);
 
 typedef void sw_worker_fn(void *owner, struct sw_err err);
+
+/*
+ * Offers: objects of ours on clusters that decide by themselves when a job may start there. An offer runs nothing, so
+ * there may be one on every candidate of a step. It belongs to one attempt; the job is started only where an offer of
+ * this attempt is ready, and takes the offer with it. Such a cluster also unsuspends, suspends and restarts the copy
+ * itself: start() only creates it, stop() deletes it.
+ */
+bool sw_worker_takes_offers(const struct sw_worker *w);
+struct sw_offered {
+	enum sw_seen seen; /* as for copies */
+	unsigned attempt;
+	bool ready;   /* admitted by the cluster */
+	bool evicted; /* the cluster took it back; as long as no job has it, it queues again by itself */
+	bool over;    /* it can never be ready (again): deactivated, or finished without its job */
+	bool taken;   /* a job has it: it goes with the job */
+	bool deleting;
+	const char *pool, *uid; /* lent until the loop turns, like why */
+	const char *why;        /* why it is not ready, in the cluster's words, or "" */
+};
+/* Of a cluster that takes none: UNKNOWN. */
+struct sw_offered sw_worker_offered(struct sw_worker *w, const char *key, const char *owner_uid);
+/* Makes it. EXISTS: a foreign object has the name; MISSING: its namespace is not there. */
+__attribute__((warn_unused_result)) struct sw_err sw_worker_offer(struct sw_worker *w, const struct sw_offer *offer,
+								  sw_worker_fn *done, void *owner);
+/* Removes the offer with this uid. MISSING counts as done. */
+__attribute__((warn_unused_result)) struct sw_err sw_worker_withdraw(struct sw_worker *w, const char *key,
+								     const char *uid, sw_worker_fn *done, void *owner);
+
+/* The queue that an offer would wait in, as the cluster's own objects say. */
+struct sw_queue_look {
+	bool known;          /* false: the cluster keeps no queue, or it is not seen yet */
+	bool open;           /* it is there and takes work */
+	bool room;           /* quota for the whole gang is free, and nobody waits */
+	int64_t free, total; /* quota of the GPUs asked for; of CPU cores without any */
+	int pending;
+	char why[160]; /* if not open: what is missing */
+};
+struct sw_queue_look sw_worker_queue(struct sw_worker *w, const char *ns, const char *queue,
+				     const struct sw_demand *demand);
+
 /* One next step toward a running copy: POST suspended (adopts one of ours that is already there), or unsuspend. job:
  * the user's job, lent. EXISTS: a foreign object has the name: this cluster is out. done may come with an unknown
  * outcome. */

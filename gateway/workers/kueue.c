@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * kueue.c - a worker that runs Kueue: its own queue decides when a job starts there
+ *
+ *   offer      POST a mirror: the manager's Workload without owner, finalizers and job-uid, with our identity, its pod
+ *              sets translated for the pool. Kueue queues it like any other. It runs nothing.
+ *   start      POST the job that names the mirror as its Workload, built from the mirror's pod sets, so that both are
+ *              the same whatever the catalog says by now. Kueue takes the mirror over and unsuspends the job.
+ *   stop,sweep DELETE the job; a suspend would be undone by Kueue. Its pods and the mirror go with it.
+ *   withdraw   DELETE a mirror that no job has taken.
+ *
+ * Kueue compares containers and tolerations of mirror and job and gives a difference up as OutOfSync
+ * (pkg/util/equality/podset.go, v0.19.2). An ownerless mirror with the label job-uid would be given up too.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "spillway/text.h"
+#include "spillway/translate.h"
+#include "workers_priv.h"
+
+enum { WORKLOAD_MAX = 4 << 20, LABEL_VALUE_MAX = 63 };
+#define PREBUILT        "kueue.x-k8s.io/prebuilt-workload-name"
+#define LABEL_ORIGIN_MK "kueue.x-k8s.io/multikueue-origin"
+
+/* ---- the mirror ------------------------------------------------------------------------- */
+
+static void copy_texts(json_t *to, json_t *from, const char *path, void (*set)(json_t *, const char *, const char *))
+{
+	json_t *map = sw_json_at(from, path);
+
+	if (!map || !json_object_is_type(map, json_type_object))
+		return;
+	json_object_object_foreach(map, key, value) set(to, key, json_object_get_string(value));
+}
+
+static void mirror_identity(struct sw_worker *w, json_t *mirror, const struct sw_offer *o)
+{
+	const char *slash = strchr(o->key, '/');
+	char attempt[16], label[64];
+
+	snprintf(attempt, sizeof attempt, "%u", o->attempt);
+	sw_json_set_label(mirror, SW_LABEL_ORIGIN, w->ws->origin);
+	sw_json_set_label(mirror, SW_LABEL_WORKLOAD, sw_workload_label(slash ? slash + 1 : o->key, label));
+	sw_json_set_annotation(mirror, SW_ANN_WORKLOAD, o->key);
+	sw_json_set_annotation(mirror, SW_ANN_OWNER_UID, o->owner_uid);
+	sw_json_set_annotation(mirror, SW_ANN_ATTEMPT, attempt);
+	sw_json_set_annotation(mirror, SW_ANN_POOL, o->pool);
+}
+
+static struct sw_err podsets_translate(json_t *podsets, const struct sw_target *to)
+{
+	struct sw_err e = SW_OK;
+
+	for (size_t i = 0; i < sw_json_len(podsets) && !sw_failed(e); i++) {
+		json_t *template = sw_json_at(sw_json_idx(podsets, i), "template");
+		char path[64];
+		snprintf(path, sizeof path, "spec.podSets[%zu].template", i);
+		if (json_object_is_type(template, json_type_object))
+			e = sw_translate(template, path, to, NULL);
+	}
+	return e;
+}
+
+static struct sw_err mirror_build(struct sw_worker *w, const struct sw_offer *o, json_t **out)
+{
+	struct sw_target to;
+	json_t *mirror = json_object_new_object(), *spec = sw_json_copy(sw_json_key(o->workload, "spec"));
+	json_t *meta = sw_json_key(o->workload, "metadata");
+
+	sw_json_set_str(mirror, "apiVersion", "kueue.x-k8s.io/v1beta2");
+	sw_json_set_str(mirror, "kind", "Workload");
+	sw_json_set_str(mirror, "metadata.name", sw_json_str(meta, "name"));
+	sw_json_set_str(mirror, "metadata.namespace", sw_json_str(meta, "namespace"));
+	copy_texts(mirror, meta, "labels", sw_json_set_label);
+	copy_texts(mirror, meta, "annotations", sw_json_set_annotation);
+	sw_json_del_key(sw_json_at(mirror, "metadata.labels"), SW_LABEL_JOB_UID);
+	sw_json_del_key(sw_json_at(mirror, "metadata.labels"), LABEL_ORIGIN_MK);
+	mirror_identity(w, mirror, o);
+	json_object_object_add(mirror, "spec", spec);
+	*out = mirror;
+	struct sw_err e = sw_worker_target(w, o->pool, &to);
+	if (sw_failed(e))
+		return e;
+	e = podsets_translate(sw_json_key(spec, "podSets"), &to);
+	sw_target_fini(&to);
+	return e;
+}
+
+/* ---- offer -------------------------------------------------------------------------------- */
+
+static struct sw_err mirror_send(struct act *a, enum sw_kube_class cls, const char *method, struct sw_buf *body)
+{
+	struct sw_buf path;
+	sw_buf_init(&path, 2048);
+	sw_kube_path(&path, "kueue.x-k8s.io", "v1beta2", "workloads", a->ns,
+		     strcmp(method, "POST") == 0 ? NULL : a->name, NULL);
+	struct sw_err e = act_send(a, cls, method, &path, NULL, body);
+	sw_buf_fini(&path);
+	return e;
+}
+
+static void on_found(struct act *a, struct sw_err err, const struct sw_kube_reply *reply)
+{
+	struct sw_worker *w = a->w;
+	const char *origin = reply->object ? sw_json_label(reply->object, SW_LABEL_ORIGIN) : NULL;
+
+	if (err.code == SW_E_MISSING)
+		err = sw_err(SW_E_CONFLICT, "cluster %s: Workload %s/%s was there and is gone", w->cfg->name, a->ns,
+			     a->name);
+	else if (!sw_failed(err) && (!origin || strcmp(origin, w->ws->origin) != 0)) {
+		foreign_mark(w, MIRRORS, a->ns, a->name);
+		err = sw_err(SW_E_EXISTS, "cluster %s has a Workload %s/%s that is not ours (origin \"%s\")",
+			     w->cfg->name, a->ns, a->name, origin ? origin : "");
+	} else if (!sw_failed(err))
+		mirrors_early(w, reply->object);
+	act_end(a, err);
+}
+
+static void on_offered(struct act *a, struct sw_err err, const struct sw_kube_reply *reply)
+{
+	if (err.code == SW_E_EXISTS) {
+		a->on_reply = on_found;
+		act_went_on(a, mirror_send(a, SW_KUBE_CREATE, "GET", NULL));
+		return;
+	}
+	if (!sw_failed(err) && reply->object)
+		mirrors_early(a->w, reply->object);
+	act_end(a, err);
+}
+
+static struct sw_err kueue_offer(struct sw_worker *w, const struct sw_offer *o, sw_worker_fn *done, void *owner)
+{
+	const char *slash = strchr(o->key, '/');
+	struct sw_buf body;
+	json_t *mirror = NULL;
+
+	if (!o->workload || !slash)
+		return sw_err(SW_E_INVALID, "no Workload to mirror for %s", o->key);
+	struct sw_err e = mirror_build(w, o, &mirror);
+	if (sw_failed(e)) {
+		json_object_put(mirror);
+		return e;
+	}
+	sw_buf_init(&body, WORKLOAD_MAX);
+	sw_buf_json(&body, mirror);
+	json_object_put(mirror);
+	struct act *a = act_about(w, NULL, o->ns, slash + 1, done, owner);
+	a->on_reply = on_offered;
+	e = act_begun(a, mirror_send(a, SW_KUBE_CREATE, "POST", &body));
+	sw_buf_fini(&body);
+	return e;
+}
+
+static struct sw_err kueue_withdraw(struct sw_worker *w, const struct mirror_row *row, sw_worker_fn *done, void *owner)
+{
+	const char *slash = strchr(row->key, '/');
+	struct sw_buf body;
+
+	if (row->taken || row->deleting || !slash)
+		return nothing_to_do(w, done, owner);
+	char *ns = sw_asprintf("%.*s", (int)(slash - row->key), row->key);
+	struct act *a = act_about(w, NULL, ns, slash + 1, done, owner);
+	free(ns);
+	sw_buf_init(&body, 1024);
+	sw_kube_delete_options(&body, "Background", row->uid);
+	a->on_reply = act_on_deleted;
+	struct sw_err e = act_begun(a, mirror_send(a, SW_KUBE_FENCE, "DELETE", &body));
+	sw_buf_fini(&body);
+	return e;
+}
+
+/* ---- start -------------------------------------------------------------------------------- */
+
+static struct sw_err job_build(struct sw_worker *w, const struct sw_offer *o, const struct mirror_row *row, json_t *job,
+			       json_t **out)
+{
+	struct sw_copy_spec spec = {.origin = w->ws->origin,
+				    .workload_key = o->key,
+				    .owner_uid = o->owner_uid,
+				    .attempt = o->attempt,
+				    .pool = row->pool};
+	const char *name = strchr(o->key, '/') + 1;
+	json_t *podsets = NULL, *like = NULL;
+	struct sw_err e = sw_json_parse(row->podsets, strlen(row->podsets), &podsets);
+
+	*out = NULL;
+	if (!sw_failed(e))
+		e = sw_kind_with_podsets(o->kind, job, podsets, &like);
+	json_object_put(podsets);
+	if (sw_failed(e))
+		return e;
+	*out = sw_kind_copy(o->kind, like, &spec);
+	json_object_put(like);
+	sw_json_set_annotation(*out, PREBUILT, name); /* what Kueue reads since 0.18 */
+	if (strlen(name) <= LABEL_VALUE_MAX)
+		sw_json_set_label(*out, PREBUILT, name); /* and before */
+	return SW_OK;
+}
+
+static struct sw_err post(struct sw_worker *w, const struct sw_offer *o, json_t *job, sw_worker_fn *done, void *owner)
+{
+	const struct sw_offered offered = sw_worker_offered(w, o->key, o->owner_uid);
+	const struct mirror_row *row = mirror_find(w, o->key);
+	json_t *copy;
+
+	if (offered.seen != SW_COPY_OURS || offered.attempt != o->attempt || !offered.ready || offered.taken || !row ||
+	    !row->podsets)
+		return sw_err(SW_E_BUSY, "cluster %s has not admitted attempt %u of %s", w->cfg->name, o->attempt,
+			      o->key);
+	struct sw_err e = job_build(w, o, row, job, &copy);
+	return sw_failed(e) ? e : job_post(w, o, copy, done, owner);
+}
+
+static struct sw_err kueue_start(struct sw_worker *w, const struct sw_offer *o, json_t *job, sw_worker_fn *done,
+				 void *owner)
+{
+	const struct sw_copy c = sw_worker_copy(w, o->kind, o->ns, o->name, o->owner_uid);
+
+	if (c.seen == SW_COPY_ABSENT)
+		return post(w, o, job, done, owner);
+	if (c.seen == SW_COPY_OURS && c.attempt == o->attempt && !c.deleting)
+		return nothing_to_do(w, done, owner); /* its Kueue unsuspends it */
+	if (c.seen == SW_COPY_FOREIGN)
+		return sw_err(SW_E_EXISTS, "cluster %s has a %s %s/%s that is not ours: it is left alone", w->cfg->name,
+			      o->kind->kind, o->ns, o->name);
+	if (c.seen == SW_COPY_UNKNOWN)
+		return sw_err(SW_E_BUSY, "cluster %s: jobs there cannot be seen now", w->cfg->name);
+	return sw_err(SW_E_CONFLICT, "cluster %s still has another copy of %s/%s: it must go first", w->cfg->name,
+		      o->ns, o->name);
+}
+
+/* Nodes that are bought for our gangs are ours to pack. On the others Kueue's quota decides, and its other users'. */
+static bool kueue_packs(const struct sw_worker *w, const struct sw_pool *pool)
+{
+	(void)w;
+	return pool->growable;
+}
+
+const struct worker_ops worker_kueue = {
+	.name = "kueue",
+	.packs = kueue_packs,
+	.offer = kueue_offer,
+	.withdraw = kueue_withdraw,
+	.start = kueue_start,
+	.stop = job_delete,
+	.sweep = job_delete,
+};
