@@ -24,18 +24,11 @@ stage() { # stage NAME COMMAND...: runs it; 77 means "cannot run here"
 }
 
 system_tests() {
-	venv=build/venv
-	want=$(cat tests/system/requirements.txt)
-	if [ "$(cat $venv/made-from 2>/dev/null)" != "$want" ]; then
-		echo "making a Python environment with the official Kubernetes client in $venv ..."
-		python3 -m venv $venv && $venv/bin/pip install -q --disable-pip-version-check -r tests/system/requirements.txt || {
-			echo "not run: the official Python client could not be installed with pip (see above)"; return 77; }
-		echo "$want" >$venv/made-from
-	fi
+	python=$(tests/tools/python.sh) || { echo "not run: see above"; return 77; }
 	KUBECTL=$(tests/tools/kubectl.sh) || KUBECTL=
 	export KUBECTL B
 	[ -n "$KUBECTL" ] || echo "kubectl's own tests are not run: no kubectl >= 1.29 on PATH, and no Go >= 1.26 to build one from its module"
-	$venv/bin/python -m pytest -q -n 4 --dist loadgroup tests/system ${PYTEST_ARGS-}
+	$python -m pytest -q -n 4 --dist loadgroup tests/system ${PYTEST_ARGS-}
 }
 
 for s in $stages; do
