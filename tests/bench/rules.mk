@@ -12,3 +12,8 @@ $(B)/bench/%: $(B)/obj/tests/bench/%.o $(BENCH_SHARED:%=$(B)/obj/tests/bench/%.o
 .PHONY: bench-build
 bench-build: $(BENCH_BINS)
 tests-build: bench-build
+
+# Dispatchers side by side on real clusters; builds the servers once (needs Go), about 15 minutes of measuring.
+.PHONY: bench-kubernetes
+bench-kubernetes: $(BIN)
+	$(Q)B=$(B) build/venv/bin/python tests/kubernetes/bench/main.py $(BENCH_ARGS)

@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Dispatchers side by side on the same real clusters: `make bench-kubernetes`.
+
+main.py       the order of things, and the tables
+contenders.py what each dispatcher is: its queue, its process, how it starts and ends
+null.py       the null dispatcher: only the writes that nobody can do without. The ceiling
+raised.py     Kueue with MultiKueue's hard-coded client limits raised
+load.py       submits jobs, sees them appear on workers, counts requests, CPU and memory
+"""
