@@ -2,27 +2,27 @@
 /*
  * load.c - reads spillway.yaml into an immutable struct sw_config
  *
- * Scalars go through the table in settings.c. What is not a row of it is one of the two lists
- * (clusters, bootstrap) or an error that names the nearest known setting.
+ * Scalars go through the table in settings.c. What is not a row of it is a section (load_priv.h) or an error that names
+ * the nearest known setting. clusters.c reads the clusters.
  */
 #include <stdlib.h>
 #include <string.h>
 
-#include "settings.h"
-#include "spillway/provider.h"
+#include "load_priv.h"
 #include "spillway/text.h"
-#include "spillway/yaml.h"
 
-enum { CONFIG_MAX = 1 << 20, BOOTSTRAP_MAX = 4 << 20, SETTINGS_MAX = 64 };
+enum { CONFIG_MAX = 1 << 20, BOOTSTRAP_MAX = 4 << 20 };
 
-/* The public struct first: a struct sw_config * is a struct config *. */
-struct config {
-	struct sw_config pub;
-	struct sw_yaml *yaml;
-	struct sw_cluster_cfg *clusters;
-	char *origins[SETTINGS_MAX]; /* "file:line:column" of each row, NULL: default */
-	char *path;
+static const struct section {
+	const char *name;
+	struct sw_err (*read)(struct config *c, json_t *value);
+	void (*free)(struct config *c);
+} sections[] = {
+#define X(name) {#name, read_##name, free_##name},
+	SECTION_MAP(X)
+#undef X
 };
+enum { N_SECTIONS = sizeof sections / sizeof sections[0] };
 
 /* ---- scalars ----------------------------------------------------------------------- */
 
@@ -59,7 +59,7 @@ static bool is_group(const char *path)
 
 static struct sw_err unknown_setting(const char *where, const char *path)
 {
-	const char *names[2 * SETTINGS_MAX + 2];
+	const char *names[2 * SETTINGS_MAX + N_SECTIONS];
 	char groups[SETTINGS_MAX][32]; /* a misspelt group is near to a group */
 	int n = 0;
 	for (size_t i = 0; i < sw_n_settings; i++) {
@@ -70,8 +70,8 @@ static struct sw_err unknown_setting(const char *where, const char *path)
 		snprintf(groups[i], sizeof groups[i], "%.*s", (int)(dot - sw_settings[i].path), sw_settings[i].path);
 		names[n++] = groups[i];
 	}
-	names[n++] = "clusters";
-	names[n++] = "bootstrap";
+	for (size_t i = 0; i < N_SECTIONS; i++)
+		names[n++] = sections[i].name;
 	const char *near = sw_nearest(path, names, n);
 	return sw_err(SW_E_INVALID, "%s: there is no setting \"%s\"%s%s%s; `spillway config print` lists them", where,
 		      path, near ? ", did you mean \"" : "", near ? near : "", near ? "\"?" : "");
@@ -84,8 +84,9 @@ static struct sw_err read_entry(struct config *c, json_t *map, const char *prefi
 	char path[128], where[512];
 	snprintf(path, sizeof path, "%s%s%.60s", prefix, *prefix ? "." : "", key);
 	sw_yaml_where(c->yaml, map, key, where, sizeof where);
-	if (!*prefix && (strcmp(key, "clusters") == 0 || strcmp(key, "bootstrap") == 0))
-		return SW_OK; /* read on their own */
+	for (size_t i = 0; !*prefix && i < N_SECTIONS; i++)
+		if (strcmp(key, sections[i].name) == 0)
+			return sections[i].read(c, value);
 	const struct setting *row = find_row(path);
 	if (row) {
 		free(c->origins[row - sw_settings]);
@@ -110,145 +111,12 @@ static struct sw_err read_group(struct config *c, json_t *map, const char *prefi
 	return SW_OK;
 }
 
-/* ---- clusters ------------------------------------------------------------------------ */
-
-static const char *beside(const struct config *c, const char *file)
+const char *beside(const struct config *c, const char *file)
 {
 	const char *slash = strrchr(c->path, '/');
 	if (file[0] == '/' || !slash)
 		return sw_strdup(file);
 	return sw_asprintf("%.*s/%s", (int)(slash - c->path), c->path, file);
-}
-
-enum cluster_key {
-	KEY_NAME,
-	KEY_PROVIDER,
-	KEY_WORKER,
-	KEY_KUBECONFIG,
-	KEY_CONTEXT,
-	KEY_REGION,
-	KEY_BURST,
-	KEY_OPTIONS,
-	KEY__COUNT
-};
-static const char *const cluster_keys[] = {"name",   "provider", "worker",  "kubeconfig", "context",
-					   "region", "burst",    "options", NULL};
-
-static struct sw_err cluster_text(struct config *c, json_t *map, const char *key, json_t *value, const char **out)
-{
-	char where[512];
-	if (!json_object_is_type(value, json_type_string))
-		return sw_err(SW_E_INVALID, "%s: %s: found %.60s, expected text",
-			      sw_yaml_where(c->yaml, map, key, where, sizeof where), key,
-			      json_object_to_json_string(value));
-	free((char *)(uintptr_t)*out);
-	*out = sw_strdup(json_object_get_string(value));
-	return SW_OK;
-}
-
-static struct sw_err cluster_entry(struct config *c, struct sw_cluster_cfg *cl, json_t *map, const char *key,
-				   json_t *value)
-{
-	char where[512];
-	const char **texts[] = {&cl->name, &cl->provider, &cl->worker, &cl->kubeconfig, &cl->context, &cl->region};
-	sw_yaml_where(c->yaml, map, key, where, sizeof where);
-	for (int i = KEY_NAME; i <= KEY_REGION; i++)
-		if (strcmp(key, cluster_keys[i]) == 0)
-			return cluster_text(c, map, key, value, texts[i]);
-	if (strcmp(key, "burst") == 0 && json_object_is_type(value, json_type_boolean)) {
-		cl->burst = json_object_get_boolean(value);
-		return SW_OK;
-	}
-	if (strcmp(key, "options") == 0 && json_object_is_type(value, json_type_object)) {
-		cl->options = value;
-		return SW_OK;
-	}
-	if (strcmp(key, "burst") == 0 || strcmp(key, "options") == 0)
-		return sw_err(SW_E_INVALID, "%s: %s: found %.60s, expected %s", where, key,
-			      json_object_to_json_string(value), *key == 'b' ? "true or false" : "a map");
-	const char *near = sw_nearest(key, cluster_keys, KEY__COUNT);
-	return sw_err(SW_E_INVALID, "%s: a cluster has no setting \"%.60s\"%s%s%s", where, key,
-		      near ? ", did you mean \"" : "", near ? near : "", near ? "\"?" : "");
-}
-
-static struct sw_err check_cluster(const struct config *c, const struct sw_cluster_cfg *cl)
-{
-	int n;
-	const char *const *providers = sw_provider_names(&n);
-	if (!cl->name || !sw_is_dns_label(cl->name))
-		return sw_err(SW_E_INVALID,
-			      "%s: name: found \"%s\", expected lower-case letters, digits and '-' (at most 63)",
-			      cl->where, cl->name ? cl->name : "");
-	for (const struct sw_cluster_cfg *other = c->clusters; other < cl; other++)
-		if (strcmp(other->name, cl->name) == 0)
-			return sw_err(SW_E_INVALID, "%s: a second cluster named \"%s\" (the first is at %s)", cl->where,
-				      cl->name, other->where);
-	if (!sw_provider_find(cl->provider)) {
-		char known[128] = "";
-		for (int i = 0; i < n; i++)
-			snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s",
-				 !i          ? ""
-				 : i + 1 < n ? ", "
-					     : " or ",
-				 providers[i]);
-		const char *near = sw_nearest(cl->provider, providers, n);
-		return sw_err(SW_E_INVALID, "%s: cluster %s: there is no provider \"%s\", expected %s%s%s%s", cl->where,
-			      cl->name, cl->provider, known, near ? "; did you mean \"" : "", near ? near : "",
-			      near ? "\"?" : "");
-	}
-	if (strcmp(cl->worker, "plain") != 0 && strcmp(cl->worker, "kueue") != 0)
-		return sw_err(SW_E_INVALID, "%s: cluster %s: worker: found \"%s\", expected plain or kueue", cl->where,
-			      cl->name, cl->worker);
-	if (!cl->kubeconfig)
-		return sw_err(SW_E_INVALID,
-			      "%s: cluster %s: kubeconfig is missing, expected the path of a kubeconfig file",
-			      cl->where, cl->name);
-	return SW_OK;
-}
-
-static struct sw_err read_cluster(struct config *c, struct sw_cluster_cfg *cl, json_t *map)
-{
-	char where[512];
-	cl->where = sw_strdup(sw_yaml_where(c->yaml, map, NULL, where, sizeof where));
-	cl->provider = sw_strdup("static");
-	cl->worker = sw_strdup("plain");
-	cl->region = sw_strdup("");
-	if (!json_object_is_type(map, json_type_object))
-		return sw_err(SW_E_INVALID, "%s: clusters: expected a list of maps, each with name and kubeconfig",
-			      where);
-	json_object_object_foreach(map, key, value)
-	{
-		struct sw_err e = cluster_entry(c, cl, map, key, value);
-		if (sw_failed(e))
-			return e;
-	}
-	struct sw_err e = check_cluster(c, cl);
-	if (sw_failed(e))
-		return e;
-	const char *path = beside(c, cl->kubeconfig);
-	free((char *)(uintptr_t)cl->kubeconfig);
-	cl->kubeconfig = path;
-	return SW_OK;
-}
-
-static struct sw_err read_clusters(struct config *c, json_t *root)
-{
-	char where[512];
-	json_t *list = sw_json_key(root, "clusters");
-	if (!list)
-		return SW_OK;
-	if (!json_object_is_type(list, json_type_array))
-		return sw_err(SW_E_INVALID, "%s: clusters: expected a list",
-			      sw_yaml_where(c->yaml, root, "clusters", where, sizeof where));
-	c->clusters = sw_calloc(sw_json_len(list) + 1, sizeof *c->clusters);
-	c->pub.clusters = c->clusters;
-	for (size_t i = 0; i < sw_json_len(list); i++) {
-		c->pub.n_clusters = i + 1; /* counted first, so that a half-read one is freed */
-		struct sw_err e = read_cluster(c, &c->clusters[i], sw_json_idx(list, i));
-		if (sw_failed(e))
-			return e;
-	}
-	return SW_OK;
 }
 
 /* ---- bootstrap manifests ---------------------------------------------------------------- */
@@ -272,13 +140,10 @@ static struct sw_err read_manifest(struct config *c, const char *file)
 	return e;
 }
 
-static struct sw_err read_bootstrap(struct config *c, json_t *root)
+struct sw_err read_bootstrap(struct config *c, json_t *list)
 {
 	char where[512];
-	json_t *list = sw_json_key(root, "bootstrap");
-	if (!list)
-		return SW_OK;
-	sw_yaml_where(c->yaml, root, "bootstrap", where, sizeof where);
+	sw_yaml_where(c->yaml, sw_yaml_doc(c->yaml, 0), "bootstrap", where, sizeof where);
 	if (!json_object_is_type(list, json_type_array))
 		return sw_err(SW_E_INVALID, "%s: bootstrap: expected a list of manifest files", where);
 	c->pub.bootstrap = json_object_new_array();
@@ -289,6 +154,11 @@ static struct sw_err read_bootstrap(struct config *c, json_t *root)
 			return sw_err_wrap(e, "%s: bootstrap", where);
 	}
 	return SW_OK;
+}
+
+void free_bootstrap(struct config *c)
+{
+	json_object_put(c->pub.bootstrap);
 }
 
 /* ---- the file ------------------------------------------------------------------------------ */
@@ -308,12 +178,7 @@ static struct sw_err read_all(struct config *c)
 			      sw_yaml_docs(c->yaml));
 	if (!json_object_is_type(root, json_type_object))
 		return sw_err(SW_E_INVALID, "%s:1:1: expected a map of settings", c->path);
-	struct sw_err e = read_group(c, root, "");
-	if (!sw_failed(e))
-		e = read_clusters(c, root);
-	if (!sw_failed(e))
-		e = read_bootstrap(c, root);
-	return e;
+	return read_group(c, root, "");
 }
 
 struct sw_err sw_config_parse(const char *name, const char *text, size_t len, struct sw_config **out)
@@ -347,13 +212,6 @@ struct sw_err sw_config_load(const char *path, struct sw_config **out)
 	return e;
 }
 
-static void cluster_fini(struct sw_cluster_cfg *cl)
-{
-	const char *owned[] = {cl->name, cl->provider, cl->worker, cl->kubeconfig, cl->context, cl->region, cl->where};
-	for (size_t i = 0; i < sizeof owned / sizeof *owned; i++)
-		free((char *)(uintptr_t)owned[i]);
-}
-
 void sw_config_free(struct sw_config *pub)
 {
 	struct config *c = (struct config *)pub;
@@ -364,10 +222,8 @@ void sw_config_free(struct sw_config *pub)
 		if (sw_settings[i].type == SETTING_TEXT)
 			free(*(char **)((char *)pub + sw_settings[i].offset));
 	}
-	for (size_t i = 0; i < pub->n_clusters; i++)
-		cluster_fini(&c->clusters[i]);
-	free(c->clusters);
-	json_object_put(pub->bootstrap);
+	for (size_t i = 0; i < N_SECTIONS; i++)
+		sections[i].free(c);
 	sw_yaml_free(c->yaml);
 	free(c->path);
 	free(c);
