@@ -33,7 +33,8 @@ SRC     := $(filter-out gateway/main.c,$(shell find $(ROOMS) -name '*.c' 2>/dev/
 OBJ     := $(SRC:%.c=$(B)/obj/%.o)
 # Files carried inside the binary: NAME -> symbols sw_blob_NAME, sw_blob_NAME_end
 BLOBS   := $(shell find policies config gateway -name '*.lua' -o -path 'gateway/api/schema/*.schema' \
-             -o -path 'config/samples/*.yaml' -o -path 'config/catalog/*.csv' -o -path 'config/demo/*.yaml' 2>/dev/null | LC_ALL=C sort)
+             -o -path 'config/samples/*.yaml' -o -path 'config/catalog/*.csv' -o -path 'config/demo/*.yaml' \
+             -o -path 'config/kubernetes/*/rbac.yaml' 2>/dev/null | LC_ALL=C sort)
 LIB     := $(B)/libspillway.a
 BIN     := $(B)/spillway
 

@@ -497,6 +497,11 @@ void sw_kubeconfig_free(struct sw_kubeconfig *kc)
 	free(kc);
 }
 
+bool sw_kubeconfig_renews(const struct sw_kubeconfig *kc)
+{
+	return kc->exec || kc->token_file;
+}
+
 const char *sw_kubeconfig_server(const struct sw_kubeconfig *kc)
 {
 	return kc->server;

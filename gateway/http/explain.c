@@ -40,6 +40,14 @@ static int64_t retry_after(struct sw_call *c)
 	return ms > 0 ? ms : 0;
 }
 
+static int64_t date_header(struct sw_call *c)
+{
+	const char *s = header_value(c, "Date");
+	time_t at = s ? curl_getdate(s, NULL) : (time_t)-1;
+
+	return at == (time_t)-1 ? 0 : (int64_t)at * 1000;
+}
+
 /* 299 - "text", with quoted pairs. RFC 7234, 5.5: the form API servers use */
 static bool warning_text(const char *s, char *out, size_t size)
 {
@@ -67,6 +75,7 @@ void http_reply_fill(struct sw_call *c, struct sw_reply *r, char *warning, size_
 	r->body = c->body.len > 0 ? c->body.at : "";
 	r->len = c->body.len;
 	r->retry_after_ms = retry_after(c);
+	r->date_ms = date_header(c);
 	r->warning = warning_text(header_value(c, "Warning"), warning, warning_size) ? warning : NULL;
 }
 

@@ -63,8 +63,12 @@ void answer_read(struct kube_answer *a, const struct sw_kube_call *c, struct sw_
 		a->err = sw_err_wrap(transport, "cluster %s", c->kube->name);
 		return;
 	}
-	*out = (struct sw_kube_reply){
-		.status = r->status, .body = r->body, .len = r->len, .reason = "", .warning = r->warning};
+	*out = (struct sw_kube_reply){.status = r->status,
+				      .body = r->body,
+				      .len = r->len,
+				      .reason = "",
+				      .warning = r->warning,
+				      .date_ms = r->date_ms};
 	is_ok = r->status >= 200 && r->status < 300;
 	if (!(is_ok && c->raw) && looks_like_object(r->body, r->len)) {
 		a->err = sw_json_parse(r->body, r->len, &out->object);

@@ -41,6 +41,7 @@ struct sw_reply {
 	const char *content_type; /* "" if none */
 	const char *warning;      /* first Warning header's text, or NULL */
 	int64_t retry_after_ms;   /* -1 if the header is absent */
+	int64_t date_ms;          /* the server's clock, to the second; 0 if it did not say */
 };
 typedef void sw_done_fn(void *owner, struct sw_err err, const struct sw_reply *reply);
 

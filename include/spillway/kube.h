@@ -58,6 +58,7 @@ struct sw_kube_reply {
 	json_t *object;      /* parsed when the body is a JSON object; lent; NULL otherwise */
 	const char *reason;  /* of a Status object ("AlreadyExists"), "" if none */
 	const char *warning; /* or NULL */
+	int64_t date_ms;     /* the server's clock, to the second; 0 if it did not say */
 };
 /* err is SW_OK only for 2xx. reply is never NULL, but empty when there was none. */
 typedef void sw_kube_fn(void *owner, struct sw_err err, const struct sw_kube_reply *reply);
