@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "kinds_priv.h"
+#include "spillway/text.h"
 
 static void drop_foreign(const struct sw_kind *k, json_t *copy)
 {
@@ -53,6 +54,15 @@ static void add_identity(json_t *owner, const struct sw_copy_spec *spec)
 		sw_json_set_annotation(owner, SW_ANN_POOL, spec->pool);
 }
 
+/* For kinds whose pods would not tell the name of their job. */
+static void add_job_name(const struct sw_kind *k, json_t *job, json_t *template)
+{
+	const char *name = sw_json_str(job, "metadata.name");
+
+	if (name && sw_is_label_value(name) && strcmp(k->job_name_label, SW_LABEL_JOB) == 0)
+		sw_json_set_label(template, SW_LABEL_JOB, name);
+}
+
 json_t *sw_kind_copy(const struct sw_kind *k, json_t *job, const struct sw_copy_spec *spec)
 {
 	json_t *copy = sw_json_copy(job);
@@ -69,58 +79,8 @@ json_t *sw_kind_copy(const struct sw_kind *k, json_t *job, const struct sw_copy_
 		if (!json_object_is_type(sets[i].template, json_type_object))
 			continue;
 		add_identity(sets[i].template, spec);
+		add_job_name(k, job, sets[i].template);
 	}
 	sw_kind_suspend(k, copy, true);
 	return copy;
-}
-
-/* ---- templates from a Workload ----------------------------------------------------------------- */
-
-static json_t *podset_named(json_t *podsets, const char *name)
-{
-	for (size_t i = 0; i < sw_json_len(podsets); i++) {
-		const char *s = sw_json_str(sw_json_idx(podsets, i), "name");
-
-		if (s && strcmp(s, name) == 0)
-			return sw_json_idx(podsets, i);
-	}
-	return NULL;
-}
-
-/* Everything that `from` holds, and nothing else: the object stays where it is. */
-static void become(json_t *object, json_t *from)
-{
-	json_t *gone = json_object_new_array();
-
-	json_object_object_foreach(object, key, value)
-	{
-		(void)value;
-		json_object_array_add(gone, json_object_new_string(key));
-	}
-	for (size_t i = 0; i < sw_json_len(gone); i++)
-		json_object_object_del(object, json_object_get_string(sw_json_idx(gone, i)));
-	json_object_put(gone);
-	json_object_object_foreach(from, name, field) json_object_object_add(object, name, sw_json_copy(field));
-}
-
-struct sw_err sw_kind_with_podsets(const struct sw_kind *k, json_t *job, json_t *podsets, json_t **out)
-{
-	json_t *copy = sw_json_copy(job);
-	struct sw_podset sets[SW_PODSETS_MAX];
-	size_t n = k->podsets(k, copy, sets);
-
-	*out = NULL;
-	for (size_t i = 0; i < n; i++) {
-		json_t *from = sw_json_at(podset_named(podsets, sets[i].name), "template");
-
-		if (!json_object_is_type(sets[i].template, json_type_object) ||
-		    !json_object_is_type(from, json_type_object)) {
-			json_object_put(copy);
-			return sw_err(SW_E_INVALID, "%s: the Workload has no pod set \"%s\" for it", sets[i].path,
-				      sets[i].name);
-		}
-		become(sets[i].template, from);
-	}
-	*out = copy;
-	return SW_OK;
 }

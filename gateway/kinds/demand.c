@@ -225,13 +225,13 @@ uint32_t sw_demand_mark(json_t *job)
 	return (uint32_t)(mark ^ mark >> 32);
 }
 
-static struct sw_err podset_read(struct sw_podset *set, struct sw_demand *out)
+static struct sw_err podset_read(struct sw_podset *set, bool strict, struct sw_demand *out)
 {
 	struct sw_amounts pod, one = {.at = {{"pods", 1000}}, .n = 1};
 	char path[96];
 
 	snprintf(path, sizeof(path), "%s.spec", set->path);
-	struct sw_err e = sw_pod_amounts(sw_json_key(set->template, "spec"), path, true, &pod);
+	struct sw_err e = sw_pod_amounts(sw_json_key(set->template, "spec"), path, strict, &pod);
 
 	if (sw_failed(e))
 		return e;
@@ -260,21 +260,62 @@ static struct sw_err check_models(const struct sw_demand *d)
 	return sw_err(SW_E_INVALID, "metadata.annotations[%s]: no model of the list will do: %s", SW_ANN_GPU, why);
 }
 
+static void demand_init(struct sw_demand *out)
+{
+	memset(out, 0, sizeof(*out));
+	out->spot = SW_SPOT_NEVER;
+	out->max_price = INFINITY;
+}
+
+/* out->sets are there; the rest follows from them and from the wishes of `holder`. */
+static struct sw_err sets_and_wishes(json_t *holder, bool strict, const struct sw_catalog *cat, struct sw_demand *out)
+{
+	struct sw_err e = SW_OK;
+
+	for (size_t i = 0; !sw_failed(e) && i < out->n_sets; i++)
+		e = podset_read(&out->sets[i], strict, out);
+	if (!sw_failed(e))
+		e = wishes_read(holder, cat, out);
+	if (!sw_failed(e))
+		e = check_models(out);
+	return e;
+}
+
 struct sw_err sw_demand_read(const struct sw_kind *k, json_t *job, const struct sw_catalog *cat, struct sw_demand *out)
 {
 	struct sw_err e = k->check(k, job);
 
-	memset(out, 0, sizeof(*out));
-	out->spot = SW_SPOT_NEVER;
-	out->max_price = INFINITY;
+	demand_init(out);
 	if (sw_failed(e))
 		return e;
 	out->n_sets = k->podsets(k, job, out->sets);
-	for (size_t i = 0; !sw_failed(e) && i < out->n_sets; i++)
-		e = podset_read(&out->sets[i], out);
+	return sets_and_wishes(job, true, cat, out);
+}
+
+static struct sw_err workload_set(json_t *set, size_t i, struct sw_demand *out)
+{
+	const char *name = sw_json_str(set, "name");
+	char path[64];
+	int64_t count;
+	struct sw_err e = kinds_count(set, "count", 0, 1, &count);
+
+	if (!sw_failed(e) && !name)
+		e = sw_err(SW_E_INVALID, "name: found nothing, expected the name of the set");
+	snprintf(path, sizeof(path), "spec.podSets[%zu].template", i);
 	if (!sw_failed(e))
-		e = wishes_read(job, cat, out);
-	if (!sw_failed(e))
-		e = check_models(out);
-	return e;
+		kinds_podset(&out->sets[out->n_sets++], name, (int32_t)count, sw_json_key(set, "template"), path);
+	return sw_err_wrap(e, "spec.podSets[%zu]", i);
+}
+
+struct sw_err sw_demand_of_podsets(json_t *podsets, json_t *holder, const struct sw_catalog *cat, struct sw_demand *out)
+{
+	size_t n = sw_json_len(podsets);
+	struct sw_err e = SW_OK;
+
+	demand_init(out);
+	if (!n || n > SW_PODSETS_MAX)
+		return sw_err(SW_E_INVALID, "spec.podSets: found %zu, expected 1 to %d", n, SW_PODSETS_MAX);
+	for (size_t i = 0; !sw_failed(e) && i < n; i++)
+		e = workload_set(sw_json_idx(podsets, i), i, out);
+	return sw_failed(e) ? e : sets_and_wishes(holder, false, cat, out);
 }

@@ -74,3 +74,16 @@ struct sw_err sw_kind_fill(const struct sw_kind *k, json_t *copy, json_t *podset
 				   sets[i].name, k->kind, sets[i].path);
 	return e;
 }
+
+struct sw_err sw_kind_with_podsets(const struct sw_kind *k, json_t *job, json_t *podsets, json_t **out)
+{
+	struct sw_err e;
+
+	*out = sw_json_copy(job);
+	e = sw_kind_fill(k, *out, podsets);
+	if (sw_failed(e)) {
+		json_object_put(*out);
+		*out = NULL;
+	}
+	return e;
+}

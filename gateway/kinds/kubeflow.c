@@ -57,6 +57,8 @@ static struct sw_err check_replica(const struct kubeflow_names *names, const cha
 
 	if (!sw_failed(e) && least && n > 1)
 		e = sw_err(SW_E_INVALID, "replicas: found %lld, expected 1: there is one %s", (long long)n, type);
+	if (!sw_failed(e) && !names->container && !json_object_is_type(sw_json_key(r, "template"), json_type_object))
+		e = sw_err(SW_E_INVALID, "template: found nothing, expected a pod template");
 	if (!sw_failed(e) && names->container && !has_container(r, names->container))
 		e = sw_err(SW_E_INVALID, "template.spec.containers: expected a container named \"%s\"",
 			   names->container);
@@ -91,6 +93,9 @@ struct sw_err kubeflow_check(const struct sw_kind *k, json_t *job)
 			return e;
 		pods += kinds_count_lax(r, "replicas", 1);
 	}
+	if (names->required && !sw_json_key(specs, names->single))
+		return sw_err(SW_E_INVALID, "spec.%s.%s: found nothing, expected exactly one", names->specs,
+			      names->single);
 	return pods > 0 ? SW_OK
 			: sw_err(SW_E_INVALID, "spec.%s: found no replicas, expected at least 1 pod in all",
 				 names->specs);
@@ -98,16 +103,8 @@ struct sw_err kubeflow_check(const struct sw_kind *k, json_t *job)
 
 enum sw_outcome kubeflow_outcome(const struct sw_kind *k, json_t *job, const char **why)
 {
-	static const char *const done[] = {"Succeeded", NULL}, *const failed[] = {"Failed", NULL};
-	json_t *c = kinds_true_condition(job, failed);
-	enum sw_outcome o = c ? SW_JOB_FAILED : SW_UNFINISHED;
-
 	(void)k;
-	if (!c && (c = kinds_true_condition(job, done)))
-		o = SW_SUCCEEDED;
-	*why = sw_json_str(c, "reason");
-	*why = *why ? *why : "";
-	return o;
+	return kinds_outcome(job, "Succeeded", "Failed", why);
 }
 
 int64_t kubeflow_active(const struct sw_kind *k, json_t *job)
@@ -162,11 +159,10 @@ static void add_base(json_t *status, json_t *local, json_t *base)
 
 json_t *kubeflow_status_home(const struct sw_kind *k, json_t *local, json_t *remote, json_t *base)
 {
-	(void)k;
-	if (kinds_status_condition(local, "Succeeded") || kinds_status_condition(local, "Failed"))
-		return sw_json_copy(local);
-	json_t *status = remote ? sw_json_copy(remote) : json_object_new_object();
+	json_t *status = kinds_status_whole(local, remote, "Succeeded", "Failed");
 
-	add_base(status, local, base);
+	(void)k;
+	if (!kinds_status_condition(local, "Succeeded") && !kinds_status_condition(local, "Failed"))
+		add_base(status, local, base);
 	return status;
 }

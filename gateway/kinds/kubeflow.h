@@ -15,6 +15,7 @@ struct kubeflow_names {
 	const char *specs;     /* "pytorchReplicaSpecs" */
 	const char *container; /* the operator refuses a template without a container of this name; NULL: any */
 	const char *single;    /* a replica type of exactly one pod, or NULL */
+	bool required;         /* that one must be there */
 	const char *types[6];  /* in the order of Kueue's pod sets, NULL-terminated */
 };
 

@@ -344,7 +344,8 @@ void admit_hooks(struct emb *m, struct sw_api_options *opt)
 		kinds++;
 	m->admit = sw_calloc(kinds + n_others, sizeof(*m->admit));
 	for (size_t i = 0; i < kinds; i++)
-		m->admit[n++] = (struct sw_admit){sw_kind_at(i)->resource, on_job, false};
+		if (kind_served(sw_kind_at(i)))
+			m->admit[n++] = (struct sw_admit){sw_kind_at(i)->resource, on_job, false};
 	for (size_t i = 0; i < n_others; i++)
 		m->admit[n++] = others[i];
 	opt->admit = m->admit;

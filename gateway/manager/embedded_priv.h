@@ -76,6 +76,8 @@ const char *row_key(const void *row);
 struct row *row_new(struct emb *m, const char *key, uint64_t rv, json_t *workload);
 void row_free(struct row *r);
 const struct sw_kind *row_kind(const struct row *r);
+/* Can a job of this kind be here at all? The embedded manager serves some kinds only. */
+bool kind_served(const struct sw_kind *k);
 void row_job_name(const struct row *r, char buf[254]);
 void row_job_key(const struct row *r, char buf[KEY_MAX]); /* of the job reconciler */
 bool row_is_of(const struct row *r, const char *job_uid);

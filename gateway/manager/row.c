@@ -67,14 +67,14 @@ static bool owner_read(json_t *w, struct owner *out)
 		json_t *o = sw_json_idx(list, i);
 
 		*out = (struct owner){sw_kind_of(o), sw_json_str(o, "name"), sw_json_str(o, "uid")};
-		if (out->kind && out->name && out->uid)
+		if (out->kind && kind_served(out->kind) && out->name && out->uid)
 			return true;
 	}
 	if (!slash || slash - noted >= (ptrdiff_t)sizeof(resource))
 		return false;
 	snprintf(resource, sizeof(resource), "%.*s", (int)(slash - noted), noted);
 	*out = (struct owner){sw_kind_find(resource), slash + 1, sw_json_label(w, SW_LABEL_JOB_UID)};
-	return out->kind && out->uid;
+	return out->kind && kind_served(out->kind) && out->uid;
 }
 
 static json_t *check_read(json_t *w, struct row *r)
@@ -132,6 +132,13 @@ static uint16_t flags_read(json_t *w)
 	f |= sw_json_len(sw_json_at(w, "status.nominatedClusterNames")) ? ROW_NOMINATED : 0;
 	f |= finalizer_has(w, SW_FINALIZER_COPIES) ? ROW_FINALIZER : 0;
 	return (uint16_t)f;
+}
+
+bool kind_served(const struct sw_kind *k)
+{
+	const struct sw_resource *r = sw_resource_by_id(k->resource);
+
+	return r && sw_resource_verbs(r, SW_SERVE_MANAGER);
 }
 
 static uint8_t kind_index(const struct sw_kind *k)

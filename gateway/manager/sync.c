@@ -13,7 +13,7 @@
 #include "spillway/log.h"
 #include "spillway/text.h"
 
-enum { PAGE_BYTES = 64 << 10, SOURCES_MAX = 32 };
+enum { PAGE_BYTES = 64 << 10, SOURCES_MAX = 96 };
 
 struct source {
 	struct emb *m;
@@ -200,7 +200,9 @@ struct sw_err sync_start(struct emb *m)
 	for (; n < sizeof(first) / sizeof(*first); n++)
 		m->sources[n] = (struct source){.m = m, .resource = first[n]};
 	for (size_t i = 0; sw_kind_at(i); i++)
-		m->sources[n++] = (struct source){.m = m, .resource = sw_kind_at(i)->resource, .kind = sw_kind_at(i)};
+		if (kind_served(sw_kind_at(i)))
+			m->sources[n++] =
+				(struct source){.m = m, .resource = sw_kind_at(i)->resource, .kind = sw_kind_at(i)};
 	m->sources[n++] = (struct source){.m = m, .resource = "pods"};
 	SW_REQUIRE(n < SOURCES_MAX);
 	m->source_now = 0;

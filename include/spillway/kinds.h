@@ -22,6 +22,8 @@ enum { SW_PODSETS_MAX = 18 /* Workload.spec.podSets, Kueue v1beta2 */, SW_MODELS
 #define SW_LABEL_ORIGIN   "spillway.dev/origin" /* installation id, on every remote object and pod */
 #define SW_LABEL_WORKLOAD                                                                                              \
 	"spillway.dev/workload" /* Workload's name when it is a label value, else its hash; on copies and pods */
+#define SW_LABEL_JOB                                                                                                   \
+	"spillway.dev/job" /* the job's name, on pods of copies whose own controller puts no label with it there */
 #define SW_ANN_WORKLOAD   "spillway.dev/workload-key" /* "ns/name" of the manager's Workload */
 #define SW_ANN_OWNER_UID  "spillway.dev/owner-uid"    /* UID of the manager's job */
 #define SW_ANN_ATTEMPT    "spillway.dev/attempt"
@@ -71,7 +73,7 @@ struct sw_kind {
 	const char *group, *version, *kind, *plural;
 	const char *resource;       /* names the row: "jobs.batch"; a second version of a kind has its version in it, as
 				       kubectl writes it: "mpijobs.v2beta1.kubeflow.org" */
-	const char *job_name_label; /* on its pods: "batch.kubernetes.io/job-name"; NULL: they carry none */
+	const char *job_name_label; /* on its pods: "batch.kubernetes.io/job-name", or SW_LABEL_JOB */
 	const char *suspend_path;   /* "spec.suspend", "spec.runPolicy.suspend" */
 	const char *managed_by_path; /* "spec.managedBy" */
 	const char *ttl_path;        /* "spec.ttlSecondsAfterFinished"; NULL: the kind has none */
@@ -105,8 +107,11 @@ struct sw_kind {
 	json_t *(*status_home)(const struct sw_kind *k, json_t *local_status, json_t *remote_status, json_t *base);
 };
 
-#define SW_KIND_MAP(X) X(job) X(pytorch) X(tf) X(paddle) X(xgboost) X(jax) X(mpi)
-#define X(id)          extern const struct sw_kind sw_kind_##id;
+#define SW_KIND_MAP(X)                                                                                                 \
+	X(job)                                                                                                         \
+	X(pytorch) X(tf) X(paddle) X(xgboost) X(jax) X(mpi) X(mpi_v2beta1) X(jobset) X(trainjob) X(rayjob)             \
+		X(raycluster)
+#define X(id) extern const struct sw_kind sw_kind_##id;
 SW_KIND_MAP(X)
 #undef X
 
@@ -177,6 +182,13 @@ struct sw_demand {
  * nearest valid value. A wish for GPUs without a GPU request is refused. */
 __attribute__((warn_unused_result)) struct sw_err sw_demand_read(const struct sw_kind *k, json_t *job,
 								 const struct sw_catalog *cat, struct sw_demand *out);
+/*
+ * The same of a Workload's spec.podSets, for managers whose Kueue counts by itself (it knows sidecars that operators
+ * add, and the pods of a TrainJob). What is there was admitted: pods are read leniently. holder: the object that
+ * carries the spillway.dev annotations and labels: the job, or the Workload where no job is at hand; may be NULL.
+ */
+__attribute__((warn_unused_result)) struct sw_err
+sw_demand_of_podsets(json_t *podsets, json_t *holder, const struct sw_catalog *cat, struct sw_demand *out);
 /* One number for the wishes as they are written, 0 without any. Another number: the demand has to be read again. */
 uint32_t sw_demand_mark(json_t *job);
 /* May this GPU serve it? NULL: yes; otherwise why not, in words ("T4 has no fp64"), in buf. */
@@ -196,8 +208,7 @@ struct sw_copy_spec {
  * ttlSecondsAfterFinished stripped, generateName dropped. NULL only if spec->podsets do not fit: sw_kind_fill() on a
  * copy of the job says why. What its pods ask for where it runs is sw_translate_job()'s: translate.h. */
 json_t *sw_kind_copy(const struct sw_kind *k, json_t *job, const struct sw_copy_spec *spec);
-/* gives a deep copy of the job whose pod templates are those of a Workload's spec.podSets, found by name. INVALID if
- * the Workload lacks one. */
+/* gives a deep copy of the job, filled by sw_kind_fill(). */
 __attribute__((warn_unused_result)) struct sw_err sw_kind_with_podsets(const struct sw_kind *k, json_t *job,
 								       json_t *podsets, json_t **out);
 

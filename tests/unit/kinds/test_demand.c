@@ -211,3 +211,57 @@ Test(kinds_demand, a_gpu_is_refused_in_words)
 	}
 	sw_catalog_free(c);
 }
+
+Test(kinds_demand, a_workloads_pod_sets_say_what_a_job_without_templates_asks_for)
+{
+	struct sw_catalog *c = catalog();
+	json_t *sets = json_of(
+		"[{'name':'node','count':4,'template':{'spec':{'containers':[{'name':'n','resources':{'limits':{"
+		"'nvidia.com/gpu':'8'},'requests':{'cpu':'0'}}}]}}},{'name':'init','template':{'spec':{}}}]");
+	json_t *job = json_of("{'metadata':{'annotations':{'spillway.dev/gpu':'H100'}}}");
+	struct sw_demand d;
+	struct sw_err e = sw_demand_of_podsets(sets, job, c, &d);
+
+	cr_assert(!sw_failed(e), "%s", e.text);
+	cr_expect_eq(d.n_sets, 2);
+	cr_expect_str_eq(d.sets[0].name, "node");
+	cr_expect_str_eq(d.sets[0].path, "spec.podSets[0].template");
+	cr_expect_eq(d.sets[1].count, 1);
+	cr_expect_eq(d.gpus, 32);
+	cr_expect_gt(d.n_models, 0);
+	cr_expect_eq(sw_amounts_get(&d.total, "pods"), 5000);
+	e = sw_demand_of_podsets(sets, NULL, c, &d);
+	cr_expect(!sw_failed(e) && d.n_models == 0, "%s", e.text);
+	json_object_put(job);
+	json_object_put(sets);
+	sw_catalog_free(c);
+}
+
+Test(kinds_demand, pod_sets_of_a_workload_that_cannot_be_are_refused)
+{
+	static const struct {
+		const char *sets, *text;
+	} rows[] = {
+		{"[]", "spec.podSets: found 0"},
+		{"{}", "spec.podSets: found 0"},
+		{"[{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}]", "spec.podSets: found 19"},
+		{"[{'count':1}]", "spec.podSets[0]: name"},
+		{"[7]", "spec.podSets[0]: name"},
+		{"[{'name':'a','count':-1}]", "spec.podSets[0]: count"},
+		{"[{'name':'a'},{'name':'b','count':4294967296}]", "spec.podSets[1]: count"},
+		{"[{'name':'a','template':{'spec':{'containers':[{'resources':{'requests':{'cpu':'x'}}}]}}}]",
+		 "spec.podSets[0].template.spec.containers[0]"},
+	};
+	struct sw_catalog *c = catalog();
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		json_t *sets = json_of(rows[i].sets);
+		struct sw_demand d;
+		struct sw_err e = sw_demand_of_podsets(sets, NULL, c, &d);
+
+		cr_expect_eq(e.code, SW_E_INVALID, "%s", rows[i].sets);
+		cr_expect(strstr(e.text, rows[i].text) != NULL, "%s: %s", rows[i].sets, e.text);
+		json_object_put(sets);
+	}
+	sw_catalog_free(c);
+}

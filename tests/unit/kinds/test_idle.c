@@ -11,6 +11,19 @@ static const struct {
 	{"PyTorchJob", "{'replicaStatuses':[],'conditions':[]}", "{'replicaStatuses':[],'conditions':[]}"},
 	{"PyTorchJob", "{'replicaStatuses':{'Master':{'active':1,'failed':2},'Worker':{},'Odd':7}}",
 	 "{'replicaStatuses':{'Master':{'active':0,'failed':2},'Worker':{'active':0},'Odd':7}}"},
+	{"JobSet", "{'restarts':2,'replicatedJobsStatus':[{'name':'a','active':2,'ready':1,'failed':3},7]}",
+	 "{'restarts':2,'replicatedJobsStatus':[{'name':'a','active':0,'ready':0,'failed':3},7]}"},
+	{"mpijobs.v2beta1.kubeflow.org", "{'replicaStatuses':{'Worker':{'active':2}}}",
+	 "{'replicaStatuses':{'Worker':{'active':0}}}"},
+	{"TrainJob", "{'jobsStatus':[{'name':'node','active':1,'ready':1}]}",
+	 "{'jobsStatus':[{'name':'node','active':0,'ready':0}]}"},
+	{"RayJob", "{}", "{'jobDeploymentStatus':'Suspended'}"},
+	{"RayJob",
+	 "{'jobDeploymentStatus':'Running','rayClusterStatus':{'state':'ready','readyWorkerReplicas':2},'failed':1}",
+	 "{'jobDeploymentStatus':'Suspended','rayClusterStatus':{'state':'suspended','readyWorkerReplicas':0},'failed':"
+	 "1}"},
+	{"RayCluster", "{'state':'ready','availableWorkerReplicas':4}",
+	 "{'state':'suspended','availableWorkerReplicas':0}"},
 };
 
 Test(kinds_idle, nothing_is_active_and_nothing_else_changes)

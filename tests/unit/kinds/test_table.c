@@ -14,6 +14,11 @@ Test(kinds_table, a_kind_is_found_by_what_users_type)
 		{"pytorchjobs", "pytorchjobs.kubeflow.org"},
 		{"tfjob", "tfjobs.kubeflow.org"},
 		{"mpijobs.kubeflow.org", "mpijobs.kubeflow.org"},
+		{"mpijobs.v2beta1.kubeflow.org", "mpijobs.v2beta1.kubeflow.org"},
+		{"jobset", "jobsets.jobset.x-k8s.io"},
+		{"trainjobs", "trainjobs.trainer.kubeflow.org"},
+		{"RayJob", "rayjobs.ray.io"},
+		{"raycluster", "rayclusters.ray.io"},
 		{"JAXJOB", "jaxjobs.kubeflow.org"},
 		{"paddlejob", "paddlejobs.kubeflow.org"},
 		{"xgboostjob", "xgboostjobs.kubeflow.org"},
@@ -39,7 +44,14 @@ Test(kinds_table, a_kind_is_found_by_api_version_and_kind_only_when_both_fit)
 	} rows[] = {
 		{"{'apiVersion':'batch/v1','kind':'Job'}", "jobs.batch"},
 		{"{'apiVersion':'kubeflow.org/v1','kind':'XGBoostJob'}", "xgboostjobs.kubeflow.org"},
-		{"{'apiVersion':'kubeflow.org/v2beta1','kind':'MPIJob'}", NULL},
+		{"{'apiVersion':'kubeflow.org/v2beta1','kind':'MPIJob'}", "mpijobs.v2beta1.kubeflow.org"},
+		{"{'apiVersion':'kubeflow.org/v1','kind':'MPIJob'}", "mpijobs.kubeflow.org"},
+		{"{'apiVersion':'kubeflow.org/v1alpha2','kind':'MPIJob'}", NULL},
+		{"{'apiVersion':'jobset.x-k8s.io/v1alpha2','kind':'JobSet'}", "jobsets.jobset.x-k8s.io"},
+		{"{'apiVersion':'trainer.kubeflow.org/v1alpha1','kind':'TrainJob'}", "trainjobs.trainer.kubeflow.org"},
+		{"{'apiVersion':'ray.io/v1','kind':'RayJob'}", "rayjobs.ray.io"},
+		{"{'apiVersion':'ray.io/v1','kind':'RayCluster'}", "rayclusters.ray.io"},
+		{"{'apiVersion':'ray.io/v1alpha1','kind':'RayJob'}", NULL},
 		{"{'apiVersion':'batch/v1beta1','kind':'Job'}", NULL},
 		{"{'apiVersion':'batch','kind':'Job'}", NULL},
 		{"{'apiVersion':'batch/v1'}", NULL},
@@ -67,10 +79,10 @@ Test(kinds_table, every_row_is_complete_and_finds_itself)
 		cr_expect(k->podsets && k->check && k->outcome && k->active && k->idle && k->prepare && k->status_home,
 			  "%s", k->kind);
 		cr_expect_eq(sw_kind_find(k->resource), k);
-		cr_expect_eq(sw_kind_named(k->kind), k);
+		cr_expect_eq(sw_kind_named(k->resource), k);
 		cr_expect(k->suspend_path && k->managed_by_path);
 	}
-	cr_expect_eq(n, 7);
+	cr_expect_eq(n, 12);
 }
 
 Test(kinds_table, suspend_managed_by_and_ttl_are_siblings)
