@@ -109,8 +109,7 @@ struct sw_kind {
 
 #define SW_KIND_MAP(X)                                                                                                 \
 	X(job)                                                                                                         \
-	X(pytorch) X(tf) X(paddle) X(xgboost) X(jax) X(mpi) X(mpi_v2beta1) X(jobset) X(trainjob) X(rayjob)             \
-		X(raycluster)
+	X(pytorch) X(tf) X(paddle) X(xgboost) X(jax) X(mpi) X(mpi_v2beta1) X(jobset) X(trainjob) X(rayjob) X(raycluster)
 #define X(id) extern const struct sw_kind sw_kind_##id;
 SW_KIND_MAP(X)
 #undef X
