@@ -227,6 +227,42 @@ static bool out_by_needs(struct option *o, const struct sw_workload *row, const 
 	return true;
 }
 
+static void judge_offer(struct option *o, const struct sw_offered *offered, const struct sw_queue_look *q)
+{
+	bool soon = q->room || offered->ready;
+	o->c.free = q->free;
+	o->c.total = q->total;
+	o->c.expected_start_ms = soon ? 0 : -1;
+	o->c.nodes_needed = soon ? 0 : 1;
+	if (offered->seen == SW_COPY_FOREIGN)
+		judge(o, VERDICT_OUT, OB_CLUSTER, "another's Workload has this name there");
+	else if (offered->seen == SW_COPY_OURS && offered->ready)
+		judge(o, VERDICT_LATER, OB_BUSY, "its queue has admitted it");
+	else if (offered->seen == SW_COPY_OURS)
+		judge(o, VERDICT_LATER, OB_BUSY, "offered, waits in its queue%s%s", *offered->why ? ": " : "",
+		      offered->why);
+	else
+		judge(o, VERDICT_LATER, OB_BUSY, "its queue is asked: %lld of %lld %s of quota free, %d waiting",
+		      (long long)q->free, (long long)q->total, o->unit, q->pending);
+}
+
+/* A cluster that decides by itself: what its queue says, unless nodes must be bought first. */
+static bool by_offer(const struct work *wk, const struct sw_workload *row, struct option *o)
+{
+	if (!sw_worker_takes_offers(o->w))
+		return false;
+	struct sw_queue_look q = sw_worker_queue(o->w, row->ns, row->queue, wk->demand);
+	struct sw_offered offered = sw_worker_offered(o->w, wk->key, row->job_uid);
+	if (q.known && !q.open) {
+		judge(o, VERDICT_OUT, OB_CLUSTER, "%s", q.why);
+		return true;
+	}
+	if (o->c.nodes_needed > 0)
+		return false;
+	judge_offer(o, &offered, &q);
+	return true;
+}
+
 static void option_fill(struct sw_dispatch *d, const struct work *wk, const struct sw_workload *row, struct option *o,
 			const struct sw_pool *p, const struct sw_needs *needs)
 {
@@ -252,6 +288,8 @@ static void option_fill(struct sw_dispatch *d, const struct work *wk, const stru
 	price(d, o, p, wk->demand);
 	if (never_by_wish(o, p, wk->demand) || never_by_size(o, p, wk->demand, nodes) ||
 	    out_by_cluster(d, wk, row, o) || out_by_needs(o, row, needs))
+		return;
+	if (by_offer(wk, row, o))
 		return;
 	if (nodes == 0) {
 		o->c.expected_start_ms = 0;

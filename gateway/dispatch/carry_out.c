@@ -25,7 +25,8 @@ struct sw_offer offer_of(const struct work *wk, const struct sw_workload *row, c
 				 .owner_uid = row->job_uid,
 				 .attempt = row->attempt,
 				 .pool = pool,
-				 .demand = wk->demand};
+				 .demand = wk->demand,
+				 .workload = wk->workload};
 }
 
 static void spot_clear(struct spot *s)
@@ -165,7 +166,7 @@ static void on_worker_done(void *owner, struct sw_err err)
 	if (!sw_failed(err) && wk->step == STEP_TOMBSTONE)
 		wk->tombstoned = true;
 	/* The copy's own change wakes us; the delay is for a change that is not reported. */
-	work_step_done(wk, err, WAIT_MS);
+	work_step_done(wk, err, wk->step == STEP_WITHDRAW ? 1 : WAIT_MS);
 }
 
 static struct sw_err copy_act(struct work *wk, const struct scene *s, enum step step)
@@ -232,7 +233,8 @@ static struct sw_err start(struct work *wk, const struct scene *s)
 		struct sw_err e = reserve(wk, s->row, s->winner, s->pool, &missing);
 		if (sw_failed(e))
 			return e;
-	} else
+	}
+	if (s->v.current || s->v.by_offer)
 		wk->text = sw_asprintf("started on %s/%s, attempt %u", sw_worker_name(s->winner), s->pool,
 				       s->row->attempt);
 	return sw_worker_start(s->winner, &offer, wk->job, on_started, wk);
@@ -266,6 +268,15 @@ static bool is_lost_track(const struct view *v)
 	return v->seen == SW_COPY_ABSENT && !v->named_now;
 }
 
+/* An offer that was preempted may be admitted again; one that the cluster has given up would be again. */
+static bool is_to_blame(const struct scene *s)
+{
+	const struct view *v = &s->v;
+	if (v->taken_back)
+		return s->offered.over;
+	return !v->begun && !is_lost_track(v);
+}
+
 static const char *evict_reason(const struct scene *s)
 {
 	const struct view *v = &s->v;
@@ -273,6 +284,7 @@ static const char *evict_reason(const struct scene *s)
 		return v->seen == SW_COPY_FOREIGN ? "NameTaken"
 		       : v->begun                 ? "CopyDeleted"
 		       : is_lost_track(v)         ? "CopyMissing"
+		       : v->taken_back            ? "EvictedOnWorker"
 		       : v->start_refused         ? "StartRefused"
 		       : v->running_long_unplaced ? "PodsNotScheduled"
 		       : v->job_bad               ? "InvalidJob"
@@ -284,9 +296,11 @@ static struct sw_err evict(struct work *wk, const struct scene *s, const char *w
 {
 	char text[PLAN_SENTENCE], message[PLAN_MESSAGE];
 	const char *reason = evict_reason(s);
-	snprintf(text, sizeof text, "%s (cluster %s, attempt %u)", why, s->row->cluster, s->row->attempt);
+	const char *said = s->v.may_run && s->v.taken_back ? s->offered.why : "";
+	snprintf(text, sizeof text, "%s (cluster %s, attempt %u)%s%.300s", why, s->row->cluster, s->row->attempt,
+		 *said ? ": " : "", said);
 	plan_encode(&s->plan, text, message);
-	if (s->v.may_run && s->winner && !s->v.begun && !is_lost_track(&s->v))
+	if (s->v.may_run && s->winner && is_to_blame(s))
 		mark_out(wk, s->winner); /* the next attempt tries another place first */
 	work_say(wk, s->v.may_run, reason, text);
 	struct sw_change c = {.op = SW_CHANGE_EVICT, .reason = reason, .message = message};
@@ -358,10 +372,10 @@ static void on_read(void *owner, struct sw_err err, json_t *job, json_t *workloa
 	struct work *wk = owner;
 	struct sw_dispatch *d = wk->d;
 	const struct sw_workload *row = row_of(d, wk->key);
-	(void)workload;
 	if (!sw_failed(err) && job && row) {
 		work_drop_job(wk);
 		wk->job = sw_json_copy(job);
+		wk->workload = sw_json_copy(workload);
 		wk->demand = sw_calloc(1, sizeof *wk->demand);
 		wk->job_rv = row->rv;
 		wk->job_read_ms = sw_loop_now(d->opt.loop);
@@ -375,6 +389,78 @@ static void on_read(void *owner, struct sw_err err, json_t *job, json_t *workloa
 	}
 	/* Gone meanwhile: the row says so, or will. */
 	work_step_done(wk, err.code == SW_E_MISSING ? SW_OK : err, err.code == SW_E_MISSING ? WAIT_MS : 1);
+}
+
+/* ---- offers ------------------------------------------------------------------------------------ */
+
+static void offers_end(struct work *wk)
+{
+	struct sw_err e = wk->call_err;
+	free(wk->calls);
+	wk->calls = NULL;
+	wk->call_err = SW_OK;
+	if (!sw_failed(e) && wk->text)
+		work_say(wk, false, "Offered", wk->text);
+	free(wk->text);
+	wk->text = NULL;
+	work_step_done(wk, e, WAIT_MS);
+}
+
+static void offer_answered(struct offer_call *call, struct sw_err err)
+{
+	struct work *wk = call->wk;
+	if (is_refusal(err.code)) {
+		char text[500];
+		snprintf(text, sizeof text, "cluster %s refused the offer: %s", sw_worker_name(call->w), err.text);
+		work_say(wk, true, "OfferRefused", text);
+		mark_out(wk, call->w);
+	} else if (sw_failed(err) && !sw_failed(wk->call_err))
+		wk->call_err = err;
+	if (--wk->n_calls == 0)
+		offers_end(wk);
+}
+
+static void on_offered(void *owner, struct sw_err err)
+{
+	offer_answered(owner, err);
+}
+
+/* All at once: none of them runs anything. */
+static void offer(struct work *wk, const struct scene *s)
+{
+	const struct plan_step *st = &s->plan.step[s->plan.at];
+	struct sw_buf words;
+	int n = 0;
+	sw_buf_init(&words, 16 << 10);
+	free(wk->calls);
+	wk->calls = sw_calloc(st->n + 1, sizeof *wk->calls);
+	wk->call_err = SW_OK;
+	wk->busy = true;
+	wk->n_calls = 1; /* ours, until all are sent */
+	for (int i = 0; i < st->n; i++) {
+		if (!(s->offers >> i & 1))
+			continue;
+		const char *cluster = plan_text(&s->plan, st->place[i].cluster),
+			   *pool = plan_text(&s->plan, st->place[i].pool);
+		struct offer_call *call = &wk->calls[n];
+		struct sw_offer o = offer_of(wk, s->row, pool);
+		*call = (struct offer_call){wk, sw_workers_find(wk->d->workers, cluster)};
+		sw_buf_printf(&words, "%s%s/%s", n++ ? ", " : "offered to ", cluster, pool);
+		wk->n_calls++;
+		struct sw_err e = sw_worker_offer(call->w, &o, on_offered, call);
+		if (sw_failed(e))
+			offer_answered(call, e);
+	}
+	free(wk->text);
+	wk->text = sw_buf_ok(&words) && words.len ? sw_strdup(words.at) : NULL;
+	sw_buf_fini(&words);
+	if (--wk->n_calls == 0)
+		offers_end(wk);
+}
+
+static struct sw_err withdraw(struct work *wk, const struct scene *s)
+{
+	return sw_worker_withdraw(s->extra_offer, wk->key, s->extra_offered.uid, on_worker_done, wk);
 }
 
 /* ---- growing --------------------------------------------------------------------------------- */
@@ -408,6 +494,8 @@ static struct sw_err begin(struct sw_dispatch *d, struct work *wk, struct scene 
 	case STEP_SWEEP:
 	case STEP_TOMBSTONE:
 		return copy_act(wk, s, step);
+	case STEP_WITHDRAW:
+		return withdraw(wk, s);
 	case STEP_EVICT:
 		return evict(wk, s, why);
 	case STEP_RELEASE:
@@ -458,6 +546,9 @@ void carry_out(struct sw_dispatch *d, struct work *wk, struct scene *s, enum ste
 		return;
 	case STEP_WIN:
 		win(d, wk, s);
+		return;
+	case STEP_OFFER:
+		offer(wk, s);
 		return;
 	case STEP_GROW:
 		grow(wk, s);

@@ -12,7 +12,7 @@
 #include <string.h>
 #include "spillway/text.h"
 
-enum { POLICY_AGAIN_MS = 30000, NOMINATED_MAX = 10 /* Kueue v1beta2, nominatedClusterNames */ };
+enum { POLICY_AGAIN_MS = 30000 };
 
 /* ---- words ------------------------------------------------------------------- */
 

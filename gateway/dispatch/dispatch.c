@@ -47,7 +47,8 @@ void work_drop_job(struct work *wk)
 	free(wk->demand);
 	wk->demand = NULL;
 	json_object_put(wk->job);
-	wk->job = NULL;
+	json_object_put(wk->workload);
+	wk->job = wk->workload = NULL;
 }
 
 void work_free(struct work *wk)
@@ -61,6 +62,7 @@ void work_free(struct work *wk)
 	free(wk->reserved.pool);
 	free(wk->grows.pool);
 	free(wk->log_bytes);
+	free(wk->calls);
 	free(wk->text);
 	json_object_put(wk->pod_object);
 	free(wk->pod_sent);

@@ -25,11 +25,17 @@
 #include "step.h"
 
 enum { CLUSTERS_MAX = 64, JOB_FRESH_MS = 5000, START_TRIES = 3, OUT_MS = 10 * 60 * 1000, SETTLE_MS = 5000 };
+enum { NOMINATED_MAX = 20 /* clusters; Kueue v1beta2, status.nominatedClusterNames */ };
 
 /* Where a gang's room is promised or asked for. */
 struct spot {
 	struct sw_worker *w;
 	char *pool;
+};
+
+struct offer_call {
+	struct work *wk;
+	struct sw_worker *w;
 };
 
 struct pod {               /* of the present copy, as last reported */
@@ -52,7 +58,7 @@ struct work {
 	json_t *pod_object; /* as sent; NULL: that it is gone */
 	bool pods_busy;     /* the same for the pod mirror */
 
-	json_t *job;              /* own copy; NULL: not read */
+	json_t *job, *workload;   /* own copies, as read together; NULL: not read */
 	struct sw_demand *demand; /* lends from job */
 	struct sw_err job_err;    /* why the job could not be understood */
 	uint64_t job_rv, job_read_ms;
@@ -60,6 +66,10 @@ struct work {
 	struct spot reserved; /* the one reservation; w NULL: none */
 	struct spot grows;    /* demand given to burst; w NULL: none */
 	int grows_nodes;
+
+	struct offer_call *calls; /* offers on their way */
+	int n_calls;              /* of them without an answer */
+	struct sw_err call_err;   /* the first that failed otherwise than by a refusal */
 
 	uint64_t plan_at_ms; /* loop time: the policy is not asked before */
 	uint64_t plan_world; /* what the world was when it last said "not now" */
@@ -148,8 +158,11 @@ struct scene { /* a view with what its indices mean */
 	struct plan plan;
 	const struct sw_workload *row; /* lent until the loop turns */
 	struct sw_worker *winner, *extra, *adopt;
-	struct sw_copy copy, extra_copy; /* of winner and extra; lent likewise */
-	uint64_t again_ms;               /* loop ms from now to look again; 0: no hurry */
+	struct sw_worker *extra_offer;
+	struct sw_offered offered, extra_offered; /* of winner and extra_offer; lent */
+	uint32_t offers;                          /* places of the step to offer it to, as bits */
+	struct sw_copy copy, extra_copy;          /* of winner and extra; lent likewise */
+	uint64_t again_ms;                        /* loop ms from now to look again; 0: no hurry */
 	int grow_nodes;
 	const char *pool;  /* of the winner */
 	const char *stuck; /* why the step has no candidate now, or NULL */

@@ -28,6 +28,8 @@ static bool extra_going(const struct view *v)   { return extra(v) && v->extra_go
 static bool extra_runs(const struct view *v)    { return extra(v) && !v->extra_ended && !v->extra_suspended; }
 static bool extra_ends(const struct view *v)    { return extra(v) && v->extra_active; }
 
+static bool stale_offer(const struct view *v)   { return v->extra_offer >= 0 && !v->may_run; }
+
 /* ---- must not run */
 static bool finished(const struct view *v)      { return v->finished; }
 static bool unseen(const struct view *v)        { return v->has_winner && (!v->configured || v->seen == SW_COPY_UNKNOWN); }
@@ -48,11 +50,15 @@ static bool name_taken(const struct view *v)    { return v->has_winner && v->see
 static bool going(const struct view *v)         { return v->has_winner && v->current && v->going; }
 static bool vanished(const struct view *v)      { return v->has_winner && v->begun; }
 static bool lost_track(const struct view *v)    { return v->has_winner && v->seen == SW_COPY_ABSENT && !v->named_now; }
-static bool to_start(const struct view *v)      { return v->has_winner && (!v->current || v->suspended); }
+static bool taken_back(const struct view *v)    { return v->has_winner && v->taken_back; }
+static bool taken_unseen(const struct view *v)  { return v->has_winner && v->taken_unseen; }
+static bool to_start(const struct view *v)      { return v->has_winner && (!v->current || (v->suspended && !v->by_offer)); }
 static bool cannot_start(const struct view *v)  { return to_start(v) && !v->ready; }
 static bool start_refused(const struct view *v) { return to_start(v) && v->start_refused; }
 static bool unread_start(const struct view *v)  { return to_start(v) && !v->job_known; }
 static bool bad_start(const struct view *v)     { return to_start(v) && v->job_bad; }
+static bool loser(const struct view *v)         { return v->has_winner && v->extra_offer >= 0; }
+static bool unseen_loser(const struct view *v)  { return unseen(v) && loser(v); }
 static bool not_placed(const struct view *v)    { return v->has_winner && v->running_long_unplaced; }
 static bool news(const struct view *v)          { return v->has_winner && v->status_new; }
 static bool newly_placed(const struct view *v)  { return v->has_winner && v->placed && !v->placed_noted; }
@@ -67,6 +73,8 @@ static bool can_win(const struct view *v)       { return v->ready_candidate >= 0
 static bool no_plan(const struct view *v)       { return !v->plan_known || (v->step_over && v->step_last); }
 static bool plan_due(const struct view *v)      { return no_plan(v) && v->plan_again; }
 static bool step_over(const struct view *v)     { return v->step_over || (v->step_hopeless && !v->step_last); }
+static bool stray_offer(const struct view *v)   { return v->extra_offer >= 0; }
+static bool can_offer(const struct view *v)     { return v->to_offer; }
 static bool can_grow(const struct view *v)      { return v->grow_candidate >= 0 && !v->grow_asked; }
 static bool always(const struct view *v)        { (void)v; return true; }
 
@@ -81,6 +89,8 @@ static const struct { const char *name; bool (*applies)(const struct view *); en
 	{ "a stopped copy still has pods",                            extra_ends,       STEP_WAIT },
 	{ "a copy that runs nothing is removed",                      extra,            STEP_SWEEP },
 
+	{ "an offer that nobody wants is withdrawn",                  stale_offer,      STEP_WITHDRAW },
+
 	/* nothing unwanted is visible */
 	{ "finished",                                                 finished,         STEP_FORGET },
 	{ "deleted, and its cluster is lost: remembered for later",   can_bury,         STEP_TOMBSTONE },
@@ -91,17 +101,21 @@ static const struct { const char *name; bool (*applies)(const struct view *); en
 	{ "must not run",                                             idle,             STEP_FORGET },
 
 	{ "worker lost: started elsewhere",                           lost_and_moves,   STEP_EVICT },
+	{ "offers to others are withdrawn, the winner is out of sight", unseen_loser,   STEP_WITHDRAW },
 	{ "worker lost: held until it answers",                       lost_and_held,    STEP_HOLD },
 	{ "worker out of sight, still in grace",                      in_grace,         STEP_WAIT },
 	{ "another's object has its name on the worker",              name_taken,       STEP_EVICT },
 	{ "its copy is being removed by somebody",                    going,            STEP_WAIT },
 	{ "its copy was started and somebody deleted it",             vanished,         STEP_EVICT },
 	{ "no copy is there after a restart, but one may have run",    lost_track,       STEP_EVICT },
+	{ "the worker took the offer back",                           taken_back,       STEP_EVICT },
+	{ "a job has the offer, but is not seen",                     taken_unseen,     STEP_WAIT },
 	{ "the worker takes no new copies",                           cannot_start,     STEP_HOLD },
 	{ "the worker refuses the job",                               start_refused,    STEP_EVICT },
 	{ "the job is read before it starts",                         unread_start,     STEP_READ },
 	{ "the job cannot be understood any more",                    bad_start,        STEP_EVICT },
 	{ "the winner is named: its copy starts",                     to_start,         STEP_START },
+	{ "offers to others are withdrawn",                           loser,            STEP_WITHDRAW },
 	{ "not all pods were scheduled in time",                      not_placed,       STEP_EVICT },
 	{ "status changed",                                           news,             STEP_SYNC },
 	{ "all pods are scheduled",                                   newly_placed,     STEP_PLACED },
@@ -113,9 +127,11 @@ static const struct { const char *name; bool (*applies)(const struct view *); en
 	{ "the job is read before it is placed",                      unread,           STEP_READ },
 	{ "the job cannot be understood",                             bad_job,          STEP_HOLD },
 	{ "a candidate is ready",                                     can_win,          STEP_WIN },
+	{ "an offer outside this step is withdrawn",                  stray_offer,      STEP_WITHDRAW },
 	{ "the policy decides",                                       plan_due,         STEP_PLAN },
 	{ "nothing to try now",                                       no_plan,          STEP_WAIT },
 	{ "the step is over",                                         step_over,        STEP_NEXT },
+	{ "the clusters of this step are offered it",                 can_offer,        STEP_OFFER },
 	{ "a pool grows for it",                                      can_grow,         STEP_GROW },
 	{ "waits for a candidate of this step",                       always,           STEP_REST },
 };

@@ -33,6 +33,8 @@
 	X(WIN, "win")               /* name the winner: the one durable decision          */                           \
 	X(PLAN, "plan")             /* ask the policy                                     */                           \
 	X(NEXT, "next")             /* the next step of the plan                          */                           \
+	X(OFFER, "offer")           /* an offer to each candidate whose cluster decides   */                           \
+	X(WITHDRAW, "withdraw")     /* remove an offer nobody wants                       */                           \
 	X(GROW, "grow")             /* ask for nodes for one candidate of the step        */
 
 enum step {
@@ -65,10 +67,17 @@ struct view {
 	bool ready;      /* copies may be created there */
 	bool lost;       /* out of reach for longer than the grace, or not configured */
 
+	/* where the cluster it names decides by itself when the job starts: by an offer that it has admitted */
+	bool by_offer;
+	bool taken_back;   /* it has not admitted the offer any more, or given it up */
+	bool taken_unseen; /* a job has the offer, but we see none: it is about to show, or to go */
+
 	/* one copy that must not be (any cluster) */
 	int extra; /* its cluster; -1: none is visible */
 	bool extra_ours_to_touch, extra_suspended, extra_going, extra_ended, extra_active,
 		extra_well; /* well: it succeeded */
+
+	int extra_offer; /* a cluster with an offer that nobody wants, and that would not go by itself; -1: none */
 
 	/* settings and the world */
 	bool duplicate;    /* lost workers' jobs are started elsewhere */
@@ -81,6 +90,7 @@ struct view {
 	bool plan_known, plan_again; /* again: asking the policy makes sense now */
 	bool step_over, step_last, step_hopeless;
 	int ready_candidate, grow_candidate;
+	bool to_offer;   /* some candidate's cluster decides by itself, and has no offer yet */
 	bool grow_asked; /* what grow_candidate needs is asked for already */
 };
 

@@ -144,6 +144,61 @@ static void see_copies(struct sw_dispatch *d, const struct work *wk, struct scen
 	s->v.lost = s->v.has_winner && (!s->winner || sw_worker_state(s->winner).lost);
 }
 
+/* ---- offers ---------------------------------------------------------------------------- */
+
+/* What the cluster that the row names has made of the offer. */
+static void see_winners_offer(struct scene *s, const char *key)
+{
+	struct view *v = &s->v;
+	if (!s->winner || !sw_worker_takes_offers(s->winner))
+		return;
+	struct sw_offered o = s->offered = sw_worker_offered(s->winner, key, s->row->job_uid);
+	bool current = o.seen == SW_COPY_OURS && o.attempt == s->row->attempt;
+	bool no_copy = v->seen == SW_COPY_ABSENT;
+	v->by_offer = true;
+	v->taken_unseen = no_copy && current && o.taken;
+	if (no_copy && current && !o.taken)
+		v->named_now = true; /* no job has had it: none of this attempt can have run */
+	bool standing = current && !o.evicted && !o.over && !o.deleting && (o.ready || o.taken);
+	v->taken_back = o.seen != SW_COPY_UNKNOWN && !standing && !v->taken_unseen && !v->ended;
+}
+
+static bool in_step(const struct scene *s, const struct sw_worker *w, const char *pool)
+{
+	const struct plan_step *st = &s->plan.step[s->plan.at];
+	for (size_t i = 0; s->plan.n && i < st->n; i++)
+		if (strcmp(plan_text(&s->plan, st->place[i].cluster), sw_worker_name(w)) == 0 &&
+		    strcmp(plan_text(&s->plan, st->place[i].pool), pool) == 0)
+			return true;
+	return false;
+}
+
+static bool offer_wanted(const struct scene *s, const struct sw_worker *w, const struct sw_offered *o)
+{
+	const struct sw_workload *row = s->row;
+	if (!s->v.may_run || o->seen != SW_COPY_OURS || o->attempt != row->attempt || o->over)
+		return false;
+	return row->cluster ? s->winner == w : in_step(s, w, o->pool);
+}
+
+/* The plan must be known. */
+static void see_offers(struct sw_dispatch *d, struct scene *s, const char *key)
+{
+	for (size_t i = 0; i < sw_workers_count(d->workers); i++) {
+		struct sw_worker *w = sw_workers_at(d->workers, i);
+		if (!sw_worker_takes_offers(w))
+			continue;
+		struct sw_offered o = sw_worker_offered(w, key, s->row->job_uid);
+		bool there = o.seen == SW_COPY_OURS || o.seen == SW_COPY_STALE;
+		if (!there || o.taken || o.deleting || offer_wanted(s, w, &o) || !sw_worker_state(w).ready)
+			continue;
+		s->v.extra_offer = (int)i;
+		s->extra_offer = w;
+		s->extra_offered = o;
+		return;
+	}
+}
+
 /* ---- a winner's run ----------------------------------------------------------------- */
 
 /* Its pods run, but not all of them have a node: since when? */
@@ -166,7 +221,8 @@ static void see_run(struct sw_dispatch *d, const struct work *wk, struct scene *
 	v->placed_noted = !s->plan.gang;
 	v->placed = runs && s->plan.gang && s->copy.scheduled >= s->plan.gang;
 	v->status_new = runs && !sent;
-	if (runs && !v->placed && !v->placed_noted)
+	/* A cluster with a queue of its own decides how long pods may wait for nodes there. */
+	if (runs && !v->placed && !v->placed_noted && !v->by_offer)
 		see_unplaced(d, wk, s);
 }
 
@@ -192,6 +248,57 @@ static bool can_grow(struct sw_dispatch *d, const struct work *wk, struct scene 
 	return true;
 }
 
+/* Is an earlier place of the step on the same cluster? A cluster gets one offer. */
+static bool has_offer(const struct scene *s, int at)
+{
+	const struct plan_step *st = &s->plan.step[s->plan.at];
+	for (int i = 0; i < at; i++)
+		if ((s->offers >> i & 1) &&
+		    strcmp(plan_text(&s->plan, st->place[i].cluster), plan_text(&s->plan, st->place[at].cluster)) == 0)
+			return true;
+	return false;
+}
+
+/* Only the clusters of the first places stand in the row: decide.c, nominate(). */
+static bool is_nominated(const struct scene *s, int at)
+{
+	const struct plan_step *st = &s->plan.step[s->plan.at];
+	int clusters = 0;
+	for (int i = 0; i < at; i++) {
+		int k = 0;
+		while (strcmp(plan_text(&s->plan, st->place[k].cluster), plan_text(&s->plan, st->place[i].cluster)) !=
+		       0)
+			k++;
+		clusters += k == i;
+	}
+	return clusters < NOMINATED_MAX;
+}
+
+/* A place whose cluster decides. True: it has admitted the job for this pool. *hope: as for a place. */
+static bool see_offer(const struct work *wk, struct scene *s, int at, struct sw_worker *w, const struct sw_pool *pool,
+		      bool *hope)
+{
+	struct sw_offered o = sw_worker_offered(w, wk->key, s->row->job_uid);
+	struct sw_queue_look queue;
+
+	*hope = o.seen != SW_COPY_FOREIGN && is_nominated(s, at);
+	if (!*hope)
+		return false;
+	if (o.seen == SW_COPY_OURS && o.attempt == s->row->attempt)
+		return o.ready && strcmp(o.pool, pool->name) == 0;
+	if (o.seen != SW_COPY_ABSENT)
+		return false;
+	queue = sw_worker_queue(w, s->row->ns, s->row->queue, wk->demand);
+	*hope = !queue.known || queue.open;
+	if (!*hope)
+		s->stuck = "its queue is missing or stopped there";
+	else if (!has_offer(s, at)) {
+		s->offers |= (uint32_t)1 << at;
+		s->v.to_offer = true;
+	}
+	return false;
+}
+
 /* One place of the present step. True: there is hope while the step lasts. */
 static bool see_place(struct sw_dispatch *d, const struct work *wk, struct scene *s, int at)
 {
@@ -204,8 +311,11 @@ static bool see_place(struct sw_dispatch *d, const struct work *wk, struct scene
 	if (copy_on(s, w).seen == SW_COPY_FOREIGN)
 		return false;
 	int nodes = sw_worker_fits(w, wk->key, pool->name, wk->demand);
+	bool hope;
 	if (nodes < 0)
 		return false;
+	if (sw_worker_takes_offers(w) && !see_offer(wk, s, at, w, pool, &hope))
+		return hope;
 	if (nodes == 0) {
 		if (v->ready_candidate < 0)
 			v->ready_candidate = at;
@@ -271,12 +381,15 @@ static void scene_init(struct scene *s, const struct sw_workload *row)
 {
 	s->v = (struct view){.known = row != NULL,
 			     .extra = -1,
+			     .extra_offer = -1,
 			     .adopt = -1,
 			     .ready_candidate = -1,
 			     .grow_candidate = -1,
 			     .seen = SW_COPY_UNKNOWN};
 	s->row = row;
-	s->winner = s->extra = s->adopt = NULL;
+	s->winner = s->extra = s->adopt = s->extra_offer = NULL;
+	s->offered = s->extra_offered = (struct sw_offered){.seen = SW_COPY_UNKNOWN, .pool = "", .uid = "", .why = ""};
+	s->offers = 0;
 	s->copy = s->extra_copy = (struct sw_copy){.seen = SW_COPY_UNKNOWN};
 	s->again_ms = 0;
 	s->grow_nodes = 0;
@@ -321,6 +434,8 @@ void scene_read(struct sw_dispatch *d, struct work *wk, const char *key, struct 
 	see_copies(d, wk, s);
 	if (v->has_winner || v->may_run)
 		plan_decode(&s->plan, row->message);
+	see_winners_offer(s, key);
+	see_offers(d, s, key);
 	if (v->has_winner)
 		see_run(d, wk, s);
 	else if (v->may_run && v->adopt < 0 && wk)

@@ -152,6 +152,18 @@ static struct sw_err kueue_offer(struct sw_worker *w, const struct sw_offer *o, 
 	return e;
 }
 
+/* It may stay a moment, until its Kueue lets it go. */
+static void on_withdrawn(struct act *a, struct sw_err err, const struct sw_kube_reply *reply)
+{
+	char *key = sw_asprintf("%s/%s", a->ns, a->name);
+	struct mirror_row *row = mirror_find(a->w, key);
+
+	if (!sw_failed(err) && row && strcmp(row->uid, a->uid) == 0)
+		row->deleting = true;
+	free(key);
+	act_on_deleted(a, err, reply);
+}
+
 static struct sw_err kueue_withdraw(struct sw_worker *w, const struct mirror_row *row, sw_worker_fn *done, void *owner)
 {
 	const char *slash = strchr(row->key, '/');
@@ -164,7 +176,8 @@ static struct sw_err kueue_withdraw(struct sw_worker *w, const struct mirror_row
 	free(ns);
 	sw_buf_init(&body, 1024);
 	sw_kube_delete_options(&body, "Background", row->uid);
-	a->on_reply = act_on_deleted;
+	a->uid = sw_strdup(row->uid);
+	a->on_reply = on_withdrawn;
 	struct sw_err e = act_begun(a, mirror_send(a, SW_KUBE_FENCE, "DELETE", &body));
 	sw_buf_fini(&body);
 	return e;

@@ -239,6 +239,8 @@ static struct sw_err probe(struct sw_worker *w, struct feed *f)
 
 void link_claimed(struct sw_worker *w, struct sw_err e)
 {
+	bool was_ready = !w->link.claim_due;
+
 	if (sw_failed(e)) {
 		failed(w, e);
 		return;
@@ -246,6 +248,8 @@ void link_claimed(struct sw_worker *w, struct sw_err e)
 	w->link.claim_due = false;
 	went_well(w);
 	worker_changed(w);
+	if (!was_ready && sw_worker_state(w).ready)
+		mirrors_tell(w); /* some may have been unwanted while nothing could be written */
 	gc_kick(w);
 }
 

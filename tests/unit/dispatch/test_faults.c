@@ -4,8 +4,8 @@
  *
  * Crashes that forget all memory, replies that are lost (before or after the request took effect), clusters that are
  * cut off, caches that lag, evictions, suspensions, deletions, jobs made again under their names, pools that sell out,
- * schedulers that place nothing. world_check() runs after every turn: never two copies of a job with pods, never two
- * ends. Then the faults cease, and every job must end.
+ * schedulers that place nothing, queues that take quota back. world_check() runs after every turn: never two copies of
+ * a job with pods, never two ends. Then the faults cease, and every job must end.
  *
  * SPILLWAY_SEEDS=N runs N seeds; a failing one is printed and can be run alone with SPILLWAY_SEED=S.
  */
@@ -36,7 +36,7 @@ static void misfortune(struct world *w)
 {
 	struct w_job *j = &w->job[world_random(w, W_JOBS)];
 	struct w_cluster *c = &w->cluster[world_random(w, W_CLUSTERS)];
-	switch (world_random(w, 13)) {
+	switch (world_random(w, 14)) {
 	case 0:
 	case 1:
 		world_crash(w);
@@ -72,6 +72,10 @@ static void misfortune(struct world *w)
 	case 11:
 		delete_one(w, (int)(c - w->cluster), (int)(j - w->job));
 		break;
+	case 12:
+		for (int i = 0; i < W_JOBS; i++)
+			world_preempt(w, (int)(c - w->cluster), i);
+		break;
 	default:
 		w->cluster[0].taken_name = !w->cluster[0].taken_name && !world_copy(w, 0, 0);
 		break;
@@ -88,6 +92,10 @@ static bool all_ended(struct world *w)
 	for (int c = 0; c < W_CLUSTERS; c++)
 		for (int k = 0; k < W_COPIES; k++)
 			if (w->cluster[c].copy[k].exists)
+				return false;
+	for (int c = 0; c < W_CLUSTERS; c++)
+		for (int i = 0; i < W_JOBS; i++)
+			if (w->cluster[c].mirror[i].exists)
 				return false;
 	return true;
 }
@@ -118,6 +126,13 @@ static void why_not(struct world *w)
 			j->message ? j->message : "");
 		for (int c = 0; c < W_CLUSTERS; c++) {
 			struct w_copy *p = world_copy(w, c, i);
+			struct w_mirror *m = &w->cluster[c].mirror[i];
+			if (m->exists)
+				fprintf(stderr,
+					"   offer on %s: owner %s attempt %u admitted %d evicted %d taken '%s' "
+					"deleting %d\n",
+					w->cluster[c].name, m->owner_uid, m->attempt, m->admitted, m->evicted, m->taken,
+					m->deleting);
 			if (p)
 				fprintf(stderr,
 					"   on %s: owner %s attempt %u suspended %d deleting %d outcome %d active %d\n",
@@ -127,12 +142,15 @@ static void why_not(struct world *w)
 	}
 }
 
-static int crashes, moved, started;
+static int crashes, moved, started, offered, preempted;
 
-static void live(uint64_t seed, enum sw_lost lost)
+/* queues: bits of the clusters that have one of their own. */
+static void live(uint64_t seed, enum sw_lost lost, unsigned queues)
 {
 	struct world *w = world_new(seed);
 	w->config.lost = lost;
+	for (int i = 0; i < W_CLUSTERS; i++)
+		w->cluster[i].kueue = queues >> i & 1;
 	for (int i = 0; i < W_JOBS; i++) {
 		w->job[i].fails = world_random(w, 8) == 0;
 		world_job(w, i, 1 + (int)world_random(w, 4), 1 + (int)world_random(w, 2));
@@ -154,6 +172,8 @@ static void live(uint64_t seed, enum sw_lost lost)
 	crashes += w->crashes;
 	moved += w->moved;
 	started += w->started;
+	offered += w->offered;
+	preempted += w->preempted;
 	world_free(w);
 }
 
@@ -163,29 +183,39 @@ static uint64_t from_env(const char *name, uint64_t otherwise)
 	return s && *s ? strtoull(s, NULL, 10) : otherwise;
 }
 
-static void many(enum sw_lost lost, uint64_t first, uint64_t n)
+static void many(enum sw_lost lost, bool with_queues, uint64_t first, uint64_t n)
 {
 	uint64_t one = from_env("SPILLWAY_SEED", 0);
 	n = from_env("SPILLWAY_SEEDS", n);
 	sw_log_setup(one ? SW_LOG_DEBUG : SW_LOG_OFF, false, 2);
 	if (one) {
-		live(one, lost);
+		live(one, lost, with_queues ? 1 + one % 7 : 0);
 		return;
 	}
 	for (uint64_t s = first; s < first + n; s++) {
 		if (getenv("SPILLWAY_SEEDS"))
 			fprintf(stderr, "\rseed %llu ", (unsigned long long)s);
-		live(s, lost);
+		live(s, lost, with_queues ? 1 + s % 7 : 0);
 	}
 	cr_assert(crashes > (int)n && started > (int)n * W_JOBS / 2,
 		  "the faults must really happen: %d crashes, %d starts, %d moves", crashes, started, moved);
+	cr_assert(!with_queues || (offered > (int)n && preempted > (int)n / 4), "%d offers, %d preemptions", offered,
+		  preempted);
 }
 
 Test(faults, every_job_ends_once_and_never_runs_twice, .timeout = 3600)
 {
-	many(SW_LOST_HOLD, 1000, 250);
+	many(SW_LOST_HOLD, false, 1000, 200);
 }
 Test(faults, with_duplicates_allowed_every_job_still_ends_once, .timeout = 3600)
 {
-	many(SW_LOST_DUPLICATE, 500000, 100);
+	many(SW_LOST_DUPLICATE, false, 500000, 80);
+}
+Test(faults, where_clusters_have_queues_of_their_own_every_job_ends_once, .timeout = 3600)
+{
+	many(SW_LOST_HOLD, true, 700000, 200);
+}
+Test(faults, with_queues_and_duplicates_every_job_still_ends_once, .timeout = 3600)
+{
+	many(SW_LOST_DUPLICATE, true, 800000, 80);
 }

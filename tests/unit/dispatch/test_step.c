@@ -14,7 +14,7 @@
 #pragma GCC diagnostic ignored "-Woverride-init"
 #endif
 
-#define NOTHING .extra = -1, .adopt = -1, .ready_candidate = -1, .grow_candidate = -1
+#define NOTHING .extra = -1, .extra_offer = -1, .adopt = -1, .ready_candidate = -1, .grow_candidate = -1
 /* a workload that may run and has no winner */
 #define PLACING .known = true, .may_run = true, NOTHING
 /* one whose winner is named, seen and ready */
@@ -158,6 +158,38 @@ static const struct {
 	{"a pool grows",
 	 {PLACING, .job_known = true, .plan_known = true, .grow_candidate = 0, .grow_asked = true},
 	 STEP_REST},
+	{"finished, an offer is left", {PLACING, .finished = true, .may_run = false, .extra_offer = 2}, STEP_WITHDRAW},
+	{"quota lost, offers are left", {PLACING, .may_run = false, .extra_offer = 2}, STEP_WITHDRAW},
+	{"evicted, offers are left before quota goes back",
+	 {PLACING, .may_run = false, .evicted = true, .extra_offer = 0},
+	 STEP_WITHDRAW},
+	{"won by an offer: created before the losers are told",
+	 {WON, .seen = SW_COPY_ABSENT, .job_known = true, .by_offer = true, .extra_offer = 0},
+	 STEP_START},
+	{"won, created: the losers are told",
+	 {RUNS, .suspended = true, .by_offer = true, .extra_offer = 0},
+	 STEP_WITHDRAW},
+	{"won, out of sight: the losers are told", {UNSEEN, .by_offer = true, .extra_offer = 0}, STEP_WITHDRAW},
+	{"its cluster's own queue starts it", {RUNS, .suspended = true, .by_offer = true}, STEP_REST},
+	{"its cluster's own queue evicted it",
+	 {RUNS, .suspended = true, .by_offer = true, .taken_back = true},
+	 STEP_EVICT},
+	{"the offer went before the job was made",
+	 {WON, .seen = SW_COPY_ABSENT, .job_known = true, .by_offer = true, .taken_back = true},
+	 STEP_EVICT},
+	{"a job has the offer, unseen",
+	 {WON, .seen = SW_COPY_ABSENT, .job_known = true, .by_offer = true, .taken_unseen = true},
+	 STEP_WAIT},
+	{"no offer has been made", {PLACING, .job_known = true, .plan_known = true, .to_offer = true}, STEP_OFFER},
+	{"an offer of an earlier step",
+	 {PLACING, .job_known = true, .plan_known = true, .to_offer = true, .extra_offer = 1},
+	 STEP_WITHDRAW},
+	{"one is admitted, another is outside the step",
+	 {PLACING, .job_known = true, .plan_known = true, .ready_candidate = 0, .extra_offer = 1},
+	 STEP_WIN},
+	{"the step is over before an offer is made",
+	 {PLACING, .job_known = true, .plan_known = true, .to_offer = true, .step_over = true},
+	 STEP_NEXT},
 	{"waits for busy nodes", {PLACING, .job_known = true, .plan_known = true}, STEP_REST},
 };
 
@@ -218,6 +250,11 @@ Test(step, no_view_starts_a_copy_beside_another)
 				 .extra_ended = bit(),
 				 .extra_active = bit(),
 				 .extra_well = bit(),
+				 .extra_offer = bit() - 1,
+				 .by_offer = bit(),
+				 .taken_back = bit(),
+				 .taken_unseen = bit(),
+				 .to_offer = bit(),
 				 .duplicate = bit(),
 				 .store_is_old = bit(),
 				 .tombstoned = bit(),
@@ -248,7 +285,12 @@ Test(step, no_view_starts_a_copy_beside_another)
 		if (s == STEP_START)
 			cr_assert(!v.begun && (v.named_now || v.seen != SW_COPY_ABSENT),
 				  "%s: an attempt is started once", why);
-		if (s == STEP_WIN || s == STEP_ADOPT || s == STEP_PLAN || s == STEP_NEXT || s == STEP_GROW)
+		if (s == STEP_START && v.by_offer)
+			cr_assert(!v.current && !v.taken_back && !v.taken_unseen, "%s: its own queue decides", why);
+		if (s == STEP_OFFER)
+			cr_assert(v.may_run && v.plan_known && !v.store_is_old && v.extra < 0, "%s", why);
+		if (s == STEP_WIN || s == STEP_ADOPT || s == STEP_PLAN || s == STEP_NEXT || s == STEP_GROW ||
+		    s == STEP_OFFER)
 			cr_assert(!v.has_winner, "%s", why);
 		if (s == STEP_RELEASE && v.has_winner && !v.duplicate && !v.deleting)
 			cr_assert(v.configured && v.seen != SW_COPY_UNKNOWN && v.extra < 0, "%s: unseen is not absent",

@@ -61,7 +61,7 @@ static void req_answer(struct world *w, struct w_req *r)
 	if (r->tail)
 		r->tail(r->owner, e, sw_failed(e) ? NULL : "log\n", sw_failed(e) ? 0 : 4, false);
 	else if (r->read)
-		r->read(r->owner, e, sw_failed(e) ? NULL : r->json, NULL);
+		r->read(r->owner, e, sw_failed(e) ? NULL : r->json, sw_failed(e) ? NULL : r->json);
 	else if (r->done)
 		r->done(r->owner, e);
 }

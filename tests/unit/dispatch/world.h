@@ -31,8 +31,18 @@ struct w_copy {
 	bool began;       /* its pods were scheduled */
 };
 
+struct w_mirror { /* an offer on a cluster with a queue of its own */
+	bool exists, admitted, evicted, deleting;
+	char owner_uid[24], uid[24], pool[32];
+	char taken[24]; /* uid of the copy that has it */
+	unsigned attempt;
+	uint64_t next_ms;
+};
+
 struct w_cluster {
 	char name[16], pool[16];
+	bool kueue; /* its own queue starts and stops copies */
+	struct w_mirror mirror[W_JOBS], seen_mirror[W_JOBS];
 	bool growable, reachable, blind /* its scheduler places nothing */;
 	bool taken_name;    /* a stranger's object has the name of job 0 */
 	bool lacks_secrets; /* that pods name */
@@ -84,7 +94,7 @@ struct world {
 	unsigned lose_percent, delay_max; /* faults */
 	uint64_t uids;
 	char events[4096]; /* the latest, for messages of failing tests */
-	int n_events_warning, started, crashes, moved;
+	int n_events_warning, started, crashes, moved, offered, preempted;
 };
 
 struct world *world_new(uint64_t seed);
@@ -97,6 +107,7 @@ void world_run(struct world *w, uint64_t ms); /* in small steps, with checks */
 bool world_until(struct world *w, bool (*ok)(struct world *w), uint64_t ms);
 uint64_t world_random(struct world *w, uint64_t n);               /* 0..n-1 */
 struct w_copy *world_copy(struct world *w, int cluster, int job); /* truth; NULL */
+void world_preempt(struct world *w, int cluster, int job);        /* its queue takes the quota back */
 int world_running(struct world *w, int job);                      /* copies of the present job that have pods */
 void world_check(struct world *w);
 

@@ -33,4 +33,20 @@ void world_row_changed(struct world *w, struct w_job *j);
 json_t *world_job_json(const struct w_job *j);
 void world_clusters_run(struct world *w);
 
+/* world_workers.c, for world_offers.c */
+struct sw_worker {
+	int at;
+};
+int world_key_at(const char *key);
+void world_tell(struct world *w, int cluster, const char *key);
+bool world_cut_off(struct world *w, struct w_req *r);
+struct w_req *world_cluster_request(struct sw_worker *w, void (*apply)(struct world *, struct w_req *),
+				    const char *name, const char *uid, sw_worker_fn *done, void *owner);
+/* world_offers.c */
+void world_queue_run(struct world *w, int cluster);   /* its Kueue acts */
+void world_mirrors_see(struct world *w, int cluster); /* a fresh list */
+void world_mirrors_watch(struct world *w, int cluster);
+void world_mirrors_gc(struct world *w, int cluster);
+bool world_is_offered(struct world *w, int cluster, int job, unsigned attempt); /* seen admitted, and free */
+
 #endif

@@ -9,9 +9,6 @@
 #include <string.h>
 #include "spillway/text.h"
 
-struct sw_worker {
-	int at;
-};
 struct sw_workers {
 	struct sw_workers_options opt;
 	struct sw_worker w[W_CLUSTERS];
@@ -87,6 +84,8 @@ static void cluster_run(struct world *w, struct w_cluster *c)
 	for (int k = 0; k < W_COPIES; k++)
 		if (c->copy[k].exists && c->copy[k].job >= 0 && c->copy[k].next_ms <= w->now)
 			copy_run(w, c, &c->copy[k]);
+	if (c->kueue)
+		world_queue_run(w, (int)(c - w->cluster));
 	if (c->nodes < c->target && c->grown_ms <= w->now) {
 		c->nodes++;
 		c->grown_ms = w->now + 1000;
@@ -96,7 +95,7 @@ static void cluster_run(struct world *w, struct w_cluster *c)
 
 /* ---- the cache -------------------------------------------------------------------------- */
 
-static void tell(struct world *w, int cluster, const char *key)
+void world_tell(struct world *w, int cluster, const char *key)
 {
 	if (w->d && the_workers && the_workers->opt.on_change)
 		the_workers->opt.on_change(the_workers->opt.owner, key, &the_workers->w[cluster]);
@@ -125,8 +124,8 @@ static void see(struct world *w, int cluster, int k)
 	c->generation++;
 	if (c->copy[k].exists && c->copy[k].scheduled)
 		tell_pod(w, cluster, &c->copy[k]);
-	tell(w, cluster, w->job[job].key);
-	tell(w, cluster, NULL);
+	world_tell(w, cluster, w->job[job].key);
+	world_tell(w, cluster, NULL);
 }
 
 static void cache_run(struct world *w, int cluster)
@@ -136,10 +135,10 @@ static void cache_run(struct world *w, int cluster)
 		if (c->synced) {
 			c->synced = false;
 			c->lost_ms = w->now;
-			tell(w, cluster, NULL);
+			world_tell(w, cluster, NULL);
 		} else if (c->lost_ms && w->now - c->lost_ms > (uint64_t)w->config.lost_after_ms &&
 			   world_random(w, 20) == 0)
-			tell(w, cluster, NULL);
+			world_tell(w, cluster, NULL);
 		return;
 	}
 	if (!c->synced && world_random(w, 10) == 0) {
@@ -148,8 +147,11 @@ static void cache_run(struct world *w, int cluster)
 		c->lost_ms = 0;
 		for (int k = 0; k < W_COPIES; k++)
 			see(w, cluster, k);
-		tell(w, cluster, NULL);
+		world_mirrors_see(w, cluster);
+		world_tell(w, cluster, NULL);
 	}
+	if (c->synced)
+		world_mirrors_watch(w, cluster);
 	for (int k = 0; c->synced && k < W_COPIES; k++)
 		if ((c->copy[k].exists || c->seen[k].exists) && world_random(w, 8) == 0)
 			see(w, cluster, k);
@@ -161,6 +163,8 @@ static void gc_run(struct world *w)
 	if (!the_workers || !the_workers->synced || w->now < the_workers->gc_ms)
 		return;
 	the_workers->gc_ms = w->now + 3000;
+	for (int i = 0; i < W_CLUSTERS; i++)
+		world_mirrors_gc(w, i);
 	for (int i = 0; i < W_CLUSTERS; i++)
 		for (int k = 0; k < W_COPIES; k++) {
 			struct w_copy *seen = &w->cluster[i].seen[k], *p = &w->cluster[i].copy[k];
@@ -212,7 +216,7 @@ static int job_at(const char *name)
 	return 0;
 }
 
-static int key_at(const char *key)
+int world_key_at(const char *key)
 {
 	return job_at(strstr(key, "job"));
 }
@@ -227,6 +231,7 @@ struct sw_err sw_workers_new(const struct sw_workers_options *opt, struct sw_wor
 		the_world->cluster[i].synced = false;
 		the_world->cluster[i].lost_ms = the_world->now;
 		memset(the_world->cluster[i].seen, 0, sizeof the_world->cluster[i].seen);
+		memset(the_world->cluster[i].seen_mirror, 0, sizeof the_world->cluster[i].seen_mirror);
 		memset(the_world->cluster[i].reserved, 0, sizeof the_world->cluster[i].reserved);
 	}
 	the_workers = *out = ws;
@@ -396,7 +401,9 @@ int sw_worker_fits(struct sw_worker *w, const char *key, const char *pool, const
 	struct w_cluster *c = of(w);
 	if (strcmp(pool, c->pool) != 0 || d->sets[0].gpus > W_GPUS_PER_NODE)
 		return -1;
-	int64_t lack = d->gpus - room(w, key_at(key));
+	if (c->kueue && !c->growable)
+		return 0;
+	int64_t lack = d->gpus - room(w, world_key_at(key));
 	return lack <= 0 ? 0 : (int)((lack + W_GPUS_PER_NODE - 1) / W_GPUS_PER_NODE);
 }
 
@@ -404,15 +411,15 @@ struct sw_err sw_worker_reserve(struct sw_worker *w, const struct sw_offer *o, i
 {
 	*missing = sw_worker_fits(w, o->key, o->pool, o->demand);
 	for (int i = 0; i < W_CLUSTERS; i++)
-		cr_assert(i == w->at || the_world->cluster[i].reserved[key_at(o->key)] == 0,
+		cr_assert(i == w->at || the_world->cluster[i].reserved[world_key_at(o->key)] == 0,
 			  "%s is promised room on two clusters", o->key);
-	of(w)->reserved[key_at(o->key)] = o->demand->gpus;
+	of(w)->reserved[world_key_at(o->key)] = o->demand->gpus;
 	return SW_OK;
 }
 
 void sw_worker_unreserve(struct sw_worker *w, const char *key)
 {
-	of(w)->reserved[key_at(key)] = 0;
+	of(w)->reserved[world_key_at(key)] = 0;
 }
 
 static struct sw_copy shown(const struct w_copy *p, const char *owner_uid)
@@ -501,7 +508,7 @@ static void early(struct world *w, struct w_req *r)
 			see(w, r->cluster, k);
 }
 
-static bool cut_off(struct world *w, struct w_req *r)
+bool world_cut_off(struct world *w, struct w_req *r)
 {
 	if (w->cluster[r->cluster].reachable)
 		return false;
@@ -513,7 +520,7 @@ static void apply_post(struct world *w, struct w_req *r)
 {
 	struct w_cluster *c = &w->cluster[r->cluster];
 	struct w_copy *p = truth(r);
-	if (cut_off(w, r))
+	if (world_cut_off(w, r))
 		return;
 	if (w->job[job_at(r->name)].poison)
 		r->err = sw_err(SW_E_INVALID, "admission webhook says no");
@@ -541,7 +548,7 @@ static void apply_post(struct world *w, struct w_req *r)
 static void apply_suspend(struct world *w, struct w_req *r)
 {
 	struct w_copy *p = truth(r);
-	if (cut_off(w, r))
+	if (world_cut_off(w, r))
 		return;
 	if (!p || strcmp(p->uid, r->uid) != 0)
 		r->err = sw_err(SW_E_MISSING, "gone");
@@ -558,7 +565,7 @@ static void apply_suspend(struct world *w, struct w_req *r)
 static void apply_delete(struct world *w, struct w_req *r)
 {
 	struct w_copy *p = truth(r);
-	if (cut_off(w, r))
+	if (world_cut_off(w, r))
 		return;
 	if (p && strcmp(p->uid, r->uid) == 0)
 		p->deleting = true;
@@ -566,8 +573,8 @@ static void apply_delete(struct world *w, struct w_req *r)
 		r->err = SW_OK;
 }
 
-static struct w_req *cluster_request(struct sw_worker *w, void (*apply)(struct world *, struct w_req *),
-				     const char *name, const char *uid, sw_worker_fn *done, void *owner)
+struct w_req *world_cluster_request(struct sw_worker *w, void (*apply)(struct world *, struct w_req *),
+				    const char *name, const char *uid, sw_worker_fn *done, void *owner)
 {
 	struct w_req *r = world_request(the_world, apply, done, owner);
 	r->cluster = w->at;
@@ -587,12 +594,15 @@ struct sw_err sw_worker_start(struct sw_worker *w, const struct sw_offer *o, jso
 	cr_assert_str_eq(j->uid, o->owner_uid);
 	cr_assert(job && *o->pool);
 	if (!p) {
-		struct w_req *r = cluster_request(w, apply_post, o->name, o->owner_uid, done, owner);
+		cr_assert(!of(w)->kueue || world_is_offered(the_world, w->at, job_at(o->name), o->attempt),
+			  "a copy is created where the offer was not admitted");
+		struct w_req *r = world_cluster_request(w, apply_post, o->name, o->owner_uid, done, owner);
 		r->attempt = o->attempt;
 		snprintf(r->pool, sizeof r->pool, "%s", o->pool);
 		return SW_OK;
 	}
-	struct w_req *r = cluster_request(w, apply_suspend, o->name, p->uid, done, owner);
+	cr_assert(!of(w)->kueue, "its own queue unsuspends a copy");
+	struct w_req *r = world_cluster_request(w, apply_suspend, o->name, p->uid, done, owner);
 	r->rv = p->rv;
 	r->op = false;
 	return SW_OK;
@@ -602,7 +612,11 @@ struct sw_err sw_worker_stop(struct sw_worker *w, const struct sw_kind *kind, co
 			     const char *uid, sw_worker_fn *done, void *owner)
 {
 	(void)kind, (void)ns;
-	struct w_req *r = cluster_request(w, apply_suspend, name, uid, done, owner);
+	if (of(w)->kueue) {
+		world_cluster_request(w, apply_delete, name, uid, done, owner);
+		return SW_OK;
+	}
+	struct w_req *r = world_cluster_request(w, apply_suspend, name, uid, done, owner);
 	r->rv = seen_of(w, name)->rv;
 	r->op = true;
 	return SW_OK;
@@ -615,7 +629,7 @@ struct sw_err sw_worker_sweep(struct sw_worker *w, const struct sw_kind *kind, c
 	const struct w_copy *p = seen_of(w, name);
 	cr_assert(p && (p->outcome != SW_UNFINISHED || (p->suspended && p->active == 0)),
 		  "a copy that may run is removed before it was stopped");
-	cluster_request(w, apply_delete, name, uid, done, owner);
+	world_cluster_request(w, apply_delete, name, uid, done, owner);
 	return SW_OK;
 }
 
@@ -629,13 +643,13 @@ struct sw_err sw_worker_tombstone(struct sw_worker *w, const struct sw_kind *kin
 				  const char *owner_uid, sw_worker_fn *done, void *owner)
 {
 	(void)kind, (void)ns;
-	cluster_request(w, apply_tombstone, name, owner_uid, done, owner);
+	world_cluster_request(w, apply_tombstone, name, owner_uid, done, owner);
 	return SW_OK;
 }
 
 static void apply_tail(struct world *w, struct w_req *r)
 {
-	if (!cut_off(w, r) && world_random(w, 4) == 0)
+	if (!world_cut_off(w, r) && world_random(w, 4) == 0)
 		r->err = sw_err(SW_E_INVALID, "container has not started");
 }
 
@@ -669,7 +683,7 @@ void sw_burst_want(struct sw_burst *b, const char *key, const char *cluster, con
 {
 	struct sw_worker *w = sw_workers_find(the_workers, cluster);
 	struct w_cluster *c = of(w);
-	int at = key_at(key);
+	int at = world_key_at(key);
 	cr_assert_str_eq(pool, c->pool);
 	cr_assert(c->growable && nodes > 0);
 	snprintf(b->want[at].key, sizeof b->want[at].key, "%s", key);
@@ -684,7 +698,7 @@ void sw_burst_want(struct sw_burst *b, const char *key, const char *cluster, con
 
 void sw_burst_unwant(struct sw_burst *b, const char *key)
 {
-	b->want[key_at(key)].nodes = 0;
+	b->want[world_key_at(key)].nodes = 0;
 }
 
 void sw_burst_nudge(struct sw_burst *b)
