@@ -40,6 +40,13 @@ const struct setting sw_settings[] = {
 	    "instructions that one decision may take"),
 	ROW("policy.memory", BYTES, policy_memory_bytes, 256 << 10, 1 << 30, "8Mi", NULL,
 	    "memory that the policy may use"),
+	ROW("decisions.file", TEXT, decisions_file, 0, 4096, "", NULL,
+	    "log of the policy's decisions with all it was told, one JSON line each; empty: decisions.jsonl in "
+	    "data_dir"),
+	ROW("decisions.size", BYTES, decisions_bytes, 0, 1LL << 40, "16Mi", NULL,
+	    "a file of that log is put aside when it would grow over this; 0: decisions are not recorded"),
+	ROW("decisions.files", WHOLE, decisions_files, 1, 1000, "8", NULL,
+	    "files of that log in all; the oldest goes first"),
 	ROW("identity.origin", TEXT, origin, 0, 63, "", NULL,
 	    "name of this installation on every remote object; empty: a random one, made at first start and kept"),
 	ROW("dispatch.resync", DURATION, resync_ms, SECOND, DAY, "10m", NULL,

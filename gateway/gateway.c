@@ -93,6 +93,21 @@ static struct sw_err write_admin(struct sw_gateway *g)
 	return sw_failed(e) ? e : sw_api_kubeconfig_write(api, g->kubeconfig, "admin", token);
 }
 
+static struct sw_err open_decisions(struct sw_gateway *g)
+{
+	if (g->config->decisions_bytes == 0)
+		return SW_OK;
+	char *beside = sw_asprintf("%s/decisions.jsonl", g->config->data_dir);
+	struct sw_decision_log_options opt = {.loop = g->loop,
+					      .metrics = g->metrics,
+					      .path = *g->config->decisions_file ? g->config->decisions_file : beside,
+					      .max_bytes = (size_t)g->config->decisions_bytes,
+					      .files = (int)g->config->decisions_files};
+	struct sw_err e = sw_decision_log_new(&opt, &g->decisions);
+	free(beside);
+	return e;
+}
+
 static struct sw_err open_dispatch(struct sw_gateway *g)
 {
 	struct sw_dispatch_options opt = {.loop = g->loop,
@@ -101,7 +116,8 @@ static struct sw_err open_dispatch(struct sw_gateway *g)
 					  .config = g->config,
 					  .catalog = g->catalog,
 					  .manager = g->manager,
-					  .policy = g->policy};
+					  .policy = g->policy,
+					  .decisions = g->decisions};
 	return sw_dispatch_new(&opt, &g->dispatch);
 }
 
@@ -121,7 +137,8 @@ static void on_turns(void *owner)
 
 struct sw_err sw_gateway_new(struct sw_loop *loop, const struct sw_config *config, struct sw_gateway **out)
 {
-	static struct sw_err (*const steps[])(struct sw_gateway *) = {open_manager, write_admin, open_dispatch};
+	static struct sw_err (*const steps[])(struct sw_gateway *) = {open_manager, write_admin, open_decisions,
+								      open_dispatch};
 	struct sw_gateway *g = sw_calloc(1, sizeof *g);
 	*out = NULL;
 	g->loop = loop;
@@ -130,7 +147,7 @@ struct sw_err sw_gateway_new(struct sw_loop *loop, const struct sw_config *confi
 	if (!sw_failed(e))
 		e = sw_http_new(loop, &g->http);
 	if (!sw_failed(e))
-		e = sw_catalog_load_site(config->catalog, &g->catalog);
+		e = sw_catalog_load(&g->catalog);
 	if (!sw_failed(e))
 		e = open_policy(g, &g->policy);
 	for (size_t i = 0; !sw_failed(e) && i < sizeof steps / sizeof *steps; i++)
@@ -169,6 +186,7 @@ void sw_gateway_free(struct sw_gateway *g)
 	gateway_logs_fini(g);
 	sw_timer_free(g->turns_timer);
 	sw_dispatch_free(g->dispatch);
+	sw_decision_log_free(g->decisions);
 	sw_embedded_free(g->manager);
 	sw_policy_free(g->policy);
 	sw_catalog_free(g->catalog);

@@ -13,6 +13,7 @@ struct sw_gateway {
 	struct sw_metrics *metrics;
 	struct sw_catalog *catalog;
 	struct sw_policy *policy;
+	struct sw_decision_log *decisions;
 	struct sw_manager *manager;
 	struct sw_dispatch *dispatch;
 	struct sw_timer *turns_timer;

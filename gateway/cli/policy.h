@@ -14,6 +14,7 @@ struct policy_args {
 
 /* Each runs one verb over its words and returns an exit code. */
 int policy_test(const struct cli_command *self, const struct policy_args *a, int n, char **words);
+int policy_replay(const struct cli_command *self, const struct policy_args *a, int n, char **words);
 int policy_check(const struct cli_command *self, const struct policy_args *a, int n, char **words);
 
 #endif

@@ -238,6 +238,16 @@ static void follow(struct sw_dispatch *d, struct work *wk, struct scene *s, cons
 	nominate(d, wk, s, got->reason);
 }
 
+static void record(struct sw_dispatch *d, const struct question *q, const struct sw_policy_plan *got, struct sw_err e)
+{
+	struct sw_decision made = {.policy = sw_policy_name(d->opt.policy),
+				   .hash = sw_policy_hash(d->opt.policy),
+				   .in = &q->in,
+				   .plan = sw_failed(e) ? NULL : got,
+				   .error = e.text};
+	sw_decision_log_add(d->opt.decisions, &made);
+}
+
 void decide_plan(struct sw_dispatch *d, struct work *wk, struct scene *s)
 {
 	struct options o;
@@ -249,6 +259,7 @@ void decide_plan(struct sw_dispatch *d, struct work *wk, struct scene *s)
 	else {
 		struct sw_policy_plan *got = sw_calloc(1, sizeof *got);
 		struct sw_err e = sw_policy_place(d->opt.policy, &q.in, got);
+		record(d, &q, got, e);
 		if (sw_failed(e))
 			policy_failed(d, wk, s, e);
 		else

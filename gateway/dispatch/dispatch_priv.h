@@ -10,6 +10,7 @@
  *   identity.c    origin and epoch, restored stores             explain.c    what the command line shows
  *   question.c    what the policy is asked                      mend.c       what would have to change
  *   preview.c     the answer for a job that is not there (yet)
+ *   decision.c    a decision as a line of JSON, and back        record.c     the log of them
  *
  * A work is what we keep in memory for one workload that is being placed, runs or ends; those that wait for quota
  * have none. All of it can be lost at any moment: the durable part is in the manager's row.

@@ -11,7 +11,6 @@
 #define SPILLWAY_CONFIG_H
 
 #include <stdio.h>
-#include "spillway/catalog.h"
 #include "spillway/err.h"
 #include "spillway/json.h"
 #include "spillway/log.h"
@@ -36,10 +35,12 @@ struct sw_config {
 	bool log_json;
 	const char *policy; /* path of a Lua file; "" = the shipped policies/burst.lua */
 	int64_t policy_instructions, policy_memory_bytes;
-	const char *origin;       /* "" = made at first start and kept in data_dir */
-	int64_t resync_ms;        /* every workload is looked at again this often */
-	int64_t lost_after_ms;    /* a worker unreachable for longer than this is lost */
-	int lost;                 /* enum sw_lost */
+	const char *decisions_file;               /* "": decisions.jsonl in data_dir */
+	int64_t decisions_bytes, decisions_files; /* of one file, 0: none are kept; how many files */
+	const char *origin;                       /* "" = made at first start and kept in data_dir */
+	int64_t resync_ms;                        /* every workload is looked at again this often */
+	int64_t lost_after_ms;                    /* a worker unreachable for longer than this is lost */
+	int lost;                                 /* enum sw_lost */
 	int64_t hold_placed_ms;   /* a placed gang whose pods are not all scheduled within this is moved */
 	int64_t idle_release_ms;  /* a burst node idle for longer than this is released */
 	int64_t stockout_ms;      /* how long a stocked-out pool is avoided (doubles up to 8x) */
@@ -49,7 +50,6 @@ struct sw_config {
 	int64_t log_tail_bytes;   /* kept per container at the end of a job */
 	const struct sw_cluster_cfg *clusters;
 	size_t n_clusters;
-	const struct sw_catalog_site *catalog; /* what the site adds to it; NULL: nothing */
 	json_t *bootstrap; /* array of objects created at start if absent (queues, flavors), or NULL */
 };
 

@@ -11,6 +11,7 @@
 #include "spillway/burst.h"
 #include "spillway/catalog.h"
 #include "spillway/config.h"
+#include "spillway/decision.h"
 #include "spillway/manager.h"
 #include "spillway/metrics.h"
 #include "spillway/policy.h"
@@ -23,8 +24,9 @@ struct sw_dispatch_options {
 	struct sw_metrics *metrics;
 	const struct sw_config *config;
 	const struct sw_catalog *catalog;
-	struct sw_manager *manager; /* lent, outlives */
-	struct sw_policy *policy;   /* lent */
+	struct sw_manager *manager;        /* lent, outlives */
+	struct sw_policy *policy;          /* lent */
+	struct sw_decision_log *decisions; /* lent, outlives; or NULL */
 };
 /* Calls manager->watch(). Workers and burst are opened when the manager is synced and the installation's identity is
  * durable; until then sw_dispatch_workers() is NULL. */
@@ -40,10 +42,10 @@ void sw_dispatch_set_policy(struct sw_dispatch *d, struct sw_policy *policy);
 /* Plan, step, every candidate with verdict and reason; NULL if unknown. "complete": false while the job is being read:
  * ask again a moment later. */
 json_t *sw_dispatch_explain(struct sw_dispatch *d, const char *workload_key);
-/* Where a job would go if it were submitted now, by the present view and policy: as explain, with "choice", "reason" and
- * "needs". Changes nothing. job: lent. */
-__attribute__((warn_unused_result)) struct sw_err sw_dispatch_preview(struct sw_dispatch *d, json_t *job, const char *ns,
-								      json_t **out);
+/* Where a job would go if it were submitted now, by the present view and policy: as explain, with "choice", "reason"
+ * and "needs". Changes nothing. job: lent. */
+__attribute__((warn_unused_result)) struct sw_err sw_dispatch_preview(struct sw_dispatch *d, json_t *job,
+								      const char *ns, json_t **out);
 json_t *sw_dispatch_clusters(struct sw_dispatch *d);
 json_t *sw_dispatch_pools(struct sw_dispatch *d);
 struct sw_workers *sw_dispatch_workers(struct sw_dispatch *d); /* NULL until the identity is durable */

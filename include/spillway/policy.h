@@ -8,7 +8,7 @@
  * pairs, no randomness but math.random seeded from the decision. Nothing is kept between calls: the
  * top level runs again for each, then globals are frozen; inputs are read-only.
  * A failing policy costs its own decision: the error is POLICY with file:line and a few frames of the stack in the
- * text. What scripts see is in docs/policy-api.md, with types and units.
+ * text. What scripts see is in policies/README.md, with types and units.
  * Threads: loop thread only.
  */
 #ifndef SPILLWAY_POLICY_H
@@ -133,7 +133,7 @@ struct sw_policy_plan {
 /*
  * Asks admit() where it is defined, then place(). An empty plan (n = 0) is legal: "not now". Everything that is not a
  * plan is POLICY and says where. A policy that defines rank() and no place() gets the standard plan made of its scores
- * (docs/policy-api.md).
+ * (policies/README.md).
  */
 __attribute__((warn_unused_result)) struct sw_err sw_policy_place(struct sw_policy *p, const struct sw_policy_input *in,
 								  struct sw_policy_plan *out);
@@ -265,6 +265,22 @@ __attribute__((warn_unused_result)) struct sw_err sw_policy_test(const struct sw
 __attribute__((warn_unused_result)) struct sw_err sw_policy_check(const struct sw_policy_source *policy,
 								  struct sw_policy_limits limits,
 								  sw_policy_report_fn *report, void *owner);
+
+/* ---- what a policy is asked, as JSON (input.c) -------------------------------------------- */
+
+/* Members "workload", "ctx" and "candidates", with the names and units that scripts see; what is unknown is left out.
+ * Without braces around them. */
+struct sw_buf;
+void sw_policy_input_write(struct sw_buf *b, const struct sw_policy_input *in);
+/* And back, from an object with these members; what is absent is unknown, none, or as in an ordinary job. cat: for
+ * models, lent for as long as the question lives; NULL: none is known. INVALID names the field. gives. */
+struct sw_policy_question;
+__attribute__((warn_unused_result)) struct sw_err sw_policy_input_read(json_t *o, const struct sw_catalog *cat,
+								       struct sw_policy_question **out);
+void sw_policy_question_free(struct sw_policy_question *q);
+/* Lent. Both may be changed before the question is asked. */
+struct sw_policy_input *sw_policy_question_input(struct sw_policy_question *q);
+struct sw_candidate *sw_policy_question_candidates(struct sw_policy_question *q);
 
 /* ---- where policies come from (source.c) ---------------------------------------------- */
 

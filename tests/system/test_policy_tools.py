@@ -70,3 +70,39 @@ def test_the_shipped_policies_pass_and_their_names_are_known():
     assert done.returncode == 1 and 'did you mean "burst"?' in done.stderr
     done = spillway("policy", "tset")
     assert done.returncode == 2 and "did you mean test?" in done.stderr
+
+
+OWN_ONLY = """
+function place(w, candidates, ctx)
+  local own = {}
+  for _, c in ipairs(candidates) do if not c.growable then own[#own + 1] = c end end
+  if #own == 0 then return {} end
+  return { { candidates = own, patience = 600 }, reason = "own hardware only" }
+end
+"""
+
+
+def test_what_the_demo_decided_is_recorded_and_replayed(demo, tmp_path):
+    log = demo.dir / "decisions.jsonl"
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert {"train", "large", "render"} <= {line["workload"]["name"] for line in lines}
+    assert all(line["policy"]["name"].endswith("burst.lua") and line["candidates"] and line["plan"]["steps"] for line in lines)
+    assert "token" not in log.read_text() and log.stat().st_mode & 0o077 == 0
+
+    same = json.loads(spillway("policy", "replay", "--with", "burst", log, "-o", "json").stdout)
+    assert same["decisions"] >= len(lines) and same["plansChanged"] == 0 and same["changes"] == [] and same["before"] == same["after"]
+
+    (tmp_path / "own.lua").write_text(OWN_ONLY)
+    other = json.loads(spillway("policy", "replay", "--with", tmp_path / "own.lua", log, "-o", "json").stdout)
+    train = next(c for c in other["changes"] if "train" in c["workload"])
+    assert train["before"]["place"] == "gke/h100" and "place" not in train["after"] and other["after"]["placed"] < other["before"]["placed"]
+    assert other["after"]["priceHour"] < other["before"]["priceHour"]
+    shown = spillway("policy", "replay", "--with", tmp_path / "own.lua", log).stdout
+    assert "go elsewhere" in shown and "gke/h100" in shown and "price per hour" in shown
+
+    (tmp_path / "half.jsonl").write_text(log.read_text() + '{"time":"2026')
+    half = spillway("policy", "replay", "--with", "burst", tmp_path / "half.jsonl")
+    assert half.returncode == 0 and "1 lines were left out" in half.stderr
+    for words, says in (([], "at least one log"), (["/nowhere"], "/nowhere: cannot open"), ([tmp_path / "own.lua"], "own.lua:2")):
+        wrong = spillway("policy", "replay", "--with", "burst", *words)
+        assert wrong.returncode and says in wrong.stderr, wrong
