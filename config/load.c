@@ -298,9 +298,20 @@ void sw_config_example(FILE *to)
 		fprintf(to, "%s# %s\n%s%s: %s\n", dot ? "  " : "\n", row->help, dot ? "  " : "",
 			dot ? dot + 1 : row->path, *row->def ? row->def : "\"\"");
 	}
-	fprintf(to, "\n# Worker clusters. provider: static (nodes as they are) or sim; burst: its pools may grow, "
-		    "which costs money.\n"
-		    "clusters: []\n#  - name: onprem\n#    kubeconfig: onprem.kubeconfig\n#    region: cern\n"
-		    "\n# Manifests created at start where absent (queues, flavors, namespaces). Paths beside this "
-		    "file.\nbootstrap: []\n");
+	fprintf(to,
+		"\n# Worker clusters. provider: static (nodes as they are) or sim; burst: its pools may grow, "
+		"which costs money.\n"
+		"clusters: []\n#  - name: onprem\n#    kubeconfig: onprem.kubeconfig\n#    region: cern\n"
+		"\n# Manifests created at start where absent (queues, flavors, namespaces). Paths beside this "
+		"file.\nbootstrap: []\n"
+		"\n# Rows that are added to the carried catalog or take a carried row's place; `spillway catalog "
+		"check` "
+		"reads them. CSV\n# files beside this file, or rows here, with the columns of config/catalog/*.csv.\n"
+		"catalog:\n  files: []\n"
+		"  gpus: []\n  machines: []  # - {provider: gcp, type: a3-highgpu-8g, region: europe-west4, "
+		"price_hour: "
+		"70.00, date: 2026-10-01}\n"
+		"  prices: []    # - {cluster: onprem, pool: h100, gpu_hour: 1.20, date: 2026-10-01}\n"
+		"  egress: []    # - {provider: \"*\", region: cern, to_provider: \"*\", to_region: \"*\", usd_gib: 0, "
+		"date: 2026-10-01}\n");
 }

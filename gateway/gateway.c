@@ -147,7 +147,7 @@ struct sw_err sw_gateway_new(struct sw_loop *loop, const struct sw_config *confi
 	if (!sw_failed(e))
 		e = sw_http_new(loop, &g->http);
 	if (!sw_failed(e))
-		e = sw_catalog_load(&g->catalog);
+		e = sw_catalog_load_site(config->catalog, &g->catalog);
 	if (!sw_failed(e))
 		e = open_policy(g, &g->policy);
 	for (size_t i = 0; !sw_failed(e) && i < sizeof steps / sizeof *steps; i++)

@@ -4,7 +4,8 @@
  *
  * Lua's own functions where they are harmless, and our own where Lua's are not deterministic
  * (pairs, table.sort, tostring, math.random) or could work long inside one call. Every function here is
- * C without state of its own; the tables that hold them are made anew for each call.
+ * C without state of its own. The tables that hold them are made once and can only be read; what a policy
+ * defines stands in a table of its own before them, made anew for each call and closed once its top level ran.
  */
 #include "sandbox_priv.h"
 
@@ -13,10 +14,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { UNPACK_MAX = 1024 };
+
 /* ---- merge sort over Lua values: stable, and the same on every machine ----------- */
 
-/* The two values at the top of the stack: is the first smaller? Pops neither. */
-typedef bool less_fn(lua_State *L, int cmp);
+/* less: of the two values at the top of the stack, is the first smaller? Pops neither. */
 
 static bool less_by_call(lua_State *L, int cmp)
 {
@@ -87,7 +89,7 @@ static void merge(lua_State *L, int from, int to, lua_Integer lo, lua_Integer mi
 
 /* Sorts the n values of the table at index a, with a spare table at index b. Returns the index that holds the result.
  */
-static int merge_sort(lua_State *L, int a, int b, lua_Integer n, less_fn *less, int cmp)
+int box_merge_sort(lua_State *L, int a, int b, lua_Integer n, less_fn *less, int cmp)
 {
 	for (lua_Integer width = 1; width < n; width *= 2) {
 		for (lua_Integer lo = 1; lo <= n; lo += 2 * width) {
@@ -105,6 +107,9 @@ static int merge_sort(lua_State *L, int a, int b, lua_Integer n, less_fn *less, 
 static int lib_sort(lua_State *L)
 {
 	luaL_checktype(L, 1, LUA_TTABLE);
+	if (view_frozen(L, 1))
+		return luaL_error(L,
+				  "table.sort: this list can only be read; sort_by(list, ...) returns a sorted copy");
 	if (!lua_isnoneornil(L, 2))
 		luaL_checktype(L, 2, LUA_TFUNCTION);
 	lua_settop(L, 2);
@@ -116,7 +121,7 @@ static int lib_sort(lua_State *L)
 		lua_rawgeti(L, 1, i);
 		lua_rawseti(L, 3, i);
 	}
-	int sorted = merge_sort(L, 3, 4, n, lua_isnil(L, 2) ? less_by_value : less_by_call, 2);
+	int sorted = box_merge_sort(L, 3, 4, n, lua_isnil(L, 2) ? less_by_value : less_by_call, 2);
 	for (lua_Integer i = 1; i <= n; i++) {
 		lua_rawgeti(L, sorted, i);
 		lua_rawseti(L, 1, i);
@@ -148,6 +153,8 @@ static int pairs_next(lua_State *L)
 static int lib_pairs(lua_State *L)
 {
 	lua_Integer n = 0;
+	if (view_copy(L, 1))
+		lua_replace(L, 1);
 	luaL_checktype(L, 1, LUA_TTABLE);
 	lua_settop(L, 1);
 	lua_newtable(L);
@@ -161,7 +168,7 @@ static int lib_pairs(lua_State *L)
 		lua_rawseti(L, 2, ++n);
 	}
 	box_charge(L, n);
-	lua_pushvalue(L, merge_sort(L, 2, 3, n, less_by_key, 0));
+	lua_pushvalue(L, box_merge_sort(L, 2, 3, n, less_by_key, 0));
 	lua_pushinteger(L, 0);
 	lua_pushcclosure(L, pairs_next, 2);
 	lua_pushvalue(L, 1);
@@ -200,6 +207,7 @@ static uint64_t random_next(struct box *box)
 static int lib_random(lua_State *L)
 {
 	uint64_t r = random_next(box_of(L));
+	box_of(L)->personal = true;
 	lua_Integer lo = 1, hi;
 	int n = lua_gettop(L);
 	if (n == 0) {
@@ -221,7 +229,7 @@ static int lib_random(lua_State *L)
 
 static int lib_paid(lua_State *L)
 {
-	if (lua_type(L, 1) == LUA_TTABLE)
+	if (lua_type(L, 1) == LUA_TTABLE || lua_type(L, 1) == LUA_TSTRING)
 		box_charge(L, (int64_t)lua_rawlen(L, 1) / 4 + 1);
 	/* Called directly, so that an error names the policy's line. */
 	return lua_tocfunction(L, lua_upvalueindex(1))(L);
@@ -230,18 +238,25 @@ static int lib_paid(lua_State *L)
 static int lib_unpack(lua_State *L)
 {
 	luaL_checktype(L, 1, LUA_TTABLE);
-	lua_Integer i = luaL_optinteger(L, 2, 1),
-		    j = lua_isnoneornil(L, 3) ? (lua_Integer)lua_rawlen(L, 1) : luaL_checkinteger(L, 3);
+	lua_Integer i = luaL_optinteger(L, 2, 1), j = lua_isnoneornil(L, 3) ? luaL_len(L, 1) : luaL_checkinteger(L, 3);
 	if (i > j)
 		return 0;
-	if ((lua_Unsigned)j - (lua_Unsigned)i >= 4096)
-		return luaL_error(L, "table.unpack: more than 4096 values");
+	if ((lua_Unsigned)j - (lua_Unsigned)i >= UNPACK_MAX)
+		return luaL_error(L, "table.unpack: more than %d values", UNPACK_MAX);
 	int n = (int)(j - i) + 1;
 	box_charge(L, n);
 	luaL_checkstack(L, n, "too many values to unpack");
 	for (int k = 0; k < n; k++)
-		lua_rawgeti(L, 1, i + k);
+		lua_geti(L, 1, i + k);
 	return n;
+}
+
+/* Inputs are objects of ours, but for a script they are tables that can only be read. */
+static int lib_type(lua_State *L)
+{
+	luaL_checkany(L, 1);
+	lua_pushstring(L, view_frozen(L, 1) ? "table" : luaL_typename(L, 1));
+	return 1;
 }
 
 enum source { OURS, LUAS, PAID };
@@ -255,16 +270,16 @@ static const struct {
 	{"_G", "ipairs", LUAS, NULL},
 	{"_G", "pcall", LUAS, NULL},
 	{"_G", "select", LUAS, NULL},
-	{"_G", "tonumber", LUAS, NULL},
-	{"_G", "type", LUAS, NULL},
+	{"_G", "tonumber", PAID, NULL},
+	{"_G", "type", OURS, lib_type},
 	{"_G", "pairs", OURS, lib_pairs},
 	{"_G", "tostring", OURS, lib_tostring},
-	{"string", "byte", LUAS, NULL},
+	{"string", "byte", PAID, NULL},
 	{"string", "char", LUAS, NULL},
 	{"string", "len", LUAS, NULL},
-	{"string", "lower", LUAS, NULL},
-	{"string", "sub", LUAS, NULL},
-	{"string", "upper", LUAS, NULL},
+	{"string", "lower", PAID, NULL},
+	{"string", "sub", PAID, NULL},
+	{"string", "upper", PAID, NULL},
 	{"table", "concat", PAID, NULL},
 	{"table", "insert", PAID, NULL},
 	{"table", "remove", PAID, NULL},
@@ -293,8 +308,6 @@ static const struct {
 	{"math", luaopen_math},
 };
 enum { N_LIBRARIES = sizeof libraries / sizeof *libraries };
-static const char allowed_key = 0; /* its address names the registry's {lib = {name = value}} */
-
 /* Pushes the value of row i, with its library's full table on top of the stack. */
 static void push_value(lua_State *L, size_t i)
 {
@@ -320,21 +333,29 @@ static void push_library(lua_State *L, const char *lib, lua_CFunction open)
 	lua_pop(L, 1);
 }
 
+static const char meta_key = 0; /* the registry's metatable of every table of globals */
+
 void box_library_open(lua_State *L)
 {
-	lua_newtable(L);
-	for (size_t i = 0; i < N_LIBRARIES; i++) {
+	push_library(L, libraries[0].lib, libraries[0].open);
+	toolbox_open(L);
+	for (size_t i = 1; i < N_LIBRARIES; i++) {
 		push_library(L, libraries[i].lib, libraries[i].open);
+		/* ("x"):find must not exist either: methods of strings come from our table. */
+		if (strcmp(libraries[i].lib, "string") == 0) {
+			lua_pushliteral(L, "");
+			lua_getmetatable(L, -1);
+			lua_pushvalue(L, -3);
+			lua_setfield(L, -2, "__index");
+			lua_pop(L, 2);
+		}
+		view_freeze(L, libraries[i].lib);
 		lua_setfield(L, -2, libraries[i].lib);
 	}
-	/* ("x"):find must not exist either: methods of strings come from our table, which no script can reach to
-	 * change. */
-	lua_pushliteral(L, "");
-	lua_getmetatable(L, -1);
-	lua_getfield(L, -3, "string");
+	lua_createtable(L, 0, 1);
+	lua_insert(L, -2);
 	lua_setfield(L, -2, "__index");
-	lua_pop(L, 2);
-	lua_rawsetp(L, LUA_REGISTRYINDEX, &allowed_key);
+	lua_rawsetp(L, LUA_REGISTRYINDEX, &meta_key);
 	/* Nothing else stays reachable: neither Lua's own globals nor its table of loaded libraries. */
 	lua_pushnil(L);
 	lua_setfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
@@ -342,30 +363,31 @@ void box_library_open(lua_State *L)
 	lua_rawseti(L, LUA_REGISTRYINDEX, LUA_RIDX_GLOBALS);
 }
 
-/* Copies the pairs of the table at the top into the table at index to. */
-static void copy_into(lua_State *L, int to)
+/* Every write of a global comes here, because what scripts see as their globals is always empty. */
+static int global_write(lua_State *L)
 {
-	for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
-		lua_pushvalue(L, -2);
-		lua_pushvalue(L, -2);
-		lua_rawset(L, to);
-	}
+	if (box_of(L)->sealed)
+		return luaL_error(
+			L,
+			"the global \"%s\" cannot be written from inside a call, where nothing is kept; make it "
+			"a local",
+			lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : luaL_typename(L, 2));
+	lua_settop(L, 3);
+	lua_rawset(L, lua_upvalueindex(1));
+	return 0;
 }
 
 void box_globals(lua_State *L)
 {
+	lua_createtable(L, 0, 16);
+	lua_rawgetp(L, LUA_REGISTRYINDEX, &meta_key);
+	lua_setmetatable(L, -2);
 	lua_newtable(L);
-	int globals = lua_gettop(L);
-	lua_rawgetp(L, LUA_REGISTRYINDEX, &allowed_key);
-	for (size_t i = 0; i < N_LIBRARIES; i++) {
-		bool base = i == 0;
-		if (!base)
-			lua_newtable(L);
-		lua_getfield(L, globals + 1, libraries[i].lib);
-		copy_into(L, base ? globals : lua_gettop(L) - 1);
-		lua_pop(L, 1);
-		if (!base)
-			lua_setfield(L, globals, libraries[i].lib);
-	}
-	lua_settop(L, globals);
+	lua_createtable(L, 0, 2);
+	lua_pushvalue(L, -3);
+	lua_setfield(L, -2, "__index");
+	lua_pushvalue(L, -3);
+	lua_pushcclosure(L, global_write, 1);
+	lua_setfield(L, -2, "__newindex");
+	lua_setmetatable(L, -2);
 }

@@ -5,12 +5,13 @@
 #include "sandbox_priv.h"
 
 #include <lauxlib.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include "spillway/text.h"
 
-enum { HOOK_EVERY = 100, LOOK_AT_CLOCK_EVERY = 16 };
+enum { HOOK_EVERY = 100, LOOK_AT_CLOCK_EVERY = 16, TRACE_FRAMES = 4, MESSAGE_SHOWN = 200 };
 
 static uint64_t cpu_ns(void)
 {
@@ -34,8 +35,8 @@ static void over_note(struct box *box, const char *what)
 	box->over_what = what;
 	box->over_line = 0;
 	box->fuel -= BOX_DENIAL_FUEL;
-	for (int level = 0; box->running && lua_getstack(box->L, level, &ar); level++) {
-		lua_getinfo(box->L, "Sl", &ar);
+	for (int level = 0; box->run && lua_getstack(box->run, level, &ar); level++) {
+		lua_getinfo(box->run, "Sl", &ar);
 		if (ar.currentline > 0) {
 			box->over_line = ar.currentline;
 			memcpy(box->over_src, ar.short_src, sizeof box->over_src);
@@ -74,9 +75,11 @@ static void *box_alloc(void *ud, void *p, size_t osize, size_t nsize)
 	void *q = realloc(p, nsize);
 	if (!q)
 		return nsize <= old ? p : NULL; /* Lua relies on shrinking never failing */
-	if (nsize > old)
+	if (kind == LUA_TSTRING && nsize >= BOX_LONG_STRING)
 		box->fuel -= (int64_t)(nsize / BOX_BYTES_PER_FUEL);
 	box->bytes = box->bytes - old + nsize;
+	if (box->bytes > box->peak)
+		box->peak = box->bytes;
 	return q;
 }
 
@@ -86,15 +89,16 @@ static void box_hook(lua_State *L, lua_Debug *ar)
 {
 	struct box *box = box_of(L);
 	box->fuel -= HOOK_EVERY;
-	bool late = box->ticks++ % LOOK_AT_CLOCK_EVERY == 0 && cpu_ns() > box->cpu_end_ns;
-	if (late)
+	if (box->fuel > 0 && box->ticks++ % LOOK_AT_CLOCK_EVERY == 0 && cpu_ns() > box->cpu_end_ns) {
+		box->late = true;
 		box->fuel = 0;
+	}
 	if (box->fuel > 0)
 		return;
 	lua_sethook(L, box_hook, LUA_MASKCOUNT, 1); /* from now on every instruction fails */
 	lua_getinfo(L, "Sl", ar);
 	lua_pushfstring(L, "%s:%d: %s", ar->short_src, ar->currentline,
-			late ? "the policy took too long" : "the policy used up its instructions");
+			box->late ? "the policy took too long" : "the policy used up its instructions");
 	lua_error(L);
 }
 
@@ -111,47 +115,127 @@ void box_charge(lua_State *L, int64_t fuel)
 void box_refuel(lua_State *L)
 {
 	struct box *box = box_of(L);
+	uint64_t cpu_ms = BOX_CPU_MS + (uint64_t)box->lim.instructions / BOX_INSTRUCTIONS_PER_MS;
 	box->fuel = box->lim.instructions;
-	box->cpu_end_ns = cpu_ns() + (uint64_t)BOX_CPU_MAX_MS * 1000000u;
+	box->cpu_end_ns = cpu_ns() + cpu_ms * 1000000u;
+	box->ticks = 1; /* the clock was just looked at */
 	lua_sethook(L, box_hook, LUA_MASKCOUNT, HOOK_EVERY);
+}
+
+/* ---- errors ------------------------------------------------------------------------ */
+
+/* Runs where the error was raised: afterwards the frames are gone. Allocates nothing, calls no script, and looks only
+ * at where functions stand, never at values: an error object cannot do harm here. */
+static int on_error(lua_State *L)
+{
+	struct box *box = box_of(L);
+	lua_Debug ar;
+	size_t used = 0;
+	int frames = 0;
+	box->trace[0] = '\0';
+	for (int level = 1; frames < TRACE_FRAMES && lua_getstack(L, level, &ar); level++) {
+		lua_getinfo(L, "nSl", &ar);
+		if (ar.currentline <= 0)
+			continue;
+		if (frames++ == 0) {
+			box->place_line = ar.currentline;
+			memcpy(box->place_src, ar.short_src, sizeof box->place_src);
+		}
+		char frame[BOX_TRACE];
+		snprintf(frame, sizeof frame, "%s%.40s (%.60s:%d)", frames == 1 ? "in " : ", ",
+			 strcmp(ar.what, "main") == 0 ? "the top level"
+			 : ar.name                    ? ar.name
+						      : "a function",
+			 ar.short_src, ar.currentline);
+		if (used + strlen(frame) >= sizeof box->trace)
+			break;
+		memcpy(box->trace + used, frame, strlen(frame) + 1);
+		used += strlen(frame);
+	}
+	if (frames < 2) /* the message says where already */
+		box->trace[0] = '\0';
+	return 1;
+}
+
+/* Does a message begin with "file:line:"? */
+static bool has_place(const char *s)
+{
+	size_t name = strcspn(s, ":\n"), digits;
+	if (name == 0 || s[name] != ':')
+		return false;
+	digits = strspn(s + name + 1, "0123456789");
+	return digits > 0 && s[name + 1 + digits] == ':';
+}
+
+/* Only a string is shown: a table could carry anything. The script's own limit is the script's fault. */
+static struct sw_err box_error(struct box *box, lua_State *L, int rc)
+{
+	char limit[32];
+	if (rc == LUA_ERRMEM && !box->over)
+		return sw_err(SW_E_NOMEM, "out of memory while a policy ran");
+	if (rc == LUA_ERRMEM)
+		return sw_err(SW_E_POLICY, "%s:%d: needs %s (limit %s in all)",
+			      box->over_line ? box->over_src : "policy", box->over_line, box->over_what,
+			      sw_bytes_text((int64_t)box->lim.memory_bytes, limit));
+	char place[LUA_IDSIZE + 16] = "", text[MESSAGE_SHOWN];
+	if (lua_type(L, -1) == LUA_TSTRING)
+		sw_cut(text, sizeof text, lua_tostring(L, -1));
+	else
+		snprintf(text, sizeof text, "the policy raised an error that is not a string but a %s",
+			 luaL_typename(L, -1));
+	if (box->place_line && !has_place(text))
+		snprintf(place, sizeof place, "%s:%d: ", box->place_src, box->place_line);
+	return sw_err(SW_E_POLICY, "%s%s%s%s", place, text, *box->trace ? "; " : "", box->trace);
 }
 
 /* ---- calls ------------------------------------------------------------------------ */
 
-/* Only a string is shown: a table could carry anything. The script's own limit is the script's fault. */
-static struct sw_err box_error(struct box *box, int rc)
+struct job {
+	lua_CFunction fn;
+	void *arg;
+	bool limited;
+	struct sw_err err;
+};
+
+/* On a stack of its own: none of its size or content depends on calls before. */
+static int run_protected(lua_State *L)
 {
-	char limit[32];
-	struct sw_err e;
-	if (rc == LUA_ERRMEM && !box->over)
-		e = sw_err(SW_E_NOMEM, "out of memory while a policy ran");
-	else if (rc == LUA_ERRMEM)
-		e = sw_err(SW_E_POLICY, "%s:%d: needs %s (limit %s in all)", box->over_line ? box->over_src : "policy",
-			   box->over_line, box->over_what, sw_bytes_text((int64_t)box->lim.memory_bytes, limit));
-	else
-		e = sw_err(SW_E_POLICY, "%s",
-			   lua_type(box->L, -1) == LUA_TSTRING ? lua_tostring(box->L, -1)
-							       : "the policy raised an error that is not a string");
-	lua_settop(box->L, 0);
-	return e;
+	struct job *job = lua_touserdata(L, 1);
+	struct box *box = box_of(L);
+	lua_State *run = lua_newthread(L);
+	lua_pushcfunction(run, on_error);
+	lua_pushcfunction(run, job->fn);
+	lua_pushlightuserdata(run, job->arg);
+	box->run = run;
+	box->running = job->limited;
+	if (job->limited)
+		box_refuel(run);
+	int rc = lua_pcall(run, 1, 0, 1);
+	lua_sethook(run, NULL, 0, 0);
+	box->running = false;
+	job->err = rc == LUA_OK ? SW_OK : box_error(box, run, rc);
+	box->run = NULL;
+	return 0;
 }
 
 static struct sw_err box_run(struct box *box, lua_CFunction fn, void *arg, bool limited)
 {
-	box->over = false;
-	box->running = limited;
-	lua_pushcfunction(box->L, fn); /* these two pushes cannot raise */
-	lua_pushlightuserdata(box->L, arg);
-	if (limited)
-		box_refuel(box->L);
+	struct job job = {.fn = fn, .arg = arg, .limited = limited, .err = SW_OK};
+	box->over = box->late = box->sealed = false;
+	box->place_line = 0;
+	box->trace[0] = '\0';
+	lua_pushcfunction(box->L, run_protected); /* these two pushes cannot raise */
+	lua_pushlightuserdata(box->L, &job);
 	int rc = lua_pcall(box->L, 1, 0, 0);
-	lua_sethook(box->L, NULL, 0, 0);
-	box->running = false;
-	return rc == LUA_OK ? SW_OK : box_error(box, rc);
+	if (rc != LUA_OK)
+		job.err = box_error(box, box->L, rc);
+	lua_settop(box->L, 0);
+	return job.err;
 }
 
 static int open_protected(lua_State *L)
 {
+	view_open(L);
 	box_library_open(L);
 	return 0;
 }
@@ -186,6 +270,7 @@ void box_free(struct box *box)
 		return;
 	if (box->L)
 		lua_close(box->L);
+	view_free(box);
 	free(box);
 }
 
@@ -238,10 +323,12 @@ static int call_protected(lua_State *L)
 	box_globals(L);
 	for (size_t i = 0; i < box->n_chunks; i++) {
 		lua_rawgeti(L, LUA_REGISTRYINDEX, box->chunk[i]);
-		lua_pushvalue(L, 1);
+		lua_pushvalue(L, 2);
 		lua_setupvalue(L, -2, 1); /* its _ENV */
 		lua_call(L, 0, 0);
 	}
+	box->sealed = true;
+	lua_settop(L, GLOBALS);
 	lua_pushlightuserdata(L, call->arg);
 	call->fn(L);
 	return 0;
@@ -250,16 +337,21 @@ static int call_protected(lua_State *L)
 static int forget_protected(lua_State *L)
 {
 	chunks_forget(L, box_of(L));
+	view_forget(L);
 	return 0;
 }
 
 struct sw_err box_call(struct box *box, uint64_t seed, lua_CFunction fn, void *arg)
 {
 	box->random = seed;
+	box->read = 0;
+	box->personal = false;
+	box->peak = box->bytes;
 	struct sw_err e = box_run(box, call_protected, &(struct call){fn, arg}, true);
+	box->spent = box->lim.instructions - (box->fuel > 0 ? box->fuel : 0);
 	/* Every call starts from the same heap. Forgetting allocates nothing, so it cannot fail. */
-	struct sw_err f = box_run(box, forget_protected, NULL, false);
-	SW_REQUIRE(!sw_failed(f));
+	lua_pushcfunction(box->L, forget_protected);
+	SW_REQUIRE(lua_pcall(box->L, 0, 0, 0) == LUA_OK);
 	lua_gc(box->L, LUA_GCCOLLECT);
 	return e;
 }

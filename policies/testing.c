@@ -11,8 +11,6 @@
 #include <string.h>
 #include "spillway/text.h"
 
-enum { GLOBALS = 1, ARG };
-
 struct one {
 	size_t nth;
 	char name[80];

@@ -14,16 +14,16 @@ ALLOWED = {
     "auth": "http kubeconfig".split(),
     "kube": "http kubeconfig kube".split(),
     "catalog": "catalog".split(),
-    "kinds": "catalog kinds translate".split(),
+    "kinds": "catalog kinds needs translate".split(),
     "queue": "queue".split(),
     "api": PURE_API + "api store".split(),
     "policies": "catalog kinds policy translate".split(),
-    "config": "config kube kubeconfig provider".split(),
+    "config": "catalog config kube kubeconfig provider".split(),
     "manager": PURE_API + "api catalog config embedded kinds kube manager queue store translate".split(),
     "providers": PURE_API + "api catalog config kinds kube provider sim store http kubeconfig".split(),
-    "workers": "catalog config http kinds kube kubeconfig manager provider translate workers".split(),
+    "workers": "catalog config http kinds kube kubeconfig manager needs provider translate workers".split(),
     "burst": "burst catalog config kinds manager provider workers".split(),
-    "dispatch": "burst catalog config decision dispatch kinds kube manager policy provider translate workers http".split(),
+    "dispatch": "burst catalog config decision dispatch kinds kube manager needs policy provider translate workers http".split(),
 }
 # cli, and gateway.c which puts the rooms together, may use everything.
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)

@@ -5,6 +5,7 @@
 #include "csv_priv.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,7 +48,7 @@ static struct sw_err row_split(struct csv *c, char *line)
 	for (char *at = line; at;) {
 		if (c->n == CSV_COLUMNS)
 			return sw_err(SW_E_INVALID, "%s:%d: more than %d columns", c->name, c->line, CSV_COLUMNS);
-		struct sw_err e = field_take(c, &at, &c->field[c->n++]);
+		struct sw_err e = field_take(c, &at, &c->row.field[c->n++]);
 		if (sw_failed(e))
 			return e;
 	}
@@ -72,25 +73,16 @@ static char *line_take(struct csv *c)
 	return NULL;
 }
 
-struct sw_err csv_open(struct csv *c, const char *name, char *text, size_t len, const char *const *columns, size_t n)
+struct sw_err csv_open(struct csv *c, const char *name, char *text, size_t len)
 {
 	*c = (struct csv){.name = name, .at = text, .end = text + len};
 	if (memchr(text, '\0', len))
 		return sw_err(SW_E_INVALID, "%s: a NUL byte in a text file", name);
 	char *line = line_take(c);
 	if (!line)
-		return sw_err(SW_E_INVALID, "%s: empty, expected a header line that starts with \"%s\"", name,
-			      columns[0]);
-	struct sw_err e = row_split(c, line);
-	if (sw_failed(e))
-		return e;
-	for (size_t i = 0; i < n; i++)
-		if (i >= c->n || strcmp(c->field[i], columns[i]) != 0)
-			return sw_err(SW_E_INVALID, "%s:%d: column %zu is \"%s\", expected \"%s\"", name, c->line,
-				      i + 1, i < c->n ? c->field[i] : "missing", columns[i]);
-	if (c->n != n)
-		return sw_err(SW_E_INVALID, "%s:%d: %zu columns, expected %zu", name, c->line, c->n, n);
-	return SW_OK;
+		return sw_err(SW_E_INVALID, "%s: empty, expected a header line with the names of its columns", name);
+	snprintf(c->row.where, sizeof c->row.where, "%s:%d", name, c->line);
+	return row_split(c, line);
 }
 
 struct sw_err csv_next(struct csv *c, bool *more)
@@ -100,26 +92,26 @@ struct sw_err csv_next(struct csv *c, bool *more)
 	*more = line != NULL;
 	if (!line)
 		return SW_OK;
+	snprintf(c->row.where, sizeof c->row.where, "%s:%d", c->name, c->line);
 	struct sw_err e = row_split(c, line);
 	if (!sw_failed(e) && c->n != columns)
-		e = sw_err(SW_E_INVALID, "%s:%d: %zu fields, but the header names %zu", c->name, c->line, c->n,
-			   columns);
+		e = sw_err(SW_E_INVALID, "%s: %zu fields, but the header names %zu", c->row.where, c->n, columns);
 	c->n = columns;
 	return e;
 }
 
-struct sw_err csv_number(const struct csv *c, size_t i, const char *column, double *out)
+struct sw_err row_number(const struct row *r, size_t i, const char *column, double *out)
 {
-	const char *s = c->field[i];
+	const char *s = r->field[i];
 	char *end;
 	*out = NAN;
 	if (!*s)
 		return SW_OK;
 	double v = strtod(s, &end);
-	if (*end || !isfinite(v) || v < 0 || !strchr("0123456789.", *s))
+	if (*end || !isfinite(v) || v < 0 || s[strspn(s, "0123456789.eE+-")] || !strchr("0123456789.", *s))
 		return sw_err(SW_E_INVALID,
-			      "%s:%d: %s: found \"%.40s\", expected a number from 0 up, or nothing if it is unknown",
-			      c->name, c->line, column, s);
+			      "%s: %s: found \"%.40s\", expected a number from 0 up, or nothing if it is unknown",
+			      r->where, column, s);
 	*out = v;
 	return SW_OK;
 }

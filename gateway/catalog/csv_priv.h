@@ -13,21 +13,26 @@
 
 enum { CSV_COLUMNS = 24 };
 
+/* A row of a table, wherever it comes from. */
+struct row {
+	char where[512]; /* "gpus.csv:12", "spillway.yaml:30:5" */
+	char *field[CSV_COLUMNS];
+};
+
 struct csv {
 	const char *name; /* of the file, for messages */
 	char *at, *end;   /* what is left of the text, which is changed */
 	int line;
 	size_t n;
-	char *field[CSV_COLUMNS]; /* of the present row, lent until the text goes */
+	struct row row; /* the present one; its fields are lent until the text goes */
 };
 
-/* text: NUL-terminated, changed, outlives the reader. Reads the header and checks its column names. */
-__attribute__((warn_unused_result)) struct sw_err csv_open(struct csv *c, const char *name, char *text, size_t len,
-							   const char *const *columns, size_t n);
+/* text: NUL-terminated, changed, outlives the reader. Reads the header; its names are in row.field, n of them. */
+__attribute__((warn_unused_result)) struct sw_err csv_open(struct csv *c, const char *name, char *text, size_t len);
 /* *more is false at the end. */
 __attribute__((warn_unused_result)) struct sw_err csv_next(struct csv *c, bool *more);
 /* An empty field is NAN. Refuses text, negative and infinite numbers. */
-__attribute__((warn_unused_result)) struct sw_err csv_number(const struct csv *c, size_t i, const char *column,
+__attribute__((warn_unused_result)) struct sw_err row_number(const struct row *r, size_t i, const char *column,
 							     double *out);
 
 #endif

@@ -49,19 +49,22 @@ static bool is_shared(json_t *node)
 	       sw_json_label(node, "cloud.google.com/gke-gpu-sharing-strategy");
 }
 
-static const struct sw_gpu *by_machine(const struct sw_catalog *c, json_t *node)
+/* *part: the type is known, and holds only a part of a GPU. */
+static const struct sw_gpu *by_machine(const struct sw_catalog *c, json_t *node, bool *part)
 {
 	for (size_t l = 0; l < sizeof type_labels / sizeof *type_labels; l++) {
 		const char *type = sw_json_label(node, type_labels[l]);
 
 		for (size_t i = 0; type && i < c->n_machines; i++)
-			if (strcasecmp(c->machines[i].type, type) == 0)
-				return gpu_exact(c, c->machines[i].model);
+			if (strcasecmp(c->machines[i].machine.type, type) == 0) {
+				*part = c->machines[i].machine.gpu_share < 1;
+				return *part ? NULL : gpu_exact(c, c->machines[i].machine.model);
+			}
 	}
 	return NULL;
 }
 
-static const struct sw_gpu *by_labels(const struct sw_catalog *c, json_t *node)
+static const struct sw_gpu *by_labels(const struct sw_catalog *c, json_t *node, bool *part)
 {
 	for (size_t i = 0; i < sizeof model_labels / sizeof *model_labels; i++) {
 		const char *value = sw_json_label(node, model_labels[i]);
@@ -73,7 +76,7 @@ static const struct sw_gpu *by_labels(const struct sw_catalog *c, json_t *node)
 		if (value && strstr(value, "-MIG-"))
 			return NULL;
 	}
-	return by_machine(c, node);
+	return by_machine(c, node, part);
 }
 
 /* The kind of slice of which there are most; ties: the name that comes first. */
@@ -141,9 +144,14 @@ void sw_catalog_node_devices(const struct sw_catalog *c, json_t *node, struct sw
 {
 	json_t *allocatable = sw_json_at(node, "status.allocatable");
 
-	*out = (struct sw_node_devices){.gpu = by_labels(c, node)};
+	bool part = false;
+
+	*out = (struct sw_node_devices){.gpu = by_labels(c, node, &part)};
 	if (!out->gpu) {
-		unknown(allocatable, "no label of its nodes names a GPU of the catalog", out);
+		unknown(allocatable,
+			part ? "its machines have only a part of a GPU (vGPU)"
+			     : "no label of its nodes names a GPU of the catalog",
+			out);
 		return;
 	}
 	if (is_shared(node)) {

@@ -18,6 +18,11 @@ static struct sw_err check_files(const struct sw_config *c)
 			return sw_err_wrap(e, "%s: cluster %s", c->clusters[i].where, c->clusters[i].name);
 		sw_kubeconfig_free(kc);
 	}
+	struct sw_catalog *catalog;
+	struct sw_err tables = sw_catalog_load_site(c->catalog, &catalog);
+	if (sw_failed(tables))
+		return tables;
+	sw_catalog_free(catalog);
 	if (!*c->policy)
 		return SW_OK;
 	char *src;

@@ -2,9 +2,8 @@
 /*
  * catalog.h - what GPUs can do, what machines hold and cost, and what clouds call them
  *
- * Data: config/catalog/gpus.csv and machines.csv (carried in the binary), each row with its
- * source and date. Unknown stays unknown: prices are NAN, never 0, and NAN never wins.
- * Immutable after loading. Pure.
+ * Data: the tables in config/catalog (carried in the binary), each row with its source and date, and what a site adds.
+ * Unknown stays unknown: prices are NAN, never 0, and NAN never wins. Immutable after loading. Pure.
  */
 #ifndef SPILLWAY_CATALOG_H
 #define SPILLWAY_CATALOG_H
@@ -42,22 +41,79 @@ struct sw_gpu {
 struct sw_machine {
 	const char *provider, *type, *model; /* "gcp", "a3-highgpu-8g", "H100" ("" without GPU) */
 	const char *region;
-	int gpus;
-	int64_t cpu_milli, memory_bytes;
-	double price_hour, spot_hour; /* USD, NAN: unknown */
-	int64_t priced_at_ms;         /* Unix ms of the price's date */
+	int gpus;                        /* devices as nodes count them */
+	double gpu_share;                /* 1; less: each is only a part of a GPU (vGPU) */
+	int64_t cpu_milli, memory_bytes; /* 0: unknown */
+	double price_hour, spot_hour;    /* USD, NAN: unknown */
+	int64_t priced_at_ms;            /* Unix ms of the price's date */
+	const char *source;
+};
+
+/* What an hour costs on machines that a site owns: per GPU, or per node. */
+struct sw_site_price {
+	const char *cluster, *pool; /* "*": any */
+	double gpu_hour, node_hour; /* USD, NAN: not said; 0 is what somebody said */
+	int64_t priced_at_ms;
+	const char *source;
+};
+
+/* What it costs to take data away: USD per GiB, the dearest tier of the list price. */
+struct sw_egress {
+	const char *provider, *region;       /* where the data is: "gcp", "europe-* us-east1", "*" */
+	const char *to_provider, *to_region; /* where it is read */
+	double usd_gib;                      /* 0 is a price: free */
+	int64_t priced_at_ms;
+	const char *source;
+};
+
+/* The tables; the names of their columns are the first lines of config/catalog/NAME.csv. */
+#define SW_TABLE_MAP(X) X(GPUS, "gpus") X(MACHINES, "machines") X(PRICES, "prices") X(EGRESS, "egress")
+enum sw_table {
+#define X(id, name) SW_TABLE_##id,
+	SW_TABLE_MAP(X)
+#undef X
+		SW_TABLE__COUNT
+};
+const char *sw_table_name(enum sw_table t);
+
+/*
+ * What a site adds to the carried tables: rows in its configuration, and files. A row with the key of a carried row
+ * takes its place (model; provider + type + region; cluster + pool; where from + where to); the same key twice in what
+ * the site says is an error. A machine's empty cells are taken from the carried rows of its type; a GPU's are not.
+ */
+struct sw_catalog_row {
+	enum sw_table table;
+	json_t *cells;     /* column: text or number; columns left out are empty. Lent */
+	const char *where; /* "spillway.yaml:12:5" */
+};
+struct sw_catalog_site {
+	const struct sw_catalog_row *rows;
+	size_t n_rows;
+	/* CSV files with a header of known columns, in any order; which table it is, the header tells. */
+	const char *const *files;
+	size_t n_files;
 };
 
 struct sw_catalog;
-__attribute__((warn_unused_result)) struct sw_err sw_catalog_load(struct sw_catalog **out); /* from the carried files */
-/* The same from text; names are for messages (file:line). */
+/* From the carried files and a site's additions (NULL: none). Errors name file:line. */
+__attribute__((warn_unused_result)) struct sw_err sw_catalog_load_site(const struct sw_catalog_site *site,
+								       struct sw_catalog **out);
+__attribute__((warn_unused_result)) struct sw_err
+sw_catalog_load(struct sw_catalog **out); /* the carried files alone */
+/* From text, as if it were the carried files; names are for messages (file:line). */
 struct sw_catalog_text {
 	const char *name, *bytes;
 	size_t len;
 };
 __attribute__((warn_unused_result)) struct sw_err
 sw_catalog_parse(const struct sw_catalog_text *gpus, const struct sw_catalog_text *machines, struct sw_catalog **out);
+/* The same with a site's file on top. */
+__attribute__((warn_unused_result)) struct sw_err sw_catalog_parse_site(const struct sw_catalog_text *gpus,
+									const struct sw_catalog_text *machines,
+									const struct sw_catalog_text *site,
+									struct sw_catalog **out);
 void sw_catalog_free(struct sw_catalog *c);
+const char *sw_catalog_hash(const struct sw_catalog *c); /* 16 hex digits of all its tables */
 
 /* Case-insensitive, aliases too ("H100-80GB", "Tesla-T4", "NVIDIA-A100-SXM4-40GB"); a family's name gives its
  * first model. NULL if unknown. */
@@ -75,6 +131,25 @@ const char *sw_catalog_nearest_gpu(const struct sw_catalog *c, const char *name)
  * region "". */
 const struct sw_machine *sw_catalog_machine(const struct sw_catalog *c, const char *provider, const char *type,
 					    const char *region);
+const struct sw_machine *sw_catalog_machine_at(const struct sw_catalog *c, size_t i); /* rows; NULL past the end */
+const struct sw_egress *sw_catalog_egress_at(const struct sw_catalog *c, size_t i);
+const struct sw_site_price *sw_catalog_price_at(const struct sw_catalog *c, size_t i);
+
+/* What the site says of this pool: its own row, else the cluster's row for "*", else that for any cluster. NULL:
+ * nothing. */
+const struct sw_site_price *sw_catalog_site_price(const struct sw_catalog *c, const char *cluster, const char *pool);
+
+/* "europe-west4", "europe-west4-b", "westeurope-1", "us-east-1": whose it is and its region. provider "" if nothing
+ * tells: then region is the word itself (a site's own name). */
+struct sw_region {
+	const char *provider; /* "gcp", "azure", "aws", a site's own, or "" */
+	char name[64];
+};
+void sw_catalog_region(const struct sw_catalog *c, const char *word, struct sw_region *out);
+/* USD to read so many bytes of data once, from one region in another; 0 within a region. NAN: unknown, or the price is
+ * older than not_before_ms (Unix). The row that names both places most exactly decides. */
+double sw_catalog_egress(const struct sw_catalog *c, const struct sw_region *from, const struct sw_region *to,
+			 int64_t bytes, int64_t not_before_ms);
 /* What a node offers. Strings lent from the node, the catalog or static. */
 struct sw_node_devices {
 	const struct sw_gpu *gpu; /* NULL: no device, or none that is known to be a whole one or a slice */

@@ -11,6 +11,7 @@
 #define SPILLWAY_CONFIG_H
 
 #include <stdio.h>
+#include "spillway/catalog.h"
 #include "spillway/err.h"
 #include "spillway/json.h"
 #include "spillway/log.h"
@@ -50,6 +51,7 @@ struct sw_config {
 	int64_t log_tail_bytes;   /* kept per container at the end of a job */
 	const struct sw_cluster_cfg *clusters;
 	size_t n_clusters;
+	const struct sw_catalog_site *catalog; /* what the site adds to it; NULL: nothing */
 	json_t *bootstrap; /* array of objects created at start if absent (queues, flavors), or NULL */
 };
 

@@ -8,7 +8,7 @@
  * pairs, no randomness but math.random seeded from the decision. Nothing is kept between calls: the
  * top level runs again for each, then globals are frozen; inputs are read-only.
  * A failing policy costs its own decision: the error is POLICY with file:line and a few frames of the stack in the
- * text. What scripts see is in policies/README.md, with types and units.
+ * text. What scripts see is in docs/policy-api.md, with types and units.
  * Threads: loop thread only.
  */
 #ifndef SPILLWAY_POLICY_H
@@ -133,7 +133,7 @@ struct sw_policy_plan {
 /*
  * Asks admit() where it is defined, then place(). An empty plan (n = 0) is legal: "not now". Everything that is not a
  * plan is POLICY and says where. A policy that defines rank() and no place() gets the standard plan made of its scores
- * (policies/README.md).
+ * (docs/policy-api.md).
  */
 __attribute__((warn_unused_result)) struct sw_err sw_policy_place(struct sw_policy *p, const struct sw_policy_input *in,
 								  struct sw_policy_plan *out);

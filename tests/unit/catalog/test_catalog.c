@@ -182,7 +182,8 @@ Test(catalog, broken_tables_are_refused_with_file_and_line)
 		 "g.csv:3: model X stands there twice"},
 		{"open quote", GPU_OK "\"Y,X\n", MACHINE_HEAD, "g.csv:3: a quoted field"},
 		{"unknown model", GPU_OK, MACHINE_HEAD "p,t,Z,1,4,16,r,1,1,s,2026-01-01\n", "m.csv:2: model \"Z\""},
-		{"part of a gpu", GPU_OK, MACHINE_HEAD "p,t,X,0.5,4,16,r,1,1,s,2026-01-01\n", "m.csv:2: gpus"},
+		{"part of a gpu", GPU_OK, MACHINE_HEAD "p,t,X,1.5,4,16,r,1,1,s,2026-01-01\n",
+		 "m.csv:2: gpus, cpu and memory_gib: found \"1.5\""},
 		{"bad date", GPU_OK, MACHINE_HEAD "p,t,X,1,4,16,r,1,1,s,yesterday\n", "m.csv:2: date"},
 		{"negative price", GPU_OK, MACHINE_HEAD "p,t,X,1,4,16,r,-3,1,s,2026-01-01\n", "m.csv:2: price_hour"},
 	};

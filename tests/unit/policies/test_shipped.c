@@ -51,8 +51,8 @@ static struct sw_err run(const char *policy, const char *tests, struct tally *t)
 Test(shipped, the_runner_reports_each_test_and_where_it_failed)
 {
 	struct tally t;
-	struct sw_err e = run("x = 1 function place() return {} end",
-			      "function test_b() x = x + 1 assert(x == 2) end function test_a() x = x + 1 assert(x == "
+	struct sw_err e = run("local x = 1 function place() x = x + 1 return x end",
+			      "function test_b() assert(place() == 2) end function test_a() assert(place() == "
 			      "2) end\nfunction test_c() error('no') end test_not = 1",
 			      &t);
 	cr_assert(!sw_failed(e), "%s", e.text);
