@@ -178,7 +178,8 @@ static struct sw_err read_all(struct config *c)
 			      sw_yaml_docs(c->yaml));
 	if (!json_object_is_type(root, json_type_object))
 		return sw_err(SW_E_INVALID, "%s:1:1: expected a map of settings", c->path);
-	return read_group(c, root, "");
+	struct sw_err e = read_group(c, root, "");
+	return sw_failed(e) ? e : read_clusters_dir(c);
 }
 
 struct sw_err sw_config_parse(const char *name, const char *text, size_t len, struct sw_config **out)

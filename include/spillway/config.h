@@ -32,6 +32,7 @@ struct sw_cluster_cfg {
 struct sw_config {
 	const char *path; /* the file */
 	const char *data_dir, *listen, *hosts;
+	const char *clusters_dir; /* "" = none */
 	int log_level;
 	bool log_json;
 	const char *policy; /* path of a Lua file; "" = the shipped policies/burst.lua */
