@@ -208,6 +208,9 @@ static bool out_by_cluster(struct sw_dispatch *d, const struct work *wk, const s
 		judge(o, VERDICT_OUT, OB_CLUSTER, "the cluster takes no jobs now: %s", st.why ? st.why : "not ready");
 	else if (!sw_worker_serves(o->w, row->kind))
 		judge(o, VERDICT_OUT, OB_CLUSTER, "the cluster does not serve %s", row->kind->resource);
+	else if (sw_dispatch_cluster_state(d, o->c.cluster) != SW_CLUSTER_OPEN)
+		judge(o, VERDICT_OUT, OB_CLUSTER, "an operator has said: %s",
+		      sw_cluster_state_name(sw_dispatch_cluster_state(d, o->c.cluster)));
 	else if (work_is_out(wk, o->w, sw_loop_now(d->opt.loop)))
 		judge(o, VERDICT_OUT, OB_CLUSTER, "tried a moment ago without success");
 	else if (sw_worker_copy(o->w, row->kind, row->ns, row->job_name, row->job_uid).seen == SW_COPY_FOREIGN)

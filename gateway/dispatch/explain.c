@@ -281,7 +281,7 @@ static void count_copy(void *owner, struct sw_worker *w, const char *key, const 
 	*n += copy->outcome == SW_UNFINISHED;
 }
 
-static json_t *cluster_json(struct sw_worker *w)
+static json_t *cluster_json(struct sw_dispatch *d, struct sw_worker *w)
 {
 	struct sw_worker_state st = sw_worker_state(w);
 	const struct sw_cluster_cfg *cfg = sw_worker_cfg(w);
@@ -300,6 +300,7 @@ static json_t *cluster_json(struct sw_worker *w)
 	sw_json_set_str(o, "region", cfg->region ? cfg->region : "");
 	sw_json_set_bool(o, "burst", cfg->burst);
 	sw_json_set_str(o, "state", st.ready ? "Ready" : st.lost ? "Lost" : "NotReady");
+	sw_json_set_str(o, "operator", sw_cluster_state_name(sw_dispatch_cluster_state(d, cfg->name)));
 	sw_json_set_int(o, "copies", copies);
 	sw_json_set_bool(o, "ready", st.ready);
 	sw_json_set_bool(o, "reachable", st.reachable);
@@ -317,7 +318,7 @@ json_t *sw_dispatch_clusters(struct sw_dispatch *d)
 {
 	json_t *list = json_object_new_array();
 	for (size_t i = 0; d->workers && i < sw_workers_count(d->workers); i++)
-		json_object_array_add(list, cluster_json(sw_workers_at(d->workers, i)));
+		json_object_array_add(list, cluster_json(d, sw_workers_at(d->workers, i)));
 	return list;
 }
 
