@@ -263,6 +263,8 @@ json_t *steps_json(const struct plan *p, bool placed);
 json_t *option_json(const struct option *o, const struct plan *plan, bool here);
 void demand_words(const struct sw_demand *d, char *out, size_t size);
 void add_policy(json_t *o, const struct sw_policy *p); /* its name and hash */
+/* translated.c: what its pods ask for where they run, as "translated" and "translatedFor"; wk NULL: not known yet */
+void translated_add(struct sw_dispatch *d, const struct work *wk, const struct scene *s, json_t *o);
 
 /* ---- operator.c --------------------------------------------------------------------------------- */
 void words_read(struct sw_dispatch *d); /* before workers are opened */

@@ -76,6 +76,8 @@ json_t *option_json(const struct option *o, const struct plan *plan, bool here)
 	if (step_of(plan, c))
 		sw_json_set_int(j, "step", step_of(plan, c));
 	set_price(j, "priceHour", c->price_hour);
+	if (c->egress_known)
+		json_object_object_add(j, "egressCost", json_object_new_double(c->egress_cost));
 	if (isfinite(c->price_hour))
 		sw_json_set_int(j, "priceAgeSeconds", c->price_age_ms / 1000);
 	sw_json_set_int(j, "free", c->free);
@@ -255,6 +257,7 @@ json_t *sw_dispatch_explain(struct sw_dispatch *d, const char *key)
 		sw_json_set_str(o, "demand", text);
 	}
 	sw_json_set_bool(o, "complete", from != NULL);
+	translated_add(d, from, &s, o);
 	if (from)
 		add_options(d, from, &s, o);
 	else
