@@ -95,8 +95,7 @@ static const struct row budget_rows[] = {
 	B("elapsed", elapsed_ms, T_SEC, 0),
 };
 /* What scripts see besides, which follows from the rest; reading passes over it. */
-static const char *const derived[] = {"index",    "rank",        "fits",        "gpu",  "pods",
-				      "data_gib", "data_region", "data_bucket", "left", "ran"};
+static const char *const derived[] = {"pods", "data_gib", "data_region", "data_bucket", "left", "ran"};
 static const char *const spots[] = {
 	[SW_SPOT_ALLOW] = "allow", [SW_SPOT_NEVER] = "never", [SW_SPOT_REQUIRE] = "require"};
 static const char *const precisions[] = {

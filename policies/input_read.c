@@ -169,7 +169,7 @@ static bool podset_special(struct sw_policy_question *q, const char *where, cons
 	}
 	if (strcmp(name, "cpu") != 0)
 		return false;
-	if (!is_number(v) || fabs(json_object_get_double(v)) > 0x1p50)
+	if (!is_number(v) || !(fabs(json_object_get_double(v)) <= 0x1p50))
 		*e = wrong(where, name, v, "a number of cores");
 	else
 		s->cpu_milli = llround(json_object_get_double(v) * 1000);
@@ -268,13 +268,14 @@ static bool workload_special(struct sw_policy_question *q, const char *where, co
 static bool candidate_special(struct sw_policy_question *q, const char *where, const char *name, json_t *v, void *at,
 			      struct sw_err *e)
 {
+	static const char *const follow[] = {"index", "rank", "fits", "gpu", "gpus", "gpu_memory"}; /* from the rest */
 	struct sw_candidate *c = at;
 	bool stockout = strcmp(name, "stockout") == 0, budget = strcmp(name, "budget_left") == 0,
 	     egress = strcmp(name, "egress") == 0;
 	if (!stockout && !budget && !egress)
-		return strcmp(name, "gpus") == 0 || strcmp(name, "gpu_memory") == 0; /* of the job, of the catalog */
+		return word_of(name, follow, COUNT(follow)) >= 0;
 	double n = json_object_get_double(v);
-	if (!is_number(v) || fabs(n) > 0x1p50) {
+	if (!is_number(v) || !(fabs(n) <= 0x1p50)) {
 		*e = wrong(where, name, v, "a number");
 	} else if (stockout) {
 		c->stockout_until_ms = n > 0 ? q->in.now_ms + llround(n * 1000) : 0;

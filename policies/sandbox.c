@@ -315,6 +315,13 @@ static void chunks_forget(lua_State *L, const struct box *box)
 	}
 }
 
+static const char returned_key = 0; /* of the registry */
+
+int box_push_returned(lua_State *L)
+{
+	return lua_rawgetp(L, LUA_REGISTRYINDEX, &returned_key);
+}
+
 static int call_protected(lua_State *L)
 {
 	const struct call *call = lua_touserdata(L, 1);
@@ -325,7 +332,8 @@ static int call_protected(lua_State *L)
 		lua_rawgeti(L, LUA_REGISTRYINDEX, box->chunk[i]);
 		lua_pushvalue(L, 2);
 		lua_setupvalue(L, -2, 1); /* its _ENV */
-		lua_call(L, 0, 0);
+		lua_call(L, 0, 1);
+		lua_rawsetp(L, LUA_REGISTRYINDEX, &returned_key); /* of the last chunk, in the end */
 	}
 	box->sealed = true;
 	lua_settop(L, GLOBALS);
@@ -338,6 +346,8 @@ static int forget_protected(lua_State *L)
 {
 	chunks_forget(L, box_of(L));
 	view_forget(L);
+	lua_pushnil(L);
+	lua_rawsetp(L, LUA_REGISTRYINDEX, &returned_key);
 	return 0;
 }
 

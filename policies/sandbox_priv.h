@@ -80,6 +80,7 @@ __attribute__((warn_unused_result)) struct sw_err box_load(struct box *box, cons
  * index 2. What fn returns is dropped. Errors of the script are POLICY. */
 __attribute__((warn_unused_result)) struct sw_err box_call(struct box *box, uint64_t seed, lua_CFunction fn, void *arg);
 
+int box_push_returned(lua_State *L); /* what the last chunk returned, and its type */
 struct box *box_of(lua_State *L);
 void box_refuel(lua_State *L);               /* a full budget again */
 void box_charge(lua_State *L, int64_t fuel); /* work done in C; raises when the budget is empty */
@@ -181,6 +182,12 @@ const char *stranger(lua_State *L, int table, const char *const *allowed, char f
 /* ---- rank.c ------------------------------------------------------------------------------------------------ */
 void rank_all(lua_State *L, const struct sw_policy_input *in, struct sw_policy_score *out);
 void rank_plan(lua_State *L, const struct sw_policy_input *in, struct sw_policy_plan *out);
+
+/* ---- cases.c: tests that are written down as data ---------------------------------------------------------------- */
+/* The table at the top as JSON. gives; raises for what is no plain data. */
+json_t *cases_json(lua_State *L);
+/* Asks the policy each of them. cases: the list that the test file returned. */
+void cases_run(struct sw_policy *p, json_t *cases, sw_policy_report_fn *report, void *owner);
 
 /* ---- hooks.c ------------------------------------------------------------------------------------------------ */
 void admit_run(lua_State *L, const struct sw_policy_input *in, struct sw_policy_admission *out);

@@ -3,7 +3,7 @@
  * testing.c - runs *.test.lua beside a policy, in the policy's own sandbox
  *
  * The policy's chunk and the test's chunk share one table of globals, as if the test stood at the end of the
- * policy. Each test starts from nothing.
+ * policy. Each function test_* starts from nothing. Besides, or instead, the file may return a list of cases (cases.c).
  */
 #include "sandbox_priv.h"
 
@@ -50,6 +50,39 @@ static int test_run(lua_State *L)
 	return 0;
 }
 
+/* ---- cases --------------------------------------------------------------------------- */
+
+struct returned {
+	json_t *cases;
+};
+
+static int cases_fetch(lua_State *L)
+{
+	struct returned *r = lua_touserdata(L, ARG);
+	if (box_push_returned(L) == LUA_TTABLE)
+		r->cases = cases_json(L);
+	return 0;
+}
+
+/* How many there were. */
+static size_t run_cases(struct box *box, const struct sw_policy_source *policy, struct sw_policy_limits limits,
+			sw_policy_report_fn *report, void *owner, struct sw_err *e)
+{
+	struct returned r = {NULL};
+	struct sw_policy *p = NULL;
+	size_t n = 0;
+	*e = box_call(box, 0, cases_fetch, &r);
+	if (!sw_failed(*e) && sw_json_len(r.cases)) {
+		*e = sw_policy_new(policy->name, policy->src, policy->len, limits, &p);
+		n = sw_json_len(r.cases);
+	}
+	if (p)
+		cases_run(p, r.cases, report, owner);
+	sw_policy_free(p);
+	json_object_put(r.cases);
+	return n;
+}
+
 struct sw_err sw_policy_test(const struct sw_policy_source *policy, const struct sw_policy_source *tests,
 			     struct sw_policy_limits limits, sw_policy_report_fn *report, void *owner)
 {
@@ -70,8 +103,10 @@ struct sw_err sw_policy_test(const struct sw_policy_source *policy, const struct
 			break;
 		report(owner, t.name, result);
 	}
-	if (!sw_failed(e) && t.nth == 0)
-		e = sw_err(SW_E_INVALID, "%s: no function test_* is defined: nothing was tested", tests->name);
+	size_t n = sw_failed(e) ? 0 : run_cases(box, policy, limits, report, owner, &e);
+	if (!sw_failed(e) && t.nth + n == 0)
+		e = sw_err(SW_E_INVALID, "%s: it defines no function test_* and returns no cases: nothing was tested",
+			   tests->name);
 	box_free(box);
 	return e;
 }

@@ -248,7 +248,8 @@ void sw_shapes_put(struct sw_shapes *s, const struct sw_policy *p, const struct 
 
 /* ---- tests -------------------------------------------------------------------------------------------- */
 
-/* Runs every function test_* of a test file in the policy's own sandbox, each from a fresh start, in order of names.
+/* Runs every function test_* of a test file in the policy's own sandbox, each from a fresh start, in order of names;
+ * then the cases that the file returns (policies/cases.c).
  * The error is for files that do not compile or hold no test; failures go to report (err OK: passed). */
 typedef void sw_policy_report_fn(void *owner, const char *test, struct sw_err err);
 struct sw_policy_source {
