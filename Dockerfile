@@ -11,6 +11,8 @@ RUN apt-get update \
  && rm -rf /var/lib/apt/lists/*
 COPY Makefile VERSION ./
 COPY config/build config/build
+COPY tests/fuzz/rules.mk tests/fuzz/rules.mk
+COPY tests/bench/rules.mk tests/bench/rules.mk
 RUN make deps && rm -rf /var/lib/apt/lists/*
 COPY . .
 RUN make -j"$(nproc)" all && strip build/spillway

@@ -314,8 +314,11 @@ static struct sw_err page_gc(void *owner, json_t *body, json_t **out)
 }
 
 const struct sw_api_view gateway_views[] = {
-	{"clusters", page_clusters, NULL, NULL}, {"pools", page_pools, NULL, NULL},
-	{"queue", page_queue, NULL, NULL},       {"explain", page_explain, NULL, NULL},
-	{"gc", page_clusters, page_gc, NULL},    {"plan", NULL, NULL, page_plan},
+	{.name = "clusters", .get = page_clusters},
+	{.name = "pools", .get = page_pools},
+	{.name = "queue", .get = page_queue},
+	{.name = "explain", .get = page_explain},
+	{.name = "gc", .get = page_clusters, .post = page_gc},
+	{.name = "plan", .ask = page_plan},
 };
 const size_t gateway_n_views = sizeof gateway_views / sizeof *gateway_views;

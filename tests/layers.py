@@ -14,7 +14,7 @@ ALLOWED = {
     "auth": "http kubeconfig".split(),
     "kube": "http kubeconfig kube".split(),
     "catalog": "catalog".split(),
-    "kinds": "catalog kinds needs translate".split(),
+    "kinds": "catalog kinds needs translate mark".split(),
     "queue": "queue".split(),
     "api": PURE_API + "api store".split(),
     "policies": "catalog kinds policy translate".split(),

@@ -253,7 +253,8 @@ void handle_delete_collection(struct request *q);
 json_t *delete_options_parse(struct request *q, struct sw_delete_options *opt); /* of the query and the body */
 void handle_log(struct request *q);                                             /* log.c */
 void handle_review(struct request *q);                                          /* review.c */
-void handle_page(struct request *q);                                            /* page.c */
+void handle_page(struct request *q);
+bool page_is_hook(const struct request *q); /* it needs no user */ /* page.c */
 struct selectors {
 	struct sw_selector *labels, *fields;
 	const char *ns; /* lent */

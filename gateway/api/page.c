@@ -3,7 +3,7 @@
  * page.c - /spillway/v1/: the views of whoever owns the server, and its users
  *
  *   GET    /spillway/v1/NAME           a view (api.h), for any user
- *   POST   /spillway/v1/NAME           for admins; for any user where it only asks
+ *   POST   /spillway/v1/NAME           for admins; for any user where it only asks; for anybody where it is a hook
  *   GET    /spillway/v1/users          names and roles; these three for admins
  *   POST   /spillway/v1/users          {"name","role","namespaces"} -> its kubeconfig, the only time the token is shown
  *   DELETE /spillway/v1/users?name=N   its token is refused from now on
@@ -64,6 +64,30 @@ static void reply_post(struct request *q, const struct sw_api_view *view)
 	reply_answer(q, e, out);
 }
 
+static const struct sw_api_view *view_find(const struct sw_api *a, const char *name)
+{
+	for (size_t i = 0; i < a->opt.n_views; i++)
+		if (strcmp(a->opt.views[i].name, name) == 0)
+			return &a->opt.views[i];
+	return NULL;
+}
+
+bool page_is_hook(const struct request *q)
+{
+	const struct sw_api_view *view = view_find(q->api, q->route.name);
+	return view && view->hook && strcmp(q->method, "POST") == 0;
+}
+
+static void reply_hook(struct request *q, const struct sw_api_view *view)
+{
+	json_t *body = NULL, *out = NULL;
+	struct sw_err e = sw_json_parse(q->body.at ? q->body.at : "", q->body.len, &body);
+	if (!sw_failed(e))
+		e = view->hook(q->api->opt.views_owner, body, &out);
+	json_object_put(body);
+	reply_answer(q, e, out);
+}
+
 /* Refuses everybody else. */
 static bool is_admin(struct request *q)
 {
@@ -72,14 +96,6 @@ static bool is_admin(struct request *q)
 	reply_status(q, sw_status(SW_REASON_FORBIDDEN, "%s is forbidden: User \"%s\" is not an admin", q->path,
 				  q->user->name));
 	return false;
-}
-
-static const struct sw_api_view *view_find(const struct sw_api *a, const char *name)
-{
-	for (size_t i = 0; i < a->opt.n_views; i++)
-		if (strcmp(a->opt.views[i].name, name) == 0)
-			return &a->opt.views[i];
-	return NULL;
 }
 
 /* ---- users ------------------------------------------------------------------------------ */
@@ -204,6 +220,8 @@ void handle_page(struct request *q)
 		handle_users(q);
 	else if (!view)
 		reply_status(q, sw_status_no_resource());
+	else if (page_is_hook(q))
+		reply_hook(q, view);
 	else if ((strcmp(q->method, "GET") == 0 || strcmp(q->method, "HEAD") == 0) && view->get)
 		reply_view(q, view);
 	else if (strcmp(q->method, "POST") != 0 || (!view->post && !view->ask))

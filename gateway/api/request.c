@@ -367,7 +367,7 @@ static json_t *request_admit(struct request *q)
 	enum route_kind kind;
 	route_parse(q->api->opt.serve, q->path, &q->route);
 	kind = q->route.kind;
-	if (kind == ROUTE_HEALTH || kind == ROUTE_VERSION)
+	if (kind == ROUTE_HEALTH || kind == ROUTE_VERSION || (kind == ROUTE_PAGE && page_is_hook(q)))
 		return NULL;
 	struct user *u = authenticate(q);
 	if (!u)

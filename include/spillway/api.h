@@ -53,6 +53,9 @@ struct sw_api_view {
 	struct sw_err (*post)(void *owner, json_t *body, json_t **out);
 	/* POST by any user that only asks and changes nothing: query as for get, body an object, both lent. */
 	struct sw_err (*ask)(void *owner, json_t *query, json_t *body, json_t **out);
+	/* POST by anybody, without a token: another API server's admission webhook. It must change nothing and tell
+	 * nothing that the body does not hold. */
+	struct sw_err (*hook)(void *owner, json_t *body, json_t **out);
 };
 
 struct sw_api_options {
