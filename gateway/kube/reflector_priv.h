@@ -72,7 +72,8 @@ struct sw_reflector {
 
 	/* watch */
 	struct sw_buf lines;
-	size_t searched;                                       /* bytes of lines known to hold no newline */
+	size_t searched; /* bytes of lines known to hold no newline */
+	bool was_silent; /* the watch before this one was, and nothing came since */
 	bool is_paused, has_ended, is_gone, is_open, has_step; /* has_step: a slice is due */
 	struct sw_err end;
 	uint64_t opened_ms, events;

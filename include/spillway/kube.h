@@ -119,7 +119,8 @@ __attribute__((warn_unused_result)) struct sw_err sw_kube_stream(struct sw_kube 
  * relist finds to be gone is reported when that list is complete, before on_state(synced).
  *
  * 410 relists; 429/5xx back off (with Retry-After); a watch silent for longer than
- * silence_ms (default 90 s; bookmarks come each minute) is dropped and resumed; a truncated
+ * silence_ms (default 90 s; bookmarks come about each minute) is dropped and resumed, which is a loss the second time
+ * in a row; a truncated
  * or malformed line ends the watch and resumes from the last good resourceVersion; backoff
  * 0.2 s doubling to 30 s with jitter. A large list is delivered in slices over turns. Items of a list get
  * the apiVersion and kind that API servers leave out there. Callbacks may free the reflector and the kube.

@@ -351,7 +351,7 @@ Test(reflector, a_stream_that_ends_cleanly_inside_an_event_is_a_loss)
 	end(r);
 }
 
-Test(reflector, a_silent_watch_is_dropped_and_resumed)
+Test(reflector, a_silent_watch_is_resumed_and_a_second_silence_is_a_loss)
 {
 	struct run *r = begin();
 
@@ -360,11 +360,33 @@ Test(reflector, a_silent_watch_is_dropped_and_resumed)
 	TELLS(r, "S ");
 	turns(&r->x, 20);
 	sw_loop_advance(r->x.loop, 90001);
+	fake_stream(r->x.f, ON_WATCH("20"), "");
+	cr_assert(asked(r, 3));
+	turns(&r->x, 20);
+	TELLS(r, "S ");
+	sw_loop_advance(r->x.loop, 90001);
 	TELLS(r, "S L ");
 	cr_assert(strstr(r->why, "silent for 90000 ms"), "%s", r->why);
 	fake_stream(r->x.f, ON_WATCH("20"), "");
-	cr_assert(asked(r, 3));
+	cr_assert(asked(r, 4));
 	TELLS(r, "S L S ");
+	end(r);
+}
+
+Test(reflector, a_server_that_goes_silent_and_does_not_answer_again_is_a_loss)
+{
+	struct run *r = begin();
+
+	list(r, LIST("10", ""));
+	fake_stream(r->x.f, ON_WATCH("10"), MARK("20"));
+	TELLS(r, "S ");
+	turns(&r->x, 20);
+	fake_hang(r->x.f, ON_WATCH("20"));
+	sw_loop_advance(r->x.loop, 90001);
+	cr_assert(fake_wait(r->x.f, 3));
+	TELLS(r, "S ");
+	sw_loop_advance(r->x.loop, 90001);
+	TELLS(r, "S L ");
 	end(r);
 }
 
