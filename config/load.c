@@ -178,8 +178,7 @@ static struct sw_err read_all(struct config *c)
 			      sw_yaml_docs(c->yaml));
 	if (!json_object_is_type(root, json_type_object))
 		return sw_err(SW_E_INVALID, "%s:1:1: expected a map of settings", c->path);
-	struct sw_err e = read_group(c, root, "");
-	return sw_failed(e) ? e : read_clusters_dir(c);
+	return read_group(c, root, "");
 }
 
 struct sw_err sw_config_parse(const char *name, const char *text, size_t len, struct sw_config **out)
@@ -305,6 +304,13 @@ void sw_config_example(FILE *to)
 		"clusters: []\n#  - name: onprem\n#    kubeconfig: onprem.kubeconfig\n#    region: cern\n"
 		"\n# Manifests created at start where absent (queues, flavors, namespaces). Paths beside this "
 		"file.\nbootstrap: []\n"
+		"\n# Kinds of jobs beside the built-in ones, for managers that run Kueue. gateway/kinds/README.md "
+		"explains "
+		"each field.\nkinds: []\n"
+		"#  - {api_version: example.org/v1, kind: TrainingRun, plural: trainingruns, suspend: spec.suspend,\n"
+		"#     managed_by: spec.managedBy, pod_sets: [{name: main, template: spec.template, count: "
+		"spec.pods}],\n"
+		"#     status: {succeeded: Complete, failed: Failed, active: status.active}}\n"
 		"\n# Rows that are added to the carried catalog or take a carried row's place; `spillway catalog "
 		"check` "
 		"reads them. CSV\n# files beside this file, or rows here, with the columns of config/catalog/*.csv.\n"

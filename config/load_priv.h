@@ -18,22 +18,17 @@ struct config {
 	struct sw_config pub;
 	struct sw_yaml *yaml;
 	struct sw_cluster_cfg *clusters;
-	struct sw_yaml **files; /* of clusters_dir */
-	size_t n_files;
 	char *origins[SETTINGS_MAX]; /* "file:line:column" of each row, NULL: default */
 	char *path;
 };
 
 /* name in the file. read_NAME(c, value) is called with the section's value if the file has it, free_NAME(c) always. */
-#define SECTION_MAP(X) X(clusters) X(bootstrap) X(catalog)
+#define SECTION_MAP(X) X(clusters) X(bootstrap) X(catalog) X(kinds)
 #define X(name)                                                                                                        \
 	__attribute__((warn_unused_result)) struct sw_err read_##name(struct config *c, json_t *value);                \
 	void free_##name(struct config *c);
 SECTION_MAP(X)
 #undef X
-
-/* The clusters that have a file of their own, when the settings are read. */
-__attribute__((warn_unused_result)) struct sw_err read_clusters_dir(struct config *c);
 
 /* A path as written in the file: relative ones start at the file's folder. gives. */
 const char *beside(const struct config *c, const char *file);

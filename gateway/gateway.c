@@ -10,6 +10,7 @@
 
 #include "gateway_priv.h"
 #include "spillway/blob.h"
+#include "spillway/kinds.h"
 #include "spillway/text.h"
 
 enum { POLICY_MAX = 1 << 20, TURNS_EVERY_MS = 5000 };
@@ -143,6 +144,7 @@ struct sw_err sw_gateway_new(struct sw_loop *loop, const struct sw_config *confi
 	*out = NULL;
 	g->loop = loop;
 	g->config = config;
+	sw_kinds_lend(config->kinds, config->n_kinds);
 	struct sw_err e = sw_metrics_new(&g->metrics);
 	if (!sw_failed(e))
 		e = sw_http_new(loop, &g->http);
@@ -192,6 +194,7 @@ void sw_gateway_free(struct sw_gateway *g)
 	sw_catalog_free(g->catalog);
 	sw_http_free(g->http);
 	sw_metrics_free(g->metrics);
+	sw_kinds_lend(NULL, 0);
 	free(g->kubeconfig);
 	free(g);
 }

@@ -18,7 +18,7 @@ ALLOWED = {
     "queue": "queue".split(),
     "api": PURE_API + "api store".split(),
     "policies": "catalog kinds policy translate".split(),
-    "config": "catalog config kube kubeconfig provider".split(),
+    "config": "catalog config kinds kube kubeconfig provider".split(),
     "manager": PURE_API + "api catalog config embedded kinds kube manager queue store translate".split(),
     "providers": PURE_API + "api catalog config kinds kube provider sim store http kubeconfig".split(),
     "workers": "catalog config http kinds kube kubeconfig manager needs provider translate workers".split(),

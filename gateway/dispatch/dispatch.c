@@ -195,14 +195,6 @@ static void add_all(struct sw_dispatch *d)
 	sw_reconciler_add(d->queue, wk->key);
 }
 
-void dispatch_look_at_all(struct sw_dispatch *d)
-{
-	if (!d->synced || !d->workers)
-		return;
-	add_all(d);
-	dispatch_kick(d);
-}
-
 static void add_any_row(void *owner, const struct sw_workload *w)
 {
 	struct sw_dispatch *d = owner;
@@ -346,7 +338,6 @@ void identity_ready(struct sw_dispatch *d)
 				      .on_event = on_burst_event,
 				      .owner = d};
 	d->opened_ms = sw_loop_now(d->opt.loop);
-	words_read(d);
 	struct sw_err e = sw_workers_new(&wo, &d->workers);
 	if (!sw_failed(e)) {
 		bo.workers = d->workers;
@@ -415,7 +406,6 @@ void sw_dispatch_free(struct sw_dispatch *d)
 	HASH_ITER(hh, d->works, wk, next)
 	work_free(wk);
 	asked_free(d);
-	words_free(d);
 	identity_close(d);
 	sw_timer_free(d->resync);
 	sw_timer_free(d->kick);

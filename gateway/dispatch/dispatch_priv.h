@@ -8,7 +8,6 @@
  *   decide.c      asks the policy, words for the user           candidates.c where it could run, and why not
  *   finish.c      logs and the last status come home            pods.c       live mirror of pods
  *   identity.c    origin and epoch, restored stores             explain.c    what the command line shows
- *   operator.c    drained, declared dead, removed: what operators say about a cluster
  *   question.c    what the policy is asked                      mend.c       what would have to change
  *   preview.c     the answer for a job that is not there (yet)
  *   decision.c    a decision as a line of JSON, and back        record.c     the log of them
@@ -137,8 +136,6 @@ struct sw_dispatch {
 	struct depth *depths;
 	struct identity id;
 	struct asked asked;
-	struct word *words; /* of operators */
-	struct word_call *word_calls;
 	bool synced;                               /* the manager reported everything */
 	unsigned char cluster_state[CLUSTERS_MAX]; /* as last looked at: ready, lost, claim */
 	uint64_t opened_ms;                        /* loop time: workers were opened */
@@ -151,7 +148,6 @@ struct work *work_get(struct sw_dispatch *d, const char *key); /* makes it */
 struct work *work_find(struct sw_dispatch *d, const char *key);
 void work_free(struct work *wk);
 void work_drop_job(struct work *wk);
-void dispatch_look_at_all(struct sw_dispatch *d);   /* every workload that holds something, and those that wait */
 void dispatch_kick(struct sw_dispatch *d);          /* the world changed: those that wait look again */
 void depth_set(struct work *wk, const char *place); /* "" leaves the count */
 int depth_of(const struct sw_dispatch *d, const char *cluster, const char *pool);
@@ -263,12 +259,6 @@ json_t *steps_json(const struct plan *p, bool placed);
 json_t *option_json(const struct option *o, const struct plan *plan, bool here);
 void demand_words(const struct sw_demand *d, char *out, size_t size);
 void add_policy(json_t *o, const struct sw_policy *p); /* its name and hash */
-/* translated.c: what its pods ask for where they run, as "translated" and "translatedFor"; wk NULL: not known yet */
-void translated_add(struct sw_dispatch *d, const struct work *wk, const struct scene *s, json_t *o);
-
-/* ---- operator.c --------------------------------------------------------------------------------- */
-void words_read(struct sw_dispatch *d); /* before workers are opened */
-void words_free(struct sw_dispatch *d);
 
 /* ---- identity.c -------------------------------------------------------------------------------- */
 struct sw_err identity_open(struct sw_dispatch *d); /* reads or makes it; identity_ready() follows */

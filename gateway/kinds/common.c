@@ -73,7 +73,7 @@ int64_t kinds_active(const struct sw_kind *k, json_t *job, int64_t counted)
 }
 
 /* Kueue's names of pod sets are DNS labels. */
-static bool is_set_name(const char *name)
+bool kinds_is_set_name(const char *name)
 {
 	size_t n = strlen(name);
 
@@ -96,7 +96,7 @@ struct sw_err kinds_check_list(const struct sw_kind *k, json_t *list, const char
 	for (size_t i = 0; i < n; i++) {
 		const char *name = sw_json_str(sw_json_idx(list, i), name_key);
 
-		if (!name || !is_set_name(name))
+		if (!name || !kinds_is_set_name(name))
 			return sw_err(SW_E_INVALID, "%s[%zu].%s: found \"%.70s\", expected letters, digits and '-'",
 				      path, i, name_key, name ? name : "");
 		for (size_t j = 0; j < i; j++)

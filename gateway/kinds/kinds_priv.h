@@ -22,6 +22,7 @@ json_t *kinds_true_condition(json_t *object, const char *const *types);
 json_t *kinds_status_condition(json_t *status, const char *type);
 /* 0 only if it is certain that no pod runs: see kinds.h at active(). */
 int64_t kinds_active(const struct sw_kind *k, json_t *job, int64_t counted);
+bool kinds_is_set_name(const char *name);
 /* A list of named things, each a pod set: 1 to `most`, names that may be those of pod sets, none twice. */
 __attribute__((warn_unused_result)) struct sw_err kinds_check_list(const struct sw_kind *k, json_t *list,
 								   const char *path, const char *name_key, size_t most);

@@ -15,9 +15,27 @@ static const struct sw_kind *const kinds[] = {
 };
 enum { N_KINDS = sizeof(kinds) / sizeof(*kinds) };
 
-const struct sw_kind *sw_kind_at(size_t i)
+/* See sw_kinds_lend(). */
+static struct {
+	const struct sw_kind *const *rows;
+	size_t n;
+} declared;
+
+const struct sw_kind *sw_kind_built_in(size_t i)
 {
 	return i < N_KINDS ? kinds[i] : NULL;
+}
+
+const struct sw_kind *sw_kind_at(size_t i)
+{
+	return i < N_KINDS ? kinds[i] : i - N_KINDS < declared.n ? declared.rows[i - N_KINDS] : NULL;
+}
+
+void sw_kinds_lend(const struct sw_kind *const *rows, size_t n)
+{
+	SW_REQUIRE(n <= SW_KINDS_DECLARED_MAX && (!n || !declared.n || declared.rows == rows));
+	declared.rows = n ? rows : NULL;
+	declared.n = n;
 }
 
 /* "batch/v1" is the group and version of k? */
@@ -33,25 +51,29 @@ const struct sw_kind *sw_kind_of(json_t *object)
 {
 	const char *api = sw_json_str(object, "apiVersion"), *kind = sw_json_str(object, "kind");
 
-	for (size_t i = 0; api && kind && i < N_KINDS; i++)
-		if (strcmp(kinds[i]->kind, kind) == 0 && same_api(kinds[i], api))
-			return kinds[i];
+	const struct sw_kind *k;
+
+	for (size_t i = 0; api && kind && (k = sw_kind_at(i)); i++)
+		if (strcmp(k->kind, kind) == 0 && same_api(k, api))
+			return k;
 	return NULL;
 }
 
 const struct sw_kind *sw_kind_find(const char *resource)
 {
-	for (size_t i = 0; i < N_KINDS; i++)
-		if (strcmp(kinds[i]->resource, resource) == 0)
-			return kinds[i];
+	const struct sw_kind *k;
+
+	for (size_t i = 0; (k = sw_kind_at(i)); i++)
+		if (strcmp(k->resource, resource) == 0)
+			return k;
 	return NULL;
 }
 
 const struct sw_kind *sw_kind_named(const char *word)
 {
-	for (size_t i = 0; i < N_KINDS; i++) {
-		const struct sw_kind *k = kinds[i];
+	const struct sw_kind *k;
 
+	for (size_t i = 0; (k = sw_kind_at(i)); i++) {
 		if (strcasecmp(k->kind, word) == 0 || strcasecmp(k->plural, word) == 0 ||
 		    strcasecmp(k->resource, word) == 0)
 			return k;

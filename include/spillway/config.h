@@ -29,10 +29,11 @@ struct sw_cluster_cfg {
 	const char *where;                /* "file:line:column" of the entry, for later messages */
 };
 
+struct sw_kind;
+
 struct sw_config {
 	const char *path; /* the file */
 	const char *data_dir, *listen, *hosts;
-	const char *clusters_dir; /* "" = none */
 	int log_level;
 	bool log_json;
 	const char *policy; /* path of a Lua file; "" = the shipped policies/burst.lua */
@@ -53,6 +54,8 @@ struct sw_config {
 	const struct sw_cluster_cfg *clusters;
 	size_t n_clusters;
 	const struct sw_catalog_site *catalog; /* what the site adds to it; NULL: nothing */
+	const struct sw_kind *const *kinds;    /* declared by the site, built: sw_kinds_lend() */
+	size_t n_kinds;
 	json_t *bootstrap; /* array of objects created at start if absent (queues, flavors), or NULL */
 };
 

@@ -120,6 +120,33 @@ const struct sw_kind *
 sw_kind_named(const char *word);            /* what a user types: "job", "jobs", "PyTorchJob", "pytorchjobs" */
 const struct sw_kind *sw_kind_at(size_t i); /* NULL past the end */
 
+const struct sw_kind *sw_kind_built_in(size_t i); /* the same without what a site declares */
+
+/* ---- kinds that a site declares ------------------------------------------- */
+
+enum { SW_KINDS_DECLARED_MAX = 16 };
+
+/* Where a declaration is wrong: the value parent[key], or parent itself. Lent from the declaration. */
+struct sw_kind_fault {
+	json_t *parent;
+	const char *key;
+};
+/*
+ * Makes a row of a declaration (docs: gateway/kinds/README.md), strictly. earlier: rows declared before it, which it
+ * must not repeat. gives; the declaration may go. INVALID: what was found, expected, and at: where.
+ */
+__attribute__((warn_unused_result)) struct sw_err sw_kind_declare(json_t *declaration,
+								  const struct sw_kind *const *earlier, size_t n,
+								  struct sw_kind **out, struct sw_kind_fault *at);
+void sw_kind_free(struct sw_kind *k); /* one that sw_kind_declare() gave */
+/*
+ * From here on the look-ups know these rows too, after the built-in ones. They are lent until the next call, with n 0
+ * at the latest before they are freed. Once per process, before anything is looked up by index: tables elsewhere are
+ * laid out by it. This is the one variable that the project shares between rooms: kinds are looked up in some twenty
+ * places, down to the readers of single objects, all of which would have to be handed a table that never changes.
+ */
+void sw_kinds_lend(const struct sw_kind *const *rows, size_t n);
+
 bool sw_kind_suspended(const struct sw_kind *k, json_t *job);
 void sw_kind_suspend(const struct sw_kind *k, json_t *job, bool on);
 const char *sw_kind_managed_by(const struct sw_kind *k, json_t *job); /* NULL if unset */
@@ -162,16 +189,6 @@ bool sw_resource_portable(const char *from, const struct sw_gpu *gpu, const char
 
 enum sw_spot { SW_SPOT_ALLOW, SW_SPOT_NEVER, SW_SPOT_REQUIRE };
 
-/* Where a job's data is: "s3://bucket/path@region:500Gi". */
-struct sw_data {
-	const char *scheme;   /* "s3"; "" without data */
-	const char *provider; /* whose storage that scheme is: "gcp", "azure", or "" where many speak it */
-	char bucket[256], region[64];
-	int64_t bytes; /* above 0 */
-};
-/* Strict: every part must be there. INVALID says which is not; *out is empty then. */
-__attribute__((warn_unused_result)) struct sw_err sw_data_read(const char *text, struct sw_data *out);
-
 struct sw_demand {
 	struct sw_podset sets[SW_PODSETS_MAX];
 	size_t n_sets;
@@ -182,11 +199,10 @@ struct sw_demand {
 	int64_t gpu_memory_bytes; /* 0: no wish */
 	bool has_precision;
 	enum sw_precision precision;
-	enum sw_spot spot;    /* default NEVER: spot only where somebody said it may be */
-	double max_price;     /* USD per hour for the whole job; INFINITY: none */
-	int64_t deadline_ms;  /* 0: none */
-	const char *data;     /* lent from the job, or NULL */
-	struct sw_data place; /* the same, taken apart; bytes 0: none */
+	enum sw_spot spot;   /* default NEVER: spot only where somebody said it may be */
+	double max_price;    /* USD per hour for the whole job; INFINITY: none */
+	int64_t deadline_ms; /* 0: none */
+	const char *data;    /* lent from the job, or NULL */
 };
 /* Reads pod sets and spillway.dev annotations, strictly: the error names the JSON path, what was found and the
  * nearest valid value. A wish for GPUs without a GPU request is refused. */

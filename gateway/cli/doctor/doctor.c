@@ -184,6 +184,8 @@ static int diagnose(const struct cli_command *self, const struct doctor_args *a,
 	struct doctor_site s = {.origin = "", .findings = json_object_new_array()};
 	struct sw_err e = a->config ? sw_config_load(a->config, &config) : sw_config_parse("none", "", 0, &config);
 
+	if (!sw_failed(e))
+		sw_kinds_lend(config->kinds, config->n_kinds);
 	if (!sw_failed(e) && (a->config || a->manager))
 		e = examine(config, a, &s);
 	if (!sw_failed(e) && a->gateway)
@@ -201,6 +203,7 @@ static int diagnose(const struct cli_command *self, const struct doctor_args *a,
 		doctor_cluster_fini(&s.clusters[i]);
 	free(s.clusters);
 	json_object_put(s.findings);
+	sw_kinds_lend(NULL, 0);
 	sw_config_free(config);
 	return rc;
 }

@@ -56,7 +56,7 @@ class Server:
         self.wanted = False
 
     def start(self):
-        assert not self.running(), f"{self.name} already runs"
+        assert self.p is None or self.p.poll() is not None, f"{self.name} already runs"
         self.wanted = True
         self.p = SPAWNER.submit(self.spawn).result()
         self.log.with_suffix(".pid").write_text(str(self.p.pid))
@@ -68,11 +68,8 @@ class Server:
 
     def alive(self):
         """Raises with the end of its log if it ended."""
-        if not self.running():
+        if self.p is None or self.p.poll() is not None:
             raise RuntimeError(f"{self.name} ended with {self.p and self.p.returncode}; the end of {self.log}:\n{self.tail()}")
-
-    def running(self):
-        return self.p is not None and self.p.poll() is None
 
     def died(self):
         return self.wanted and self.p.poll() is not None
@@ -85,7 +82,7 @@ class Server:
 
     def stop(self, sig=signal.SIGTERM, limit_s=15):
         self.wanted = False
-        if not self.running():
+        if self.p is None or self.p.poll() is not None:
             return
         self.p.send_signal(sig)
         try:
