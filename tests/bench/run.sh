@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# run.sh [PROGRAM...]: the benchmarks of build $B (api, dispatch, memory), one after the other, as one table. BENCH_DIR is where
+# run.sh [PROGRAM...]: the benchmarks of build $B (api, dispatch, memory, policy), one after the other, as one table. BENCH_DIR is where
 # the stores go: put it on the disk that is to be measured (default: the build directory).
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 B=${B:-build}
 export BENCH_DIR="${BENCH_DIR:-$B}"
-[ $# -gt 0 ] || set -- api dispatch memory
+[ $# -gt 0 ] || set -- api dispatch memory policy
 for p in "$@"; do
 	make --no-print-directory "B=$B" "$B/bench/$p" >&2 || exit 1
 done
