@@ -18,6 +18,8 @@ static const char *const levels[] = {"debug", "info", "warn", "error", "off", NU
 static const char *const formats[] = {"text", "json", NULL};                         /* false, true */
 static const char *const lost[] = {"hold", "duplicate", NULL};                       /* enum sw_lost's order */
 
+static const char *const on_errors[] = {"hold", "default-policy", NULL}; /* enum sw_on_error's order */
+
 #define ROW(path, type, field, min, max, def, choices, help)                                                           \
 	{                                                                                                              \
 		path, SETTING_##type, offsetof(struct sw_config, field), min, max, def, choices, help                  \
@@ -36,6 +38,9 @@ const struct setting sw_settings[] = {
 	ROW("log.level", CHOICE, log_level, 0, 0, "info", levels, "least level that is printed"),
 	ROW("log.format", FLAG, log_json, 0, 0, "text", formats, "one JSON object or one line of text per message"),
 	ROW("policy.file", TEXT, policy, 0, 4096, "", NULL, "Lua policy; empty: the shipped policies/burst.lua"),
+	ROW("policy.on_error", CHOICE, policy_on_error, 0, 0, "hold", on_errors,
+	    "while the policy fails: hold (jobs keep their last plan, or wait) or default-policy (policies/burst.lua "
+	    "decides)"),
 	ROW("policy.instructions", WHOLE, policy_instructions, 1000, 1e9, "2000000", NULL,
 	    "instructions that one decision may take"),
 	ROW("policy.memory", BYTES, policy_memory_bytes, 256 << 10, 1 << 30, "8Mi", NULL,

@@ -16,14 +16,19 @@
 enum { POLICY_MAX = 1 << 20, TURNS_EVERY_MS = 5000 };
 static const char shipped_policy[] = "policies/burst.lua";
 
+static struct sw_err open_shipped(struct sw_gateway *g, struct sw_policy **out)
+{
+	struct sw_policy_limits limits = {g->config->policy_instructions, (size_t)g->config->policy_memory_bytes};
+	const struct sw_blob *b = sw_blob_find(shipped_policy);
+	SW_REQUIRE(b);
+	return sw_policy_new(shipped_policy, b->start, sw_blob_len(b), limits, out);
+}
+
 static struct sw_err open_policy(struct sw_gateway *g, struct sw_policy **out)
 {
 	struct sw_policy_limits limits = {g->config->policy_instructions, (size_t)g->config->policy_memory_bytes};
-	if (!*g->config->policy) {
-		const struct sw_blob *b = sw_blob_find(shipped_policy);
-		SW_REQUIRE(b);
-		return sw_policy_new(shipped_policy, b->start, sw_blob_len(b), limits, out);
-	}
+	if (!*g->config->policy)
+		return open_shipped(g, out);
 	char *src;
 	size_t len;
 	struct sw_err e = sw_file_read(g->config->policy, POLICY_MAX, &src, &len);
@@ -118,6 +123,7 @@ static struct sw_err open_dispatch(struct sw_gateway *g)
 					  .catalog = g->catalog,
 					  .manager = g->manager,
 					  .policy = g->policy,
+					  .fallback = g->fallback,
 					  .decisions = g->decisions};
 	return sw_dispatch_new(&opt, &g->dispatch);
 }
@@ -152,6 +158,8 @@ struct sw_err sw_gateway_new(struct sw_loop *loop, const struct sw_config *confi
 		e = sw_catalog_load_site(config->catalog, &g->catalog);
 	if (!sw_failed(e))
 		e = open_policy(g, &g->policy);
+	if (!sw_failed(e) && config->policy_on_error == SW_ON_ERROR_DEFAULT)
+		e = open_shipped(g, &g->fallback);
 	for (size_t i = 0; !sw_failed(e) && i < sizeof steps / sizeof *steps; i++)
 		e = steps[i](g);
 	if (!sw_failed(e))
@@ -191,6 +199,7 @@ void sw_gateway_free(struct sw_gateway *g)
 	sw_decision_log_free(g->decisions);
 	sw_embedded_free(g->manager);
 	sw_policy_free(g->policy);
+	sw_policy_free(g->fallback);
 	sw_catalog_free(g->catalog);
 	sw_http_free(g->http);
 	sw_metrics_free(g->metrics);

@@ -12,7 +12,7 @@ struct sw_gateway {
 	struct sw_http *http;
 	struct sw_metrics *metrics;
 	struct sw_catalog *catalog;
-	struct sw_policy *policy;
+	struct sw_policy *policy, *fallback; /* fallback NULL: jobs are held while the policy fails */
 	struct sw_decision_log *decisions;
 	struct sw_manager *manager;
 	struct sw_dispatch *dispatch;

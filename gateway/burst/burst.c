@@ -280,6 +280,12 @@ void sw_burst_free(struct sw_burst *b)
 	free(b);
 }
 
+double sw_burst_committed(struct sw_burst *b)
+{
+	char why[200];
+	return burst_committed(b, why);
+}
+
 struct sw_burst_view sw_burst_look(struct sw_burst *b, const char *cluster, const char *pool, int nodes)
 {
 	struct sw_worker *w = sw_workers_find(b->opt.workers, cluster);

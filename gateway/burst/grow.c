@@ -206,13 +206,33 @@ static void refuse(struct run *r, const struct want *want, const char *why)
 	burst_event(r->b, want->key, true, "NotGrown", "%s", why);
 }
 
+/* Fewer, if the site's policy says so. */
+static int advised(struct run *r, const struct sw_pool *p, int nodes, int workloads, const struct want *first,
+		   double committed)
+{
+	const struct sw_burst_options *opt = &r->b->opt;
+	struct sw_burst_ask ask = {.cluster = sw_worker_name(r->w),
+				   .pool = p,
+				   .nodes = nodes,
+				   .workloads = workloads,
+				   .in_flight = r->in_flight,
+				   .committed_hour = committed};
+	char why[SW_BURST_WHY];
+	if (nodes <= 0 || !opt->may_grow)
+		return nodes;
+	int allowed = opt->may_grow(opt->owner, &ask, why);
+	if (allowed < nodes && first)
+		refuse(r, first, why);
+	return allowed < nodes ? allowed : nodes;
+}
+
 /* Nodes to ask for now, and for whom first. */
 static int delta_of(struct run *r, const struct sw_pool *p, const struct want **first)
 {
 	const char *cluster = sw_worker_name(r->w);
 	char unknown[200], why[300];
 	struct limit limit = grow_limit(r, p, unknown);
-	int have, returning, leaving, total = 0, together = sw_worker_pool_missing(r->w, r->pool);
+	int have, returning, leaving, total = 0, workloads = 0, together = sw_worker_pool_missing(r->w, r->pool);
 	struct want *w, *tmp;
 
 	idle_count(r->b, r->w, r->pool, &returning, &leaving);
@@ -230,11 +250,12 @@ static int delta_of(struct run *r, const struct sw_pool *p, const struct want **
 			continue;
 		}
 		total += w->nodes;
+		workloads++;
 		*first = *first ? *first : w;
 	}
 	if (together > 0 && total > together)
 		total = together;
-	return total - have;
+	return advised(r, p, total - have, workloads, *first, limit.committed);
 }
 
 /* ---- intent -> call -> shown --------------------------------------------------------------- */

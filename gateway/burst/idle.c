@@ -258,19 +258,32 @@ static const struct sw_instance *instance_of(const struct sw_provider_state *s, 
 	return NULL;
 }
 
+/* How long it must have been empty, in ms; -1: it is kept. */
+static int64_t idle_needed(struct sw_burst *b, struct sw_worker *w, const struct sw_node *node, const struct sw_pool *p)
+{
+	struct sw_burst_ask ask = {
+		.cluster = sw_worker_name(w), .pool = p, .in_flight = run_get(b, w, p->name)->in_flight};
+	if (!b->opt.idle_needed)
+		return b->opt.config->idle_release_ms;
+	return b->opt.idle_needed(b->opt.owner, &ask, node->name, (int64_t)(burst_now(b) - node->empty_since_ms),
+				  b->opt.config->idle_release_ms);
+}
+
 static bool is_idle(struct sw_burst *b, struct sw_worker *w, const struct sw_node *node, const struct sw_pool *p)
 {
-	uint64_t now = burst_now(b), idle = (uint64_t)b->opt.config->idle_release_ms;
+	uint64_t now = burst_now(b);
 	struct run *r = run_get(b, w, node->pool);
 	int returning, leaving;
 
-	if (!p->growable || !node->empty || node->empty_since_ms == 0 || now - node->empty_since_ms < idle ||
-	    now < r->hold_ms)
+	if (!p->growable || !node->empty || node->empty_since_ms == 0 || now < r->hold_ms)
 		return false;
 	if (r->state != INTENT_NONE || burst_has_wants(b, sw_worker_name(w), node->pool))
 		return false;
 	idle_count(b, w, node->pool, &returning, &leaving);
-	return p->size - returning - leaving > p->min;
+	if (p->size - returning - leaving <= p->min)
+		return false;
+	int64_t idle = idle_needed(b, w, node, p);
+	return idle >= 0 && now - node->empty_since_ms >= (uint64_t)idle;
 }
 
 static void consider(struct sw_burst *b, struct sw_worker *w, const struct sw_node *node)

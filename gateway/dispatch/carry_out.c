@@ -250,6 +250,7 @@ static void attempt_reset(struct work *wk)
 	wk->status_sent = wk->doubt = wk->tombstoned = false;
 	wk->unplaced_since_ms = 0;
 	wk->start_failures = 0;
+	wk->history_noted = false;
 	wk->finish_by_ms = wk->plan_at_ms = 0;
 	wk->plan_vain = false;
 }
@@ -303,6 +304,10 @@ static struct sw_err evict(struct work *wk, const struct scene *s, const char *w
 	if (s->v.may_run && s->winner && is_to_blame(s))
 		mark_out(wk, s->winner); /* the next attempt tries another place first */
 	work_say(wk, s->v.may_run, reason, text);
+	if (s->v.may_run && !wk->history_noted) {
+		wk->history_noted = true; /* the write below may have to be repeated */
+		history_evicted(wk, s, reason, text);
+	}
 	struct sw_change c = {.op = SW_CHANGE_EVICT, .reason = reason, .message = message};
 	return wk->d->m->ops->change(wk->d->m, wk->key, s->row->rv, &c, on_changed, wk);
 }

@@ -80,8 +80,24 @@ static void nominate(struct sw_dispatch *d, struct work *wk, struct scene *s, co
 		on_nominated(wk, e);
 }
 
+/* A step that was left because its pool was sold out: the policy may want something else than the next one. */
+static enum sw_policy_then after_stockout(struct sw_dispatch *d, struct work *wk, const struct scene *s)
+{
+	struct sw_policy_attempt a = {.outcome = "stockout", .reason = s->stuck, .ended_ms = sw_loop_wall(d->opt.loop)};
+	if (!s->stuck || !wk->grows.w)
+		return SW_THEN_NEXT;
+	a.cluster = sw_worker_name(wk->grows.w);
+	a.pool = wk->grows.pool;
+	return history_ask(d, wk, s->row, &a, SW_THEN_NEXT);
+}
+
 void decide_next(struct sw_dispatch *d, struct work *wk, struct scene *s)
 {
+	enum sw_policy_then then = after_stockout(d, wk, s);
+	if (then == SW_THEN_PLAN) {
+		decide_plan(d, wk, s);
+		return;
+	}
 	s->plan.at++;
 	s->plan.until_ms = sw_loop_wall(d->opt.loop) + s->plan.step[s->plan.at].patience_ms;
 	nominate(d, wk, s, s->stuck ? s->stuck : "");
@@ -177,24 +193,6 @@ static void nowhere(struct sw_dispatch *d, struct work *wk, struct scene *s, con
 	vain(d, wk, s, text);
 }
 
-static void policy_failed(struct sw_dispatch *d, struct work *wk, struct scene *s, struct sw_err e)
-{
-	char text[PLAN_SENTENCE];
-	sw_metric_add(d->m_policy, 1, "failed");
-	wk->plan_at_ms = sw_loop_now(d->opt.loop) + POLICY_AGAIN_MS;
-	wk->plan_vain = false;
-	snprintf(text, sizeof text, "policy failed: %s", e.text);
-	work_say(wk, true, "PolicyFailed", text);
-	if (s->plan.n == 0) {
-		work_message(wk, s, text);
-		return;
-	}
-	/* The last good plan is walked through once more. */
-	s->plan.at = 0;
-	s->plan.until_ms = sw_loop_wall(d->opt.loop) + s->plan.step[0].patience_ms;
-	nominate(d, wk, s, text);
-}
-
 void plan_take(struct plan *plan, const struct sw_policy_plan *got, const struct sw_candidate *c)
 {
 	plan_init(plan);
@@ -213,12 +211,12 @@ void plan_take(struct plan *plan, const struct sw_policy_plan *got, const struct
 }
 
 static void follow(struct sw_dispatch *d, struct work *wk, struct scene *s, const struct options *o,
-		   const struct question *q, const struct sw_policy_plan *got)
+		   const struct question *q, const struct sw_policy *policy, const struct sw_policy_plan *got)
 {
 	char text[PLAN_SENTENCE];
 	sw_metric_add(d->m_policy, 1, got->n ? "plan" : "not now");
 	plan_take(&s->plan, got, q->c);
-	plan_set_policy(&s->plan, sw_policy_hash(d->opt.policy));
+	plan_set_policy(&s->plan, sw_policy_hash(policy));
 	if (s->plan.n == 0) {
 		snprintf(text, sizeof text, "not now: %s",
 			 *got->reason ? got->reason : "the policy sees no good place");
@@ -238,32 +236,140 @@ static void follow(struct sw_dispatch *d, struct work *wk, struct scene *s, cons
 	nominate(d, wk, s, got->reason);
 }
 
-static void record(struct sw_dispatch *d, const struct question *q, const struct sw_policy_plan *got, struct sw_err e)
+static void record(struct sw_dispatch *d, const struct sw_policy *policy, const struct question *q,
+		   const struct sw_policy_plan *got, struct sw_err e)
 {
-	struct sw_decision made = {.policy = sw_policy_name(d->opt.policy),
-				   .hash = sw_policy_hash(d->opt.policy),
+	struct sw_policy_use use = sw_policy_used(policy);
+	struct sw_decision made = {.policy = sw_policy_name(policy),
+				   .hash = sw_policy_hash(policy),
 				   .in = &q->in,
 				   .plan = sw_failed(e) ? NULL : got,
-				   .error = e.text};
+				   .error = e.text,
+				   .instructions = use.instructions,
+				   .late = use.late};
 	sw_decision_log_add(d->opt.decisions, &made);
+}
+
+/* The default policy decides in its stead, where the site wants that. */
+static bool fallback(struct sw_dispatch *d, struct work *wk, struct scene *s, const struct options *o,
+		     const struct question *q, struct sw_err failed)
+{
+	char text[PLAN_SENTENCE];
+	if (!d->opt.fallback)
+		return false;
+	struct sw_policy_plan *got = sw_calloc(1, sizeof *got);
+	struct sw_err e = sw_policy_place(d->opt.fallback, &q->in, got);
+	record(d, d->opt.fallback, q, got, e);
+	if (!sw_failed(e)) {
+		sw_metric_add(d->m_policy, 1, "failed");
+		snprintf(text, sizeof text, "policy failed, %s decides meanwhile: %s", sw_policy_name(d->opt.fallback),
+			 failed.text);
+		work_say(wk, true, "PolicyFailed", text);
+		follow(d, wk, s, o, q, d->opt.fallback, got);
+	}
+	free(got);
+	return !sw_failed(e);
+}
+
+static void policy_failed(struct sw_dispatch *d, struct work *wk, struct scene *s, const struct options *o,
+			  const struct question *q, struct sw_err e)
+{
+	char text[PLAN_SENTENCE];
+	if (fallback(d, wk, s, o, q, e))
+		return;
+	sw_metric_add(d->m_policy, 1, "failed");
+	wk->plan_at_ms = sw_loop_now(d->opt.loop) + POLICY_AGAIN_MS;
+	wk->plan_vain = false;
+	snprintf(text, sizeof text, "policy failed: %s", e.text);
+	work_say(wk, true, "PolicyFailed", text);
+	if (s->plan.n == 0) {
+		work_message(wk, s, text);
+		return;
+	}
+	/* The last good plan is walked through once more: what was decided is held. */
+	s->plan.at = 0;
+	s->plan.until_ms = sw_loop_wall(d->opt.loop) + s->plan.step[0].patience_ms;
+	nominate(d, wk, s, text);
+}
+
+/* Everything that a plan could depend on besides the workload; what changes with the clock counts by the second. */
+static uint64_t view_of(const struct question *q)
+{
+	uint64_t h = (uint64_t)(q->in.now_ms / 1000);
+	for (size_t i = 0; i < q->in.n_candidates; i++) {
+		struct sw_candidate c = q->c[i];
+		const char *const texts[] = {c.cluster, c.pool,  c.provider, c.region,
+					     c.zone,    c.model, c.flavor,   c.machine};
+		for (size_t k = 0; k < sizeof texts / sizeof *texts; k++)
+			h = h * 31 + (texts[k] ? sw_hash(texts[k], strlen(texts[k])) : 0);
+		const double numbers[] = {(double)c.free,
+					  (double)c.total,
+					  c.nodes_needed,
+					  c.queue_depth,
+					  (double)c.expected_start_ms,
+					  c.price_hour,
+					  c.spot + 2 * c.growable + 4 * c.budget_known + 8 * c.egress_known,
+					  (double)c.stockout_until_ms,
+					  c.quota_left,
+					  c.gpus_per_node,
+					  c.nodes,
+					  c.nodes_max,
+					  c.in_flight,
+					  c.on_demand_hour,
+					  c.spot_hour,
+					  c.budget_left_hour,
+					  c.egress_cost};
+		h = h * 31 + sw_hash(numbers, sizeof numbers);
+	}
+	const double money[] = {q->in.committed_hour, q->in.max_hour};
+	return h * 31 + sw_hash(money, sizeof money);
+}
+
+/* Equal jobs that look at the same candidates get the same plan, from one call. */
+static struct sw_err ask(struct sw_dispatch *d, const struct question *q, struct sw_policy_plan *got)
+{
+	uint64_t view = view_of(q);
+	const struct sw_policy_plan *known = sw_shapes_get(d->shapes, d->opt.policy, &q->in, view);
+	if (known) {
+		*got = *known;
+		return SW_OK;
+	}
+	struct sw_err e = sw_policy_place(d->opt.policy, &q->in, got);
+	if (!sw_failed(e))
+		sw_shapes_put(d->shapes, d->opt.policy, &q->in, view, got);
+	return e;
+}
+
+/* After an eviction the policy may have said that the plan goes on. */
+static bool go_on(struct sw_dispatch *d, struct work *wk, struct scene *s)
+{
+	if (!history_plan(d, wk->key, &s->plan))
+		return false;
+	wk->plan_vain = false;
+	wk->plan_at_ms = 0;
+	s->plan.until_ms = sw_loop_wall(d->opt.loop) + s->plan.step[s->plan.at].patience_ms;
+	nominate(d, wk, s, "goes on with its plan, as the policy wants it after an eviction");
+	return true;
 }
 
 void decide_plan(struct sw_dispatch *d, struct work *wk, struct scene *s)
 {
 	struct options o;
 	struct question q;
+	if (go_on(d, wk, s))
+		return;
 	options_read(d, wk, s->row, &o);
 	question_make(d, wk, s->row, &o, &q);
 	if (q.in.n_candidates == 0)
 		nowhere(d, wk, s, &o);
 	else {
 		struct sw_policy_plan *got = sw_calloc(1, sizeof *got);
-		struct sw_err e = sw_policy_place(d->opt.policy, &q.in, got);
-		record(d, &q, got, e);
+		struct sw_err e = ask(d, &q, got);
+		record(d, d->opt.policy, &q, got, e);
 		if (sw_failed(e))
-			policy_failed(d, wk, s, e);
+			policy_failed(d, wk, s, &o, &q, e);
 		else
-			follow(d, wk, s, &o, &q, got);
+			follow(d, wk, s, &o, &q, d->opt.policy, got);
 		free(got);
 	}
 	question_free(&q);

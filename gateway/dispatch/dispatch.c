@@ -113,7 +113,10 @@ int depth_of(const struct sw_dispatch *d, const char *cluster, const char *pool)
 /* What is kept of it is dropped as soon as nothing needs it; which clusters refused it is remembered a while. */
 static void settle(struct sw_dispatch *d, struct work *wk, const char *key)
 {
-	bool remember = wk && wk->out_mask && sw_loop_now(d->opt.loop) < wk->out_until_ms && row_of(d, key);
+	const struct sw_workload *row = row_of(d, key);
+	if (!row || row->finished)
+		history_forget(d, key);
+	bool remember = wk && wk->out_mask && sw_loop_now(d->opt.loop) < wk->out_until_ms && row;
 	if (wk)
 		work_withdraw(wk);
 	if (wk && !wk->pods_busy && !remember)
@@ -336,6 +339,8 @@ void identity_ready(struct sw_dispatch *d)
 				      .manager = d->m,
 				      .on_change = on_burst_change,
 				      .on_event = on_burst_event,
+				      .may_grow = advise_grow,
+				      .idle_needed = advise_release,
 				      .owner = d};
 	d->opened_ms = sw_loop_now(d->opt.loop);
 	struct sw_err e = sw_workers_new(&wo, &d->workers);
@@ -374,6 +379,7 @@ struct sw_err sw_dispatch_new(const struct sw_dispatch_options *opt, struct sw_d
 	struct sw_dispatch *d = sw_calloc(1, sizeof *d);
 	d->opt = *opt;
 	d->m = opt->manager;
+	d->shapes = sw_shapes_new(0);
 	metrics_make(d);
 	struct sw_err e = sw_reconciler_new(opt->loop, "dispatch", reconcile, d, &d->queue);
 	if (!sw_failed(e))
@@ -405,6 +411,8 @@ void sw_dispatch_free(struct sw_dispatch *d)
 	struct work *wk, *next;
 	HASH_ITER(hh, d->works, wk, next)
 	work_free(wk);
+	history_free(d);
+	sw_shapes_free(d->shapes);
 	asked_free(d);
 	identity_close(d);
 	sw_timer_free(d->resync);

@@ -7,6 +7,8 @@
  *   carry_out.c   does the one thing that the rule names        plan.c       the plan in the check's message (pure)
  *   decide.c      asks the policy, words for the user           candidates.c where it could run, and why not
  *   finish.c      logs and the last status come home            pods.c       live mirror of pods
+ *   facts.c       more of what the policy may ask of a pool     history.c    attempts that ended, and what comes next
+ *   advise.c      what the policy says of nodes, for burst
  *   identity.c    origin and epoch, restored stores             explain.c    what the command line shows
  *   question.c    what the policy is asked                      mend.c       what would have to change
  *   preview.c     the answer for a job that is not there (yet)
@@ -85,6 +87,7 @@ struct work {
 	uint64_t begun_uid;         /* ... the one whose UID has this hash */
 	bool doubt;                 /* a start may have taken effect though we heard of an error */
 	bool tombstoned;
+	bool history_noted; /* of this attempt */
 	unsigned start_failures;
 	uint64_t out_mask, out_until_ms; /* clusters that refused this job, until (loop time) */
 	uint64_t said, told_ms;          /* hash of the last event, said once; loop time of the last message */
@@ -125,6 +128,8 @@ struct asked {
 	uint64_t read_ms;
 }; /* for explain */
 
+struct history; /* history.c */
+
 struct sw_dispatch {
 	struct sw_dispatch_options opt;
 	struct sw_manager *m;
@@ -134,6 +139,9 @@ struct sw_dispatch {
 	struct sw_timer *resync, *kick;
 	struct work *works;
 	struct depth *depths;
+	struct history *histories;
+	struct sw_shapes *shapes; /* equal jobs are decided once */
+	uint64_t advice_said;     /* hash of the last failure of grow() or release() */
 	struct identity id;
 	struct asked asked;
 	bool synced;                               /* the manager reported everything */
@@ -236,11 +244,30 @@ struct question {
 	struct sw_policy_input in;
 	struct sw_candidate *c;
 	uint16_t *from; /* candidate -> index in options */
+	struct sw_policy_label labels[SW_POLICY_LABELS];
+	struct sw_policy_attempt attempts[SW_POLICY_ATTEMPTS];
 };
 /* Lends from wk, row and o. */
 void question_make(struct sw_dispatch *d, const struct work *wk, const struct sw_workload *row, const struct options *o,
 		   struct question *q);
 void question_free(struct question *q);
+
+/* ---- facts.c ------------------------------------------------------------------------------ */
+void option_facts(struct sw_dispatch *d, struct option *o, const struct sw_pool *p, const struct sw_demand *demand);
+
+/* ---- history.c ------------------------------------------------------------------------------ */
+void history_evicted(struct work *wk, const struct scene *s, const char *reason, const char *text);
+size_t history_attempts(struct sw_dispatch *d, const char *key, struct sw_policy_attempt out[SW_POLICY_ATTEMPTS]);
+bool history_plan(struct sw_dispatch *d, const char *key, struct plan *out); /* to go on with; given once */
+enum sw_policy_then history_ask(struct sw_dispatch *d, struct work *wk, const struct sw_workload *row,
+				const struct sw_policy_attempt *attempt, enum sw_policy_then otherwise);
+void history_forget(struct sw_dispatch *d, const char *key);
+void history_free(struct sw_dispatch *d);
+
+/* ---- advise.c -------------------------------------------------------------------------------- */
+int advise_grow(void *owner, const struct sw_burst_ask *ask, char why[SW_BURST_WHY]);
+int64_t advise_release(void *owner, const struct sw_burst_ask *ask, const char *node, int64_t idle_ms,
+		       int64_t after_ms);
 
 /* ---- finish.c ------------------------------------------------------------------------------ */
 void finish_go(struct sw_dispatch *d, struct work *wk, struct scene *s, struct sw_worker *w,

@@ -18,6 +18,13 @@
 #include "spillway/workers.h"
 
 struct sw_burst;
+enum { SW_BURST_WHY = 160 };
+struct sw_burst_ask { /* lent for the call */
+	const char *cluster;
+	const struct sw_pool *pool;
+	int nodes, workloads, in_flight; /* wanted now; by how many; asked for and not usable yet */
+	double committed_hour;           /* USD per hour of all burst nodes; NAN: not known */
+};
 struct sw_burst_options {
 	struct sw_loop *loop;
 	struct sw_metrics *metrics;
@@ -28,6 +35,11 @@ struct sw_burst_options {
 	void (*on_change)(void *owner, const char *cluster, const char *pool);
 	/* For events: what was done and why, in words. key: of the workload that asked first, or NULL. */
 	void (*on_event)(void *owner, const char *key, bool warning, const char *reason, const char *message);
+	/* Optional advice, within all limits. How many of ask.nodes may be asked for, and why not all. */
+	int (*may_grow)(void *owner, const struct sw_burst_ask *ask, char why[SW_BURST_WHY]);
+	/* How long must this empty node be idle before it is released, in ms; -1: it is kept. after_ms: the setting. */
+	int64_t (*idle_needed)(void *owner, const struct sw_burst_ask *ask, const char *node, int64_t idle_ms,
+			       int64_t after_ms);
 	void *owner;
 };
 __attribute__((warn_unused_result)) struct sw_err sw_burst_new(const struct sw_burst_options *opt,
@@ -51,6 +63,7 @@ struct sw_burst_view {
 };
 /* Would n more nodes be bought? Changes nothing. */
 struct sw_burst_view sw_burst_look(struct sw_burst *b, const char *cluster, const char *pool, int nodes);
+double sw_burst_committed(struct sw_burst *b); /* as in the view; all pools together */
 /* Looks at every pool now. */
 void sw_burst_kick(struct sw_burst *b);
 /* A cluster, its nodes or its pools changed: looks at every pool soon, however often that is said. */

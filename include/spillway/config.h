@@ -18,6 +18,8 @@
 
 enum sw_lost { SW_LOST_HOLD, SW_LOST_DUPLICATE }; /* what happens to jobs of a lost worker; see dispatch/README.md */
 
+enum sw_on_error { SW_ON_ERROR_HOLD, SW_ON_ERROR_DEFAULT }; /* what decides while the policy fails */
+
 struct sw_cluster_cfg {
 	const char *name;                 /* DNS label */
 	const char *provider;             /* "static", "sim" */
@@ -38,6 +40,7 @@ struct sw_config {
 	bool log_json;
 	const char *policy; /* path of a Lua file; "" = the shipped policies/burst.lua */
 	int64_t policy_instructions, policy_memory_bytes;
+	int policy_on_error;                      /* enum sw_on_error */
 	const char *decisions_file;               /* "": decisions.jsonl in data_dir */
 	int64_t decisions_bytes, decisions_files; /* of one file, 0: none are kept; how many files */
 	const char *origin;                       /* "" = made at first start and kept in data_dir */

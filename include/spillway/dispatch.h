@@ -26,6 +26,7 @@ struct sw_dispatch_options {
 	const struct sw_catalog *catalog;
 	struct sw_manager *manager;        /* lent, outlives */
 	struct sw_policy *policy;          /* lent */
+	struct sw_policy *fallback;        /* lent, outlives: decides while the policy fails; NULL: jobs are held */
 	struct sw_decision_log *decisions; /* lent, outlives; or NULL */
 };
 /* Calls manager->watch(). Workers and burst are opened when the manager is synced and the installation's identity is
