@@ -217,12 +217,25 @@ static bool out_by_cluster(struct sw_dispatch *d, const struct work *wk, const s
 	return true;
 }
 
+/* What must be beside the job for its pods to start. */
+struct wants {
+	struct sw_needs needs;
+	const char *refused; /* why no cluster may have it, or NULL */
+	char why[300];
+};
+
 /* A pod whose Secret is missing would be scheduled and billed, and never start. */
-static bool out_by_needs(struct option *o, const struct sw_workload *row, const struct sw_needs *needs)
+static bool out_by_needs(struct option *o, const struct sw_workload *row, const struct wants *wants)
 {
 	char why[400];
-	if (sw_worker_needs(o->w, row->ns, needs, why, sizeof why) == SW_NEEDS_MET)
+	if (wants->refused) {
+		judge(o, VERDICT_NEVER, OB_LIMIT, "%s", wants->refused);
+		return true;
+	}
+	enum sw_needs_seen seen = sw_worker_needs(o->w, row->ns, &wants->needs, why, sizeof why);
+	if (seen == SW_NEEDS_MET)
 		return false;
+	o->lacks = seen == SW_NEEDS_MISSING;
 	judge(o, VERDICT_OUT, OB_CLUSTER, "%s", why);
 	return true;
 }
@@ -264,7 +277,7 @@ static bool by_offer(const struct work *wk, const struct sw_workload *row, struc
 }
 
 static void option_fill(struct sw_dispatch *d, const struct work *wk, const struct sw_workload *row, struct option *o,
-			const struct sw_pool *p, const struct sw_needs *needs)
+			const struct sw_pool *p, const struct wants *wants)
 {
 	const struct sw_cluster_cfg *cfg = sw_worker_cfg(o->w);
 	o->c = (struct sw_candidate){.cluster = cfg->name,
@@ -288,7 +301,7 @@ static void option_fill(struct sw_dispatch *d, const struct work *wk, const stru
 	price(d, o, p, wk->demand);
 	option_facts(d, o, p, wk->demand);
 	if (never_by_wish(o, p, wk->demand) || never_by_size(o, p, wk->demand, nodes) ||
-	    out_by_cluster(d, wk, row, o) || out_by_needs(o, row, needs))
+	    out_by_cluster(d, wk, row, o) || out_by_needs(o, row, wants))
 		return;
 	if (by_offer(wk, row, o))
 		return;
@@ -305,10 +318,12 @@ static void option_fill(struct sw_dispatch *d, const struct work *wk, const stru
 
 void options_read(struct sw_dispatch *d, struct work *wk, const struct sw_workload *row, struct options *out)
 {
-	struct sw_needs needs;
+	struct wants wants;
 
 	*out = (struct options){0};
-	sw_needs_read(wk->demand->sets, wk->demand->n_sets, &needs);
+	sw_needs_read(wk->demand->sets, wk->demand->n_sets, &wants.needs);
+	companions_leave_out(wk->job, &wants.needs);
+	wants.refused = companions_refused(d, wk, row, wants.why, sizeof wants.why);
 	for (size_t i = 0; i < sw_workers_count(d->workers); i++) {
 		struct sw_worker *w = sw_workers_at(d->workers, i);
 		const struct sw_pool *pools;
@@ -320,8 +335,9 @@ void options_read(struct sw_dispatch *d, struct work *wk, const struct sw_worklo
 		for (size_t k = 0; k < n; k++) {
 			struct option *o = &out->at[out->n++];
 			*o = (struct option){.w = w};
-			option_fill(d, wk, row, o, &pools[k], &needs);
+			option_fill(d, wk, row, o, &pools[k], &wants);
 			out->any_possible |= o->verdict != VERDICT_NEVER;
+			out->any_lacks |= o->lacks;
 		}
 	}
 }

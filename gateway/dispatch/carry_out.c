@@ -509,6 +509,8 @@ static struct sw_err begin(struct sw_dispatch *d, struct work *wk, struct scene 
 		return d->m->ops->read(d->m, wk->key, on_read, wk);
 	case STEP_START:
 		return start(wk, s);
+	case STEP_COMPANION:
+		return companions_send(wk, s);
 	case STEP_SYNC:
 		return sync_status(wk, s);
 	case STEP_PLACED:

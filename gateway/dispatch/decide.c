@@ -187,8 +187,8 @@ static void nowhere(struct sw_dispatch *d, struct work *wk, struct scene *s, con
 	snprintf(text, sizeof text, "%s: %s",
 		 never ? "no cluster can run this job" : "no cluster can take this job now",
 		 o->n ? words : "no cluster has a pool");
-	if (never)
-		work_say(wk, true, "NoClusterFits", text);
+	if (never || o->any_lacks)
+		work_say(wk, true, never ? "NoClusterFits" : "MissingOnWorker", text);
 	plan_init(&s->plan);
 	vain(d, wk, s, text);
 }

@@ -93,6 +93,10 @@ struct work {
 	uint64_t said, told_ms;          /* hash of the last event, said once; loop time of the last message */
 	uint64_t begun_ms;               /* loop time when we first saw it admitted: for the metric */
 
+	struct sw_companions companions; /* of the job, while they are sent: ... */
+	size_t companions_sent;          /* ... how many were */
+	unsigned companions_attempt;     /* the attempt whose companions were all sent */
+
 	struct pod *pods;
 	struct pod *log_pod; /* whose log is under way */
 	char *log_bytes;
@@ -221,6 +225,7 @@ struct option {
 	const char *unit; /* of free and total */
 	enum verdict verdict;
 	enum obstacle obstacle;
+	bool lacks; /* something that the job's pods name */
 	char why[160];
 };
 struct options {
@@ -228,6 +233,7 @@ struct options {
 	size_t n;
 	bool any_possible;
 	bool any_unknown;
+	bool any_lacks;
 };
 /* Every pool of every cluster for this demand. gives: options_free(). */
 void options_read(struct sw_dispatch *d, struct work *wk, const struct sw_workload *row, struct options *out);
@@ -268,6 +274,13 @@ void history_free(struct sw_dispatch *d);
 int advise_grow(void *owner, const struct sw_burst_ask *ask, char why[SW_BURST_WHY]);
 int64_t advise_release(void *owner, const struct sw_burst_ask *ask, const char *node, int64_t idle_ms,
 		       int64_t after_ms);
+
+/* ---- companions.c -------------------------------------------------------------------------- */
+bool companions_due(const struct work *wk, const struct scene *s);
+struct sw_err companions_send(struct work *wk, const struct scene *s); /* one of them; wk->job is read */
+const char *companions_refused(const struct sw_dispatch *d, const struct work *wk, const struct sw_workload *row,
+			       char *why, size_t size);
+void companions_leave_out(json_t *job, struct sw_needs *needs);
 
 /* ---- finish.c ------------------------------------------------------------------------------ */
 void finish_go(struct sw_dispatch *d, struct work *wk, struct scene *s, struct sw_worker *w,

@@ -59,6 +59,8 @@ static bool unread_start(const struct view *v)  { return to_start(v) && !v->job_
 static bool bad_start(const struct view *v)     { return to_start(v) && v->job_bad; }
 static bool loser(const struct view *v)         { return v->has_winner && v->extra_offer >= 0; }
 static bool unseen_loser(const struct view *v)  { return unseen(v) && loser(v); }
+static bool unread_companions(const struct view *v) { return v->has_winner && v->companions_due && !v->job_known; }
+static bool companions(const struct view *v)    { return v->has_winner && v->companions_due; }
 static bool not_placed(const struct view *v)    { return v->has_winner && v->running_long_unplaced; }
 static bool news(const struct view *v)          { return v->has_winner && v->status_new; }
 static bool newly_placed(const struct view *v)  { return v->has_winner && v->placed && !v->placed_noted; }
@@ -114,6 +116,8 @@ static const struct { const char *name; bool (*applies)(const struct view *); en
 	{ "the worker refuses the job",                               start_refused,    STEP_EVICT },
 	{ "the job is read before it starts",                         unread_start,     STEP_READ },
 	{ "the job cannot be understood any more",                    bad_start,        STEP_EVICT },
+	{ "the job is read before what goes along is sent",           unread_companions, STEP_READ },
+	{ "what goes along is sent first",                            companions,       STEP_COMPANION },
 	{ "the winner is named: its copy starts",                     to_start,         STEP_START },
 	{ "offers to others are withdrawn",                           loser,            STEP_WITHDRAW },
 	{ "not all pods were scheduled in time",                      not_placed,       STEP_EVICT },

@@ -27,6 +27,7 @@
 	X(RELEASE, "release")       /* nothing of it is left: quota back, attempt + 1     */                           \
 	X(READ, "read")             /* fetch the user's job                               */                           \
 	X(START, "start")           /* one step toward a running copy on the named winner */                           \
+	X(COMPANION, "companion")   /* one Secret or ConfigMap that goes with the copy    */                           \
 	X(SYNC, "sync")             /* status home                                        */                           \
 	X(PLACED, "placed")         /* note that every pod was scheduled                  */                           \
 	X(ADOPT, "adopt")           /* name the cluster where a copy already is           */                           \
@@ -61,6 +62,7 @@ struct view {
 	bool begun;                 /* a copy of this attempt was started, and it is not there any more */
 	bool named_now;             /* it was named since our own start: then we know what was started */
 	bool running_long_unplaced; /* its pods were not all scheduled in time */
+	bool companions_due;        /* objects that go with the copy were not sent yet */
 	bool start_refused;         /* the cluster refused the job again and again */
 	bool placed, placed_noted;
 	bool status_new; /* its status changed since we sent it home */

@@ -221,6 +221,7 @@ static void see_run(struct sw_dispatch *d, const struct work *wk, struct scene *
 	v->placed_noted = !s->plan.gang;
 	v->placed = runs && s->plan.gang && s->copy.scheduled >= s->plan.gang;
 	v->status_new = runs && !sent;
+	v->companions_due = wk && companions_due(wk, s);
 	/* A cluster with a queue of its own decides how long pods may wait for nodes there. */
 	if (runs && !v->placed && !v->placed_noted && !v->by_offer)
 		see_unplaced(d, wk, s);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "kinds_priv.h"
+#include "spillway/companions.h"
 #include "spillway/text.h"
 
 #define PREFIX "spillway.dev/"
@@ -136,6 +137,14 @@ static struct sw_err wish_data(const char *text, const struct sw_catalog *cat, s
 	return SW_OK;
 }
 
+static struct sw_err wish_companions(const char *text, const struct sw_catalog *cat, struct sw_demand *out)
+{
+	struct sw_companions c;
+
+	(void)cat, (void)out; /* dispatch reads them when it sends them */
+	return sw_companions_parse(text, &c);
+}
+
 static const struct wish {
 	const char *key;
 	wish_fn *read;
@@ -148,6 +157,7 @@ static const struct wish {
 	{SW_ANN_MAX_PRICE, wish_price, false},
 	{SW_ANN_DEADLINE, wish_deadline, false},
 	{SW_ANN_DATA, wish_data, false},
+	{SW_ANN_COMPANIONS, wish_companions, false},
 };
 enum { N_WISHES = sizeof(wishes) / sizeof(*wishes) };
 

@@ -102,6 +102,7 @@ static struct sw_err watch_op(struct sw_manager *base, const struct sw_manager_e
 struct reading {
 	struct emb *m;
 	sw_manager_read_fn *done;
+	sw_manager_fetch_fn *fetched; /* of one object; then key is RESOURCE/NS/NAME */
 	void *owner;
 	struct reading *next, **link;
 	char key[];
@@ -135,16 +136,11 @@ static void on_read(void *owner, struct sw_err e)
 	reading_free(r);
 }
 
-static struct sw_err read_op(struct sw_manager *base, const char *key, sw_manager_read_fn *done, void *owner)
+static struct reading *reading_new(struct emb *m, const char *key, void *owner)
 {
-	struct emb *m = emb_of(base);
-	struct reading *r;
+	struct reading *r = sw_calloc(1, sizeof(*r) + strlen(key) + 1);
 
-	if (!row_find(m, key))
-		return sw_err(SW_E_MISSING, "workload %s is gone", key);
-	r = sw_calloc(1, sizeof(*r) + strlen(key) + 1);
 	r->m = m;
-	r->done = done;
 	r->owner = owner;
 	memcpy(r->key, key, strlen(key) + 1);
 	r->next = m->readings;
@@ -152,7 +148,45 @@ static struct sw_err read_op(struct sw_manager *base, const char *key, sw_manage
 	if (r->next)
 		r->next->link = &r->next;
 	m->readings = r;
+	return r;
+}
+
+static struct sw_err read_op(struct sw_manager *base, const char *key, sw_manager_read_fn *done, void *owner)
+{
+	struct emb *m = emb_of(base);
+
+	if (!row_find(m, key))
+		return sw_err(SW_E_MISSING, "workload %s is gone", key);
+	struct reading *r = reading_new(m, key, owner);
+	r->done = done;
 	emb_later(m, on_read, r, SW_OK);
+	return SW_OK;
+}
+
+static void on_fetch(void *owner, struct sw_err e)
+{
+	struct reading *r = owner;
+	char *ns = strchr(r->key, '/') + 1, *name = strchr(ns, '/') + 1;
+	json_t *object = NULL;
+	uint64_t rv;
+
+	ns[-1] = name[-1] = '\0';
+	e = emb_get(r->m, r->key, ns, name, &object, &rv);
+	r->fetched(r->owner, e, object);
+	json_object_put(object);
+	reading_free(r);
+}
+
+static struct sw_err fetch_op(struct sw_manager *base, const char *resource, const char *ns, const char *name,
+			      sw_manager_fetch_fn *done, void *owner)
+{
+	struct emb *m = emb_of(base);
+	char *key = sw_asprintf("%s/%s/%s", resource, ns, name);
+	struct reading *r = reading_new(m, key, owner);
+
+	free(key);
+	r->fetched = done;
+	emb_later(m, on_fetch, r, SW_OK);
 	return SW_OK;
 }
 
@@ -213,6 +247,7 @@ static const struct sw_manager_ops ops = {
 	.get = row_get_op,
 	.each = row_each_op,
 	.read = read_op,
+	.fetch = fetch_op,
 	.change = change_op,
 	.sync_status = sync_status_op,
 	.finish = finish_op,

@@ -39,6 +39,7 @@ void act_free(struct act *a)
 	free(a->name);
 	free(a->uid);
 	free(a->origin_uid);
+	json_object_put(a->object);
 	free(a);
 }
 

@@ -96,6 +96,7 @@ static void row_fill(struct copy_row *row, json_t *job)
 	row->attempt = attempt ? (unsigned)strtoul(attempt, NULL, 10) : 0;
 	row->suspended = sw_kind_suspended(row->kind, job);
 	row->deleting = sw_json_str(job, "metadata.deletionTimestamp") != NULL;
+	row->companions = sw_json_annotation(job, SW_ANN_COMPANIONS) != NULL;
 	row->gone = false;
 	row->outcome = row->kind->outcome(row->kind, job, &why);
 	row->active = row->kind->active(row->kind, job);
@@ -287,6 +288,7 @@ void copy_fill(const struct copy_row *row, struct sw_copy *out)
 	*out = (struct sw_copy){.seen = SW_COPY_OURS,
 				.attempt = row->attempt,
 				.suspended = row->suspended,
+				.companions = row->companions,
 				.deleting = row->deleting,
 				.outcome = row->outcome,
 				.active = row->gone ? 0 : row->active,

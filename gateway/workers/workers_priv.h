@@ -92,6 +92,7 @@ struct copy_row {
 	uint64_t status_hash;
 	unsigned attempt;
 	bool suspended, deleting;
+	bool companions; /* its user wants objects sent along */
 	bool gone;  /* the job is deleted; the row waits for its pods to go */
 	bool early; /* known from a reply only: the watch has not shown it yet */
 	uint64_t orphan_ms,
@@ -426,6 +427,8 @@ struct act {
 	const struct sw_kind *kind;
 	char *ns, *name, *uid, *origin_uid; /* what it is about; origin_uid: the owner's, for adoption */
 	unsigned attempt;
+	enum sw_need_kind need; /* of a companion: ... */
+	json_t *object;         /* ... what is sent */
 	struct sw_err err;
 };
 /* One about this job or object; ns/name are kept. */

@@ -59,6 +59,7 @@ struct sw_config {
 	const struct sw_catalog_site *catalog; /* what the site adds to it; NULL: nothing */
 	const struct sw_kind *const *kinds;    /* declared by the site, built: sw_kinds_lend() */
 	size_t n_kinds;
+	json_t *companions; /* what may be sent to workers: config/companions.c; NULL: nothing */
 	json_t *bootstrap; /* array of objects created at start if absent (queues, flavors), or NULL */
 };
 
@@ -67,6 +68,8 @@ __attribute__((warn_unused_result)) struct sw_err sw_config_load(const char *pat
 __attribute__((warn_unused_result)) struct sw_err sw_config_parse(const char *name, const char *text, size_t len,
 								  struct sw_config **out);
 void sw_config_free(struct sw_config *c);
+/* May this object (word: "secret" or "configmap") of the namespace be sent to workers with a job? */
+bool sw_config_may_send(const struct sw_config *c, const char *ns, const char *word, const char *name);
 /* Every setting with its value and origin ("default", "file.yaml:12"). */
 void sw_config_print(const struct sw_config *c, FILE *to, bool json);
 /* The commented example file with defaults. */

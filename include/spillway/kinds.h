@@ -35,6 +35,7 @@ enum { SW_PODSETS_MAX = 18 /* Workload.spec.podSets, Kueue v1beta2 */, SW_MODELS
 #define SW_ANN_MAX_PRICE  "spillway.dev/max-price"
 #define SW_ANN_DEADLINE   "spillway.dev/deadline"
 #define SW_ANN_DATA       "spillway.dev/data"
+#define SW_ANN_COMPANIONS "spillway.dev/companions" /* "secret/NAME, configmap/NAME": sent along with the job */
 #define SW_ANN_STOPPED    "spillway.dev/stopped" /* "true" on the manager's job: its user suspended it */
 #define SW_TAINT_BURST    "spillway.dev/burst"   /* on burst pools; only translated jobs tolerate it */
 

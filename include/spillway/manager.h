@@ -61,6 +61,8 @@ struct sw_manager_events {
 
 typedef void sw_manager_fn(void *owner, struct sw_err err);
 /* job and workload: whole objects, lent. */
+/* object: whole, lent; NULL unless err is SW_OK. */
+typedef void sw_manager_fetch_fn(void *owner, struct sw_err err, json_t *object);
 typedef void sw_manager_read_fn(void *owner, struct sw_err err, json_t *job, json_t *workload);
 
 enum sw_change_op {
@@ -94,6 +96,9 @@ struct sw_manager_ops {
 	/* Calls each with every row (lent). */
 	void (*each)(struct sw_manager *m, void (*fn)(void *owner, const struct sw_workload *w), void *owner);
 	struct sw_err (*read)(struct sw_manager *m, const char *key, sw_manager_read_fn *done, void *owner);
+	/* A Secret ("secrets") or ConfigMap ("configmaps") of the user's; MISSING if there is none. */
+	struct sw_err (*fetch)(struct sw_manager *m, const char *resource, const char *ns, const char *name,
+			       sw_manager_fetch_fn *done, void *owner);
 	/* Compare-and-set: CONFLICT if the Workload is not at rv any more (then on_change comes or came). Durable
 	 * before done. */
 	struct sw_err (*change)(struct sw_manager *m, const char *key, uint64_t rv, const struct sw_change *c,

@@ -19,6 +19,7 @@
 #ifndef SPILLWAY_WORKERS_H
 #define SPILLWAY_WORKERS_H
 
+#include "spillway/companions.h"
 #include "spillway/config.h"
 #include "spillway/kinds.h"
 #include "spillway/kube.h"
@@ -154,6 +155,7 @@ struct sw_copy {
 	enum sw_seen seen;
 	unsigned attempt;
 	bool suspended, deleting;
+	bool companions; /* its user wants objects sent along: sw_worker_companion() */
 	enum sw_outcome outcome;
 	int64_t active;          /* pods that run or may run */
 	int64_t scheduled, pods; /* pods of ours seen with a node; seen in all */
@@ -239,6 +241,11 @@ struct sw_queue_look sw_worker_queue(struct sw_worker *w, const char *ns, const 
  * outcome. */
 __attribute__((warn_unused_result)) struct sw_err sw_worker_start(struct sw_worker *w, const struct sw_offer *offer,
 								  json_t *job, sw_worker_fn *done, void *owner);
+/* Sends a companion of the copy that is there: object is the manager's, lent; only its contents go. Idempotent. An object of
+ * the name that is not ours is left alone, which counts as done. */
+__attribute__((warn_unused_result)) struct sw_err
+sw_worker_companion(struct sw_worker *w, const struct sw_kind *kind, const char *ns, const char *name,
+		    const struct sw_companion *c, json_t *object, sw_worker_fn *done, void *owner);
 /* Suspends the copy with this uid: its pods go, it stays to be counted. */
 __attribute__((warn_unused_result)) struct sw_err sw_worker_stop(struct sw_worker *w, const struct sw_kind *kind,
 								 const char *ns, const char *name, const char *uid,

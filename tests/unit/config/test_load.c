@@ -76,6 +76,14 @@ static const struct {
 	{"clusters: [{name: a, kubeconfig: x, kubconfig: y}]\n", "did you mean \"kubeconfig\"?"},
 	{"clusters: [{name: a, kubeconfig: x, burst: yes please}]\n", "expected true or false"},
 	{"bootstrap: [/nonexistent/queue.yaml]\n", "/nonexistent/queue.yaml"},
+	{"companions: {}\n", "s.yaml:1:1: companions: found { }, expected a list of maps"},
+	{"companions: [{namespace: a, allow: secret/x}]\n", "expected a list of secret/NAME"},
+	{"companions: [{namespace: A, allow: []}]\n", "found A, expected the name of a namespace"},
+	{"companions: [{allow: []}]\n", "found nothing, expected the name of a namespace"},
+	{"companions: [{namespace: a, allow: [secrets/x]}]\n",
+	 "found secrets/x, expected secret/NAME or configmap/NAME"},
+	{"companions: [{namespace: a, allow: [secret/*x]}]\n", "found secret/*x"},
+	{"companions: [{namespace: a, alow: []}]\n", "found alow, expected namespace or allow"},
 	{"listen: a\nlisten: b\n", "s.yaml:2:1: found key \"listen\" twice"},
 	{"- a\n", "expected a map of settings"},
 	{"a: 1\n---\nb: 2\n", "2 YAML documents"},
@@ -119,4 +127,26 @@ Test(config, the_example_file_is_read_back_as_the_defaults)
 	free(text);
 	sw_config_free(c);
 	sw_config_free(d);
+}
+
+Test(config, only_what_is_allowed_may_be_sent_to_workers)
+{
+	static const struct {
+		const char *ns, *word, *name;
+		bool may;
+	} asked[] = {
+		{"a", "secret", "pull", true},  {"a", "secret", "pull2", false}, {"a", "configmap", "pull", false},
+		{"b", "secret", "pull", false}, {"a", "configmap", "p-1", true}, {"a", "configmap", "p", false},
+		{"a", "configmap", "p-", true}, {"b", "secret", "any", true},    {"c", "secret", "any", false},
+	};
+	struct sw_config *c = good("companions:\n- {namespace: a, allow: [secret/pull, \"configmap/p-*\"]}\n"
+				   "- {namespace: b, allow: [secret/any]}\n"),
+			 *none = good("");
+	for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
+		cr_expect_eq(sw_config_may_send(c, asked[i].ns, asked[i].word, asked[i].name), asked[i].may, "row %zu",
+			     i);
+		cr_expect_not(sw_config_may_send(none, asked[i].ns, asked[i].word, asked[i].name), "row %zu", i);
+	}
+	sw_config_free(c);
+	sw_config_free(none);
 }

@@ -286,6 +286,13 @@ bool sw_worker_serves(const struct sw_worker *w, const struct sw_kind *kind)
 	return of(w)->synced;
 }
 
+struct sw_err sw_worker_companion(struct sw_worker *w, const struct sw_kind *kind, const char *ns, const char *name,
+				  const struct sw_companion *c, json_t *object, sw_worker_fn *done, void *owner)
+{
+	(void)w, (void)kind, (void)ns, (void)name, (void)c, (void)object, (void)done, (void)owner;
+	return sw_err(SW_E_UNSUPPORTED, "this world's manager fetches nothing");
+}
+
 enum sw_needs_seen sw_worker_needs(struct sw_worker *w, const char *ns, const struct sw_needs *needs, char *why,
 				   size_t size)
 {
