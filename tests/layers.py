@@ -14,16 +14,16 @@ ALLOWED = {
     "auth": "http kubeconfig".split(),
     "kube": "http kubeconfig kube".split(),
     "catalog": "catalog".split(),
-    "kinds": "catalog kinds needs translate mark".split(),
+    "kinds": "catalog companions kinds needs translate mark".split(),
     "queue": "queue".split(),
     "api": PURE_API + "api store".split(),
     "policies": "catalog kinds policy translate".split(),
     "config": "catalog config kinds kube kubeconfig provider".split(),
     "manager": PURE_API + "api catalog config embedded kinds kube manager queue store translate".split(),
     "providers": PURE_API + "api catalog config kinds kube provider sim store http kubeconfig".split(),
-    "workers": "catalog config http kinds kube kubeconfig manager needs provider translate workers".split(),
+    "workers": "catalog companions config http kinds kube kubeconfig manager needs provider translate workers".split(),
     "burst": "burst catalog config kinds manager provider workers".split(),
-    "dispatch": "burst catalog config decision dispatch kinds kube manager needs policy provider translate workers http".split(),
+    "dispatch": "burst catalog companions config decision dispatch kinds kube manager needs policy provider translate workers http".split(),
 }
 # cli, and gateway.c which puts the rooms together, may use everything.
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
