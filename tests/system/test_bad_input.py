@@ -477,12 +477,12 @@ def test_clusters_out_of_reach_say_why_and_the_others_go_on(workers, gateway_of,
 
 GOOD = "function place(w, candidates, ctx)\n  return { { candidates = candidates, patience = 600 }, reason = 'anywhere' }\nend\n"
 POLICIES = {
-    "throws": ("function place(w, candidates, ctx)\n  local x = w.nothing.here\nend\n", ["policy.lua:2:", "nil value"]),
+    "throws": ("function place(w, candidates, ctx)\n  local x = w.nothing.here\nend\n", ["policy.lua:2:", "the workload has no field"]),
     "raises an error of its own": ("function place(w)\n  error('not on my watch')\nend\n", ["policy.lua:2:", "not on my watch"]),
     "loops": ("function place()\n  while true do end\nend\n", ["policy.lua:2:", "instructions"]),
     "loops inside pcall": ("function place()\n  while true do\n    pcall(function() while true do end end)\n  end\nend\n", ["policy.lua:3:", "instructions"]),
     "allocates without end": ("function place()\n  local t = {}\n  for i = 1, 1e9 do\n    t[i] = { i }\n  end\nend\n", ["policy.lua:4: needs", "512 KiB", "limit 8Mi"]),
-    "returns nonsense": ("function place()\n  return 42\nend\n", ["policy.lua: place() returned number, expected a list of steps"]),
+    "returns nonsense": ("function place()\n  return 42\nend\n", ["policy.lua:1: place() returned number, expected a list of steps"]),
     "names a candidate that is none": ("function place()\n  return { { candidates = { { cluster = 'mars' } }, patience = 5 } }\nend\n", ["policy.lua", "candidate"]),
     "a patience that is none": ("function place(w, c)\n  return { { candidates = c, patience = -5 } }\nend\n", ["policy.lua", "patience"]),
     "opens a file": ("function place()\n  io.open('/etc/passwd')\nend\n", ["policy.lua:2:", "io"]),
