@@ -7,6 +7,7 @@
 --   3. Pools that are stocked out, when nothing else is left.
 --   4. Everything on-prem, for as long as it takes.
 --
+-- A job with a deadline does not wait past it for hardware that we own, and pools that start in time come first.
 -- Nobody buys at an unknown price or above the job's max-price: those pools are not candidates here.
 
 local WAIT_FOR_ON_PREM = 600  -- seconds that a job may wait for hardware we own before money is spent
@@ -26,7 +27,16 @@ local function by_start(w, a, b)
   return (a.expected_start or math.huge) < (b.expected_start or math.huge)
 end
 
-local function by_price(a, b)
+-- Seconds until the job should have started. Only asked of jobs that have a deadline: others are decided alike.
+local function slack(w)
+  if not w.deadline then return math.huge end
+  return math.max(w.deadline - w.waited, 0)
+end
+
+local function late(c, time) return not c.fits and c.expected_start ~= nil and c.expected_start > time end
+
+local function by_price(time, a, b)
+  if late(a, time) ~= late(b, time) then return late(b, time) end
   if a.rank ~= b.rank then return a.rank < b.rank end
   if a.price ~= b.price then return a.price < b.price end
   if a.fits ~= b.fits then return a.fits end
@@ -57,11 +67,12 @@ end
 
 local function sort_out(w, candidates)
   local soon, owned, cloud, sold_out = {}, {}, {}, {}
+  local time = slack(w)
   for _, c in ipairs(candidates) do
     if not c.growable then
       if not w.max_price or not c.price or c.price <= w.max_price then
         owned[#owned + 1] = c
-        if c.fits or (c.expected_start and c.expected_start <= WAIT_FOR_ON_PREM) then soon[#soon + 1] = c end
+        if c.fits or (c.expected_start and c.expected_start <= math.min(WAIT_FOR_ON_PREM, time)) then soon[#soon + 1] = c end
       end
     elseif affordable(w, c) and spot_allowed(w, c) and can_grow(c) then
       local list = (c.stockout > 0 and not c.fits) and sold_out or cloud
@@ -71,18 +82,19 @@ local function sort_out(w, candidates)
   local better = function(a, b) return by_start(w, a, b) end
   table.sort(soon, better)
   table.sort(owned, better)
-  table.sort(cloud, by_price)
+  table.sort(cloud, function(a, b) return by_price(time, a, b) end)
   table.sort(sold_out, function(a, b) return a.stockout < b.stockout end)
   return soon, owned, cloud, sold_out
 end
 
-local function on_prem_patience(soon)
+local function on_prem_patience(w, soon, cloud)
   local wait = FITS_NOW
   for _, c in ipairs(soon) do
     if c.fits then return FITS_NOW end
     wait = math.max(wait, c.expected_start * 1.5)
   end
-  return math.min(wait, WAIT_FOR_ON_PREM)
+  local start = #cloud > 0 and cloud[1].expected_start or 0 -- what a pool would still take
+  return math.max(math.min(wait, WAIT_FOR_ON_PREM, slack(w) - start), FITS_NOW)
 end
 
 local function dollars(x)
@@ -97,7 +109,7 @@ function place(w, candidates, ctx)
   local plan = {}
 
   if #soon > 0 then
-    plan[1] = { candidates = first(soon, 16), patience = on_prem_patience(soon) }
+    plan[1] = { candidates = first(soon, 16), patience = on_prem_patience(w, soon, cloud) }
     plan.reason = "our own hardware can start it soon"
   end
   for i = 1, math.min(#cloud, POOLS) do

@@ -120,3 +120,29 @@ function test_the_reason_names_pool_and_price()
   local plan = place(job(), { pool("a") }, { now = 0 })
   assert(plan.reason == "cheapest pool with the GPU asked for: c/a, $10.00 per hour", plan.reason)
 end
+
+-- Cases go the way of real questions, so the policy sees its inputs as it does in production.
+local hour = 3600
+local a100 = { pool = "a100", growable = true, nodes_needed = 1, price = 30, model = "A100-80GB", expected_start = 120 }
+local h100 = { pool = "h100", growable = true, nodes_needed = 1, price = 90, model = "H100", expected_start = 1800 }
+local own = { pool = "iron", nodes_needed = 1, model = "H100", expected_start = 500 }
+local wants = { gpus = 8, models = { "H100", "A100-80GB" } }
+local function with(more)
+  local w = {}
+  for k, v in pairs(wants) do w[k] = v end
+  for k, v in pairs(more) do w[k] = v end
+  return w
+end
+
+return {
+  { name = "without a deadline the preferred GPU comes first, however long it takes", workload = wants,
+    candidates = { a100, h100 }, expect = "h100 > a100" },
+  { name = "with a deadline what starts in time comes first", workload = with { deadline = hour, waited = hour - 900 },
+    candidates = { a100, h100 }, expect = "a100 > h100" },
+  { name = "a deadline that is far away changes nothing", workload = with { deadline = 24 * hour }, candidates = { a100, h100 },
+    expect = "h100 > a100" },
+  { name = "nobody waits past a deadline for hardware that we own", workload = with { deadline = hour, waited = hour - 400 },
+    candidates = { own, a100 }, expect = "a100 > iron" },
+  { name = "and not so long that a pool would be late", workload = with { deadline = hour, waited = hour - 600 },
+    candidates = { own, a100 }, expect = { { candidates = "iron", patience = 480 }, "a100" } },
+}
