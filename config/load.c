@@ -178,7 +178,13 @@ static struct sw_err read_all(struct config *c)
 			      sw_yaml_docs(c->yaml));
 	if (!json_object_is_type(root, json_type_object))
 		return sw_err(SW_E_INVALID, "%s:1:1: expected a map of settings", c->path);
-	return read_group(c, root, "");
+	struct sw_err e = read_group(c, root, "");
+	if (!sw_failed(e) && *c->pub.manager_kubeconfig) {
+		const char *as_written = c->pub.manager_kubeconfig;
+		c->pub.manager_kubeconfig = beside(c, as_written);
+		free((char *)(uintptr_t)as_written);
+	}
+	return e;
 }
 
 struct sw_err sw_config_parse(const char *name, const char *text, size_t len, struct sw_config **out)

@@ -16,6 +16,7 @@
 
 static const char *const levels[] = {"debug", "info", "warn", "error", "off", NULL}; /* enum sw_log_level's order */
 static const char *const formats[] = {"text", "json", NULL};                         /* false, true */
+static const char *const roles[] = {"embedded", "mirror", NULL};                     /* enum sw_manager_role's order */
 static const char *const lost[] = {"hold", "duplicate", NULL};                       /* enum sw_lost's order */
 
 static const char *const on_errors[] = {"hold", "default-policy", NULL}; /* enum sw_on_error's order */
@@ -37,6 +38,19 @@ const struct setting sw_settings[] = {
 	    "on 0.0.0.0 get the first"),
 	ROW("log.level", CHOICE, log_level, 0, 0, "info", levels, "least level that is printed"),
 	ROW("log.format", FLAG, log_json, 0, 0, "text", formats, "one JSON object or one line of text per message"),
+	ROW("manager.role", CHOICE, manager_role, 0, 0, "embedded", roles,
+	    "where users' jobs and quota live: embedded (spillway's own API server) or mirror (a cluster with Kueue)"),
+	ROW("manager.kubeconfig", TEXT, manager_kubeconfig, 0, 4096, "", NULL,
+	    "mirror: how to reach the cluster that runs Kueue; empty: the service account of the pod we run in"),
+	ROW("manager.context", TEXT, manager_context, 0, 253, "", NULL,
+	    "mirror: context in it; empty: the current one"),
+	ROW("manager.check", TEXT, manager_check, 0, 253, "", NULL,
+	    "mirror: the one AdmissionCheck to serve; empty: every one whose controllerName is spillway.dev/dispatch"),
+	ROW("manager.namespace", TEXT, manager_ns, 1, 63, "spillway-system", NULL,
+	    "mirror: namespace of the Lease and the ConfigMap that spillway keeps on the manager"),
+	ROW("manager.lease", TEXT, manager_lease, 1, 63, "spillway", NULL, "mirror: name of that Lease and ConfigMap"),
+	ROW("manager.lease_duration", DURATION, manager_lease_ms, SECOND, 3600e3, "15s", NULL,
+	    "mirror: a gateway that leads and is not heard of for so long is replaced by one that stands by"),
 	ROW("policy.file", TEXT, policy, 0, 4096, "", NULL, "Lua policy; empty: the shipped policies/burst.lua"),
 	ROW("policy.on_error", CHOICE, policy_on_error, 0, 0, "hold", on_errors,
 	    "while the policy fails: hold (jobs keep their last plan, or wait) or default-policy (policies/burst.lua "

@@ -39,52 +39,12 @@ static struct sw_err open_policy(struct sw_gateway *g, struct sw_policy **out)
 	return sw_failed(e) ? sw_err_wrap(e, "policy.file") : e;
 }
 
-/* "a, b" -> NULL-terminated array over one copy; free both. */
-static const char **split_hosts(const char *text, char **copy)
-{
-	size_t n = 0;
-	*copy = sw_strdup(text);
-	const char **out = sw_calloc(strlen(text) + 2, sizeof *out);
-	for (char *at = *copy, *end; *at; at = end) {
-		at += strspn(at, ", ");
-		end = at + strcspn(at, ", ");
-		if (end == at)
-			break;
-		out[n++] = at;
-		if (*end)
-			*end++ = '\0';
-	}
-	return out;
-}
-
-static struct sw_err open_manager(struct sw_gateway *g)
-{
-	char *copy;
-	const char **hosts = split_hosts(g->config->hosts, &copy);
-	struct sw_embedded_options opt = {
-		.api = {.name = "spillway",
-			.dir = g->config->data_dir,
-			.listen = g->config->listen,
-			.hosts = hosts,
-			.metrics = g->metrics,
-			.views = gateway_views,
-			.n_views = gateway_n_views,
-			.views_owner = g},
-		.catalog = g->catalog,
-		.bootstrap = g->config->bootstrap,
-	};
-	struct sw_err e = sw_embedded_new(g->loop, &opt, &g->manager);
-	free(copy);
-	free(hosts);
-	return e;
-}
-
 /* The admin's kubeconfig is written once; the token cannot be read back, so a lost file means a new token. So does an
  * admin whom the store does not know: then the first start ended between the file and the store. */
 static struct sw_err write_admin(struct sw_gateway *g)
 {
 	char token[65];
-	struct sw_api *api = sw_embedded_api(g->manager);
+	struct sw_api *api = g->api;
 	char *old;
 	size_t len;
 	g->kubeconfig = sw_asprintf("%s/admin.kubeconfig", g->config->data_dir);
@@ -144,7 +104,7 @@ static void on_turns(void *owner)
 
 struct sw_err sw_gateway_new(struct sw_loop *loop, const struct sw_config *config, struct sw_gateway **out)
 {
-	static struct sw_err (*const steps[])(struct sw_gateway *) = {open_manager, write_admin, open_decisions,
+	static struct sw_err (*const steps[])(struct sw_gateway *) = {gateway_open_manager, write_admin, open_decisions,
 								      open_dispatch};
 	struct sw_gateway *g = sw_calloc(1, sizeof *g);
 	*out = NULL;
@@ -197,7 +157,7 @@ void sw_gateway_free(struct sw_gateway *g)
 	sw_timer_free(g->turns_timer);
 	sw_dispatch_free(g->dispatch);
 	sw_decision_log_free(g->decisions);
-	sw_embedded_free(g->manager);
+	gateway_close_manager(g);
 	sw_policy_free(g->policy);
 	sw_policy_free(g->fallback);
 	sw_catalog_free(g->catalog);
@@ -208,9 +168,13 @@ void sw_gateway_free(struct sw_gateway *g)
 	free(g);
 }
 
+bool sw_gateway_lost(const struct sw_gateway *g)
+{
+	return g->lost;
+}
 const char *sw_gateway_url(const struct sw_gateway *g)
 {
-	return sw_api_url(sw_embedded_api(g->manager));
+	return sw_api_url(g->api);
 }
 const char *sw_gateway_kubeconfig(const struct sw_gateway *g)
 {

@@ -15,6 +15,9 @@ struct sw_gateway {
 	struct sw_policy *policy, *fallback; /* fallback NULL: jobs are held while the policy fails */
 	struct sw_decision_log *decisions;
 	struct sw_manager *manager;
+	struct sw_api *api;     /* our server: the embedded manager's, or one with pages only */
+	bool lost;              /* another gateway may lead: this process must end */
+	struct sw_queue *queue; /* the embedded manager's; NULL in other roles: there Kueue has it */
 	struct sw_dispatch *dispatch;
 	struct sw_timer *turns_timer;
 	char *kubeconfig;
@@ -24,6 +27,10 @@ struct sw_gateway {
 /* pages.c: GET /spillway/v1/... */
 extern const struct sw_api_view gateway_views[];
 extern const size_t gateway_n_views;
+
+/* roles.c: the manager that the configuration names, and the server beside it. */
+struct sw_err gateway_open_manager(struct sw_gateway *g);
+void gateway_close_manager(struct sw_gateway *g);
 
 /* livelogs.c: pods/log of running pods, proxied from their workers. */
 void gateway_logs_init(struct sw_gateway *g);

@@ -113,7 +113,8 @@ static void live_stop(void *owner, struct sw_log_reply *reply)
 void gateway_logs_init(struct sw_gateway *g)
 {
 	struct sw_live_logs live = {.has = live_has, .source = {live_start, live_stop}, .owner = g};
-	sw_embedded_live_logs(g->manager, &live);
+	if (g->queue) /* elsewhere the manager's own API server answers for logs */
+		sw_embedded_live_logs(g->manager, &live);
 }
 
 void gateway_logs_fini(struct sw_gateway *g)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "gateway_priv.h"
+#include "spillway/mirror.h"
 #include "spillway/text.h"
 
 enum { QUEUE_ROWS = 1000 };
@@ -107,9 +108,9 @@ static int by_turn(const void *va, const void *vb)
 static void add_queue_row(struct queue_page *p, const struct sw_workload *w)
 {
 	json_t *row = json_object_new_object();
-	struct sw_queue *q = sw_embedded_queue(p->g->manager);
-	int64_t now = sw_loop_wall(p->g->loop), position = sw_queue_position(q, w->key);
-	const char *why = w->reserved || w->cluster ? w->message : sw_queue_why(q, w->key, now);
+	struct sw_queue *q = p->g->queue;
+	int64_t now = sw_loop_wall(p->g->loop), position = q ? sw_queue_position(q, w->key) : 0;
+	const char *why = !q || w->reserved || w->cluster ? w->message : sw_queue_why(q, w->key, now);
 	const char *tail = why ? strstr(why, " [plan") : NULL; /* for machines */
 	sw_json_set_str(row, "namespace", w->ns);
 	sw_json_set(row, "job", json_object_new_string(w->job_name));
@@ -182,9 +183,9 @@ static void tell_result(json_t *job, json_t *x)
 /* Dispatch has nothing to say of a job that has no quota: the queue does. */
 static void tell_wait(struct sw_gateway *g, const char *key, json_t *x)
 {
-	struct sw_queue *q = sw_embedded_queue(g->manager);
-	const char *state = sw_json_str(x, "state"), *why = sw_queue_why(q, key, sw_loop_wall(g->loop));
-	int64_t position = sw_queue_position(q, key);
+	struct sw_queue *q = g->queue;
+	const char *state = sw_json_str(x, "state"), *why = q ? sw_queue_why(q, key, sw_loop_wall(g->loop)) : "";
+	int64_t position = q ? sw_queue_position(q, key) : 0;
 	if (strcmp(state, "Suspended") == 0)
 		why = "suspended by its user: it waits until spec.suspend is false";
 	else if (strcmp(state, "Inactive") == 0 && !*why)
@@ -204,7 +205,7 @@ static struct sw_err explain_finished(struct sw_gateway *g, const char *key, jso
 	char *ns = sw_asprintf("%.*s", (int)(slash - key), key);
 	json_t *wl = NULL;
 	struct sw_obj_key k = {"workloads.kueue.x-k8s.io", ns, slash + 1};
-	struct sw_err e = sw_api_object_get(sw_embedded_api(g->manager), &k, &wl);
+	struct sw_err e = sw_api_object_get(g->api, &k, &wl);
 	free(ns);
 	if (sw_failed(e))
 		return e;
@@ -232,13 +233,28 @@ static struct sw_err not_found(struct sw_gateway *g, const struct sw_obj_key *as
 	for (size_t i = 0; e.code == SW_E_MISSING && (k = sw_kind_at(i)); i++) {
 		struct sw_obj_key key = {k->resource, asked->ns, asked->name};
 		json_t *other;
-		if (sw_failed(sw_api_object_get(sw_embedded_api(g->manager), &key, &other)))
+		if (sw_failed(sw_api_object_get(g->api, &key, &other)))
 			continue;
 		json_object_put(other);
 		return sw_err(SW_E_MISSING, "%s \"%.253s\" not found; there is a %s of that name", asked->resource,
 			      asked->name, k->kind);
 	}
 	return e;
+}
+
+/* In the other roles the job is on the manager, and what dispatch knows of it is all there is to tell. */
+static struct sw_err explain_elsewhere(struct sw_gateway *g, const struct sw_obj_key *asked, json_t **out)
+{
+	const struct sw_kind *kind = sw_kind_find(asked->resource);
+	const char *key = sw_mirror_workload_of(g->manager, kind, asked->ns, asked->name);
+	*out = key ? sw_dispatch_explain(g->dispatch, key) : NULL;
+	if (*out)
+		return SW_OK;
+	return sw_err(
+		SW_E_MISSING,
+		"%s %s/%s has no Workload that waits for spillway: it has no quota yet, is over, or its queue does "
+		"not name our check; kubectl describe workloads -n %s says which",
+		asked->resource, asked->ns, asked->name, asked->ns);
 }
 
 static struct sw_err page_explain(void *owner, json_t *query, json_t **out)
@@ -254,11 +270,12 @@ static struct sw_err page_explain(void *owner, json_t *query, json_t **out)
 	if (!may_see(query, ns))
 		return sw_err(SW_E_FORBIDDEN, "you may not see namespace %s", ns);
 	struct sw_obj_key k = {resource, ns, name};
-	struct sw_err e = sw_api_object_get(sw_embedded_api(g->manager), &k, &job);
+	if (!g->queue)
+		return explain_elsewhere(g, &k, out);
+	struct sw_err e = sw_api_object_get(g->api, &k, &job);
 	if (sw_failed(e))
 		return not_found(g, &k, e);
-	e = sw_store_owned_by(sw_api_store(sw_embedded_api(g->manager)), sw_json_str(job, "metadata.uid"),
-			      note_workload, &key);
+	e = sw_store_owned_by(sw_api_store(g->api), sw_json_str(job, "metadata.uid"), note_workload, &key);
 	if (!sw_failed(e) && !key)
 		e = sw_err(SW_E_MISSING, "%s %s has no Workload yet; ask again in a moment", resource, name);
 	if (!sw_failed(e) && key) {
@@ -287,7 +304,7 @@ static struct sw_err page_plan(void *owner, json_t *query, json_t *job, json_t *
 	struct sw_err e = sw_dispatch_preview(g->dispatch, job, ns, out);
 	const char *reason, *queue = sw_failed(e) ? NULL : sw_json_str(*out, "queue");
 	char why[160];
-	if (queue && !sw_queue_local_active(sw_embedded_queue(g->manager), ns, queue, &reason, why))
+	if (queue && g->queue && !sw_queue_local_active(g->queue, ns, queue, &reason, why))
 		sw_json_set_str(*out, "queueWhy", why);
 	return e;
 }

@@ -19,7 +19,7 @@ ALLOWED = {
     "api": PURE_API + "api store".split(),
     "policies": "catalog kinds policy translate".split(),
     "config": "catalog config kinds kube kubeconfig provider".split(),
-    "manager": PURE_API + "api catalog config embedded kinds kube manager queue store translate".split(),
+    "manager": PURE_API + "api catalog config embedded http kinds kube kubeconfig manager mirror queue store translate".split(),
     "providers": PURE_API + "api catalog config kinds kube provider sim store http kubeconfig".split(),
     "workers": "catalog companions config http kinds kube kubeconfig manager needs provider translate workers".split(),
     "burst": "burst catalog config kinds manager provider workers".split(),

@@ -113,7 +113,7 @@ const char *sw_verb_word(enum sw_verb v)
 
 unsigned sw_resource_verbs(const struct sw_resource *r, enum sw_serve serve)
 {
-	return serve == SW_SERVE_MANAGER ? r->verbs_manager : r->verbs_worker;
+	return serve == SW_SERVE_MANAGER ? r->verbs_manager : serve == SW_SERVE_WORKER ? r->verbs_worker : 0;
 }
 
 static bool is_in_group(const struct sw_resource *r, enum sw_serve serve, const char *group, const char *version)

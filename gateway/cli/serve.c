@@ -54,6 +54,8 @@ static int serve(const struct cli_command *self, const struct sw_config *config)
 	if (!sw_failed(e)) {
 		sw_log(INFO, "serve", "serving", "url=%s kubeconfig=%s", sw_gateway_url(g), sw_gateway_kubeconfig(g));
 		run_until_signal(loop, g);
+		if (sw_gateway_lost(g))
+			e = sw_err(SW_E_CONFLICT, "the lease on the manager was lost; start again to stand by");
 	}
 	sw_gateway_free(g);
 	sw_loop_free(loop);

@@ -144,6 +144,18 @@ static struct sw_err make_one(const char *path, int mode)
 	return sw_err(SW_E_IO, "%s: found something that is not a directory", path);
 }
 
+uint64_t sw_file_stamp(const char *path)
+{
+	struct stat st;
+
+	if (!path || stat(path, &st) != 0)
+		return 1; /* not there is a state too */
+	int64_t mark[5] = {(int64_t)st.st_mtim.tv_sec, st.st_mtim.tv_nsec, (int64_t)st.st_size, (int64_t)st.st_ino,
+			   (int64_t)st.st_dev};
+
+	return sw_hash(mark, sizeof(mark)) | 2;
+}
+
 struct sw_err sw_mkdirs(const char *path, int mode)
 {
 	char *copy = sw_strdup(path);

@@ -14,17 +14,7 @@ enum { LOG_BYTES = 256 << 20 };
 
 const char *emb_intern(struct emb *m, const char *text)
 {
-	struct name *n;
-
-	if (!text)
-		return NULL;
-	HASH_FIND_STR(m->names, text, n);
-	if (!n) {
-		n = sw_calloc(1, sizeof(*n) + strlen(text) + 1);
-		memcpy(n->text, text, strlen(text) + 1);
-		HASH_ADD_STR(m->names, text, n);
-	}
-	return n->text;
+	return name_intern(&m->names, text);
 }
 
 void emb_notify(struct emb *m, const char *key)
@@ -343,7 +333,6 @@ struct sw_err sw_embedded_new(struct sw_loop *loop, const struct sw_embedded_opt
 
 static void tables_free(struct emb *m)
 {
-	struct name *n, *next;
 	struct row *r;
 
 	for (size_t at = 0; (r = sw_keymap_next(&m->rows, &at));)
@@ -352,12 +341,8 @@ static void tables_free(struct emb *m)
 	queues_free(m);
 	sw_queue_free(m->queue);
 	logs_free(m);
-	arena_reset(m);
-	HASH_ITER(hh, m->names, n, next)
-	{
-		HASH_DEL(m->names, n);
-		free(n);
-	}
+	arena_free(&m->arena);
+	names_free(&m->names);
 }
 
 void sw_embedded_free(struct sw_manager *base)

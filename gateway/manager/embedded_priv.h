@@ -17,6 +17,7 @@
 #define SPILLWAY_EMBEDDED_PRIV_H
 
 #include <uthash.h>
+#include "manager_priv.h"
 #include "spillway/embedded.h"
 #include "spillway/keymap.h"
 #include "spillway/keyq.h"
@@ -86,7 +87,6 @@ bool row_admitted(const struct row *r);               /* has a winner and is not
 struct row *row_find(struct emb *m, const char *key);
 const struct sw_workload *row_get_op(struct sw_manager *m, const char *key);
 void row_each_op(struct sw_manager *m, void (*fn)(void *owner, const struct sw_workload *w), void *owner);
-void arena_reset(struct emb *m);
 void row_set_flag(struct emb *m, struct row *r, unsigned flag, bool on); /* of ROW_OF_JOB */
 /* Workload object -> row, queue, counts, dispatch. workload NULL: gone. */
 void row_apply(struct emb *m, const char *key, uint64_t rv, json_t *workload);
@@ -119,7 +119,6 @@ void put_stop(struct emb *m);
 
 /* ---- Workload objects (pure) ------------------------------------------------------------------ */
 
-void workload_name(const struct sw_kind *k, const char *job, const char *uid, char buf[254]);
 void workload_mark_wishes(json_t *w, json_t *job);
 json_t *workload_build(const struct sw_kind *k, json_t *job, const char *name); /* gives; without uid and times */
 json_t *workload_podsets(const struct sw_kind *k, json_t *job);                 /* gives spec.podSets */
@@ -164,10 +163,6 @@ struct kept_log {
 /* ---- all of it ------------------------------------------------------------------------------------------ */
 
 struct source; /* sync.c: one resource that is followed */
-struct name {
-	UT_hash_handle hh;
-	char text[];
-};
 
 struct emb {
 	struct sw_manager base; /* first */
@@ -181,11 +176,7 @@ struct emb {
 
 	struct sw_keymap rows;
 	struct name *names;
-	struct arena {
-		struct arena *next;
-		size_t used, size;
-		char at[];
-	} * arena; /* rows shown this turn */
+	struct arena *arena; /* rows shown this turn */
 	uint64_t arena_turn;
 
 	struct sw_reconciler *jobs, *workloads;

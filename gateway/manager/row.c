@@ -12,43 +12,6 @@
 #include "embedded_priv.h"
 #include "spillway/text.h"
 
-/* ---- UIDs as bytes ------------------------------------------------------------------------ */
-
-static int hex_digit(char c)
-{
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* "8-4-4-4-12" small hex, as the API server makes them. */
-static bool uid_pack(const char *text, unsigned char out[16])
-{
-	size_t n = 0;
-
-	if (!text || strlen(text) != 36)
-		return false;
-	for (size_t i = 0; i < 36;) {
-		if (i == 8 || i == 13 || i == 18 || i == 23) {
-			if (text[i++] != '-')
-				return false;
-			continue;
-		}
-		int hi = hex_digit(text[i]), lo = hex_digit(text[i + 1]);
-
-		if (hi < 0 || lo < 0)
-			return false;
-		out[n++] = (unsigned char)(hi << 4 | lo);
-		i += 2;
-	}
-	return true;
-}
-
-static const char *uid_text(const unsigned char u[16], char buf[37])
-{
-	snprintf(buf, 37, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", u[0], u[1], u[2],
-		 u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11], u[12], u[13], u[14], u[15]);
-	return buf;
-}
-
 /* ---- reading a Workload ---------------------------------------------------------------------- */
 
 struct owner {
@@ -93,16 +56,6 @@ static json_t *check_read(json_t *w, struct row *r)
 		return c;
 	}
 	return NULL;
-}
-
-static uint16_t attempt_read(json_t *w)
-{
-	json_t *list = sw_json_at(w, "status.schedulingStats.evictions");
-	int64_t n = 1;
-
-	for (size_t i = 0; i < sw_json_len(list); i++)
-		n += sw_json_int(sw_json_idx(list, i), "count", 0);
-	return n > UINT16_MAX ? UINT16_MAX : (uint16_t)n;
 }
 
 static bool evicted_here(json_t *w)
@@ -191,7 +144,7 @@ struct row *row_new(struct emb *m, const char *key, uint64_t rv, json_t *w)
 	r->priority = (int32_t)sw_json_int(w, "spec.priority", 0);
 	r->job_generation = generation ? (uint32_t)strtoul(generation, NULL, 10) : 0;
 	r->wishes = wishes ? (uint32_t)strtoul(wishes, NULL, 10) : 0;
-	r->attempt = attempt_read(w);
+	r->attempt = (uint16_t)(evictions_of(w) < UINT16_MAX ? 1 + evictions_of(w) : UINT16_MAX);
 	r->flags = flags_read(w);
 	return r;
 }
@@ -259,59 +212,23 @@ struct row *row_find(struct emb *m, const char *key)
 
 /* ---- shown to dispatch ------------------------------------------------------------------------------ */
 
-static void *arena_take(struct emb *m, size_t n)
-{
-	struct arena *a = m->arena;
-
-	n = (n + 15) & ~(size_t)15;
-	if (!a || a->size - a->used < n) {
-		size_t size = n > 16000 ? n : 16000;
-
-		a = sw_calloc(1, sizeof(*a) + size);
-		a->size = size;
-		a->next = m->arena;
-		m->arena = a;
-	}
-	a->used += n;
-	return a->at + a->used - n;
-}
-
-void arena_reset(struct emb *m)
-{
-	while (m->arena) {
-		struct arena *a = m->arena;
-
-		m->arena = a->next;
-		free(a);
-	}
-}
-
-static char *arena_str(struct emb *m, const char *s, size_t n)
-{
-	char *copy = arena_take(m, n + 1);
-
-	memcpy(copy, s, n);
-	copy[n] = '\0';
-	return copy;
-}
-
 static const struct sw_workload *row_show(struct emb *m, const struct row *r)
 {
-	struct sw_workload *w = arena_take(m, sizeof(*w));
+	struct sw_workload *w = arena_take(&m->arena, sizeof(*w));
 	unsigned f = r->flags;
 
 	*w = (struct sw_workload){
 		.key = r->text,
-		.ns = arena_str(m, r->text, strcspn(r->text, "/")),
-		.uid = uid_text(r->uid, arena_take(m, 37)),
+		.ns = arena_str(&m->arena, r->text, strcspn(r->text, "/")),
+		.uid = uid_text(r->uid, arena_take(&m->arena, 37)),
 		.rv = r->rv,
 		.kind = row_kind(r),
-		.job_name = arena_str(m, r->text + r->job_at, r->job_len),
-		.job_uid = uid_text(r->job_uid, arena_take(m, 37)),
+		.job_name = arena_str(&m->arena, r->text + r->job_at, r->job_len),
+		.job_uid = uid_text(r->job_uid, arena_take(&m->arena, 37)),
 		.queue = r->queue ? r->queue : "",
 		.cluster_queue = r->cluster_queue ? r->cluster_queue : "",
 		.cluster = r->cluster,
-		.message = r->message ? arena_str(m, r->message, strlen(r->message)) : "",
+		.message = r->message ? arena_str(&m->arena, r->message, strlen(r->message)) : "",
 		.created_ms = r->created_ms,
 		.priority = r->priority,
 		.attempt = r->attempt,
@@ -324,7 +241,7 @@ static const struct sw_workload *row_show(struct emb *m, const struct row *r)
 		.deleting = f & (ROW_DELETING | ROW_JOB_GONE),
 		.suspended_by_user = f & ROW_USER_STOP,
 	};
-	w->key = arena_str(m, r->text, strlen(r->text)); /* the row may go within the turn */
+	w->key = arena_str(&m->arena, r->text, strlen(r->text)); /* the row may go within the turn */
 	return w;
 }
 
@@ -335,7 +252,7 @@ const struct sw_workload *row_get_op(struct sw_manager *base, const char *key)
 	struct row *r = row_find(m, key);
 
 	if (turn != m->arena_turn)
-		arena_reset(m);
+		arena_free(&m->arena);
 	m->arena_turn = turn;
 	return r ? row_show(m, r) : NULL;
 }
@@ -349,7 +266,7 @@ void row_each_op(struct sw_manager *base, void (*fn)(void *owner, const struct s
 	m->arena = NULL; /* of this walk: each row only lasts for its call */
 	for (size_t at = 0; (r = sw_keymap_next(&m->rows, &at));) {
 		fn(owner, row_show(m, r));
-		arena_reset(m);
+		arena_free(&m->arena);
 	}
 	m->arena = before;
 }

@@ -16,7 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "spillway/text.h"
 #include "workers_priv.h"
@@ -264,16 +263,6 @@ static struct sw_err watches(struct sw_worker *w)
 
 /* ---- the kubeconfig ------------------------------------------------------------------------ */
 
-static uint64_t file_stamp(const char *path)
-{
-	struct stat st;
-	if (!path || stat(path, &st) != 0)
-		return 1; /* not there is a state too */
-	int64_t mark[5] = {(int64_t)st.st_mtim.tv_sec, st.st_mtim.tv_nsec, (int64_t)st.st_size, (int64_t)st.st_ino,
-			   (int64_t)st.st_dev};
-	return sw_hash(mark, sizeof mark) | 2;
-}
-
 static struct sw_err provider_open(struct sw_worker *w)
 {
 	const struct sw_workers_options *opt = &w->ws->opt;
@@ -314,7 +303,7 @@ static void file_look(void *owner)
 {
 	struct sw_worker *w = owner;
 	struct link *l = &w->link;
-	uint64_t stamp = file_stamp(w->cfg->kubeconfig);
+	uint64_t stamp = sw_file_stamp(w->cfg->kubeconfig);
 	struct sw_kubeconfig *kc = NULL;
 
 	sw_timer_in(l->file_timer, FILE_MS);

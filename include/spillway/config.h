@@ -16,6 +16,7 @@
 #include "spillway/json.h"
 #include "spillway/log.h"
 
+enum sw_manager_role { SW_MANAGER_EMBEDDED, SW_MANAGER_MIRROR }; /* where jobs and quota live; see manager/README.md */
 enum sw_lost { SW_LOST_HOLD, SW_LOST_DUPLICATE }; /* what happens to jobs of a lost worker; see dispatch/README.md */
 
 enum sw_on_error { SW_ON_ERROR_HOLD, SW_ON_ERROR_DEFAULT }; /* what decides while the policy fails */
@@ -38,6 +39,10 @@ struct sw_config {
 	const char *data_dir, *listen, *hosts;
 	int log_level;
 	bool log_json;
+	int manager_role;                                                  /* enum sw_manager_role */
+	const char *manager_kubeconfig, *manager_context, *manager_check; /* "": our pod's; current; every one of ours */
+	const char *manager_ns, *manager_lease;                            /* of our own objects there */
+	int64_t manager_lease_ms; /* how long a leader that is not heard of still leads */
 	const char *policy; /* path of a Lua file; "" = the shipped policies/burst.lua */
 	int64_t policy_instructions, policy_memory_bytes;
 	int policy_on_error;                      /* enum sw_on_error */

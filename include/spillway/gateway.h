@@ -26,6 +26,8 @@ void sw_gateway_free(struct sw_gateway *g); /* NULL is fine */
  * file:line, and the last good one stays. */
 __attribute__((warn_unused_result)) struct sw_err sw_gateway_reload_policy(struct sw_gateway *g);
 
+/* The loop was stopped because this process, which led, lost its lease: it must end and start afresh. */
+bool sw_gateway_lost(const struct sw_gateway *g);
 const char *sw_gateway_url(const struct sw_gateway *g);
 const char *sw_gateway_kubeconfig(const struct sw_gateway *g); /* path of the admin's */
 struct sw_manager *sw_gateway_manager(struct sw_gateway *g);   /* lent */

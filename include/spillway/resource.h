@@ -16,7 +16,7 @@
 #include <stddef.h>
 #include "spillway/json.h"
 
-enum sw_serve { SW_SERVE_MANAGER = 1, SW_SERVE_WORKER = 2 };
+enum sw_serve { SW_SERVE_MANAGER = 1, SW_SERVE_WORKER = 2, SW_SERVE_PAGES = 4 /* no resource at all */ };
 
 /* word in discovery and in RBAC-like checks, in the order clients see them (alphabetical) */
 #define SW_VERB_MAP(X)                                                                                                 \

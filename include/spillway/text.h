@@ -73,5 +73,7 @@ __attribute__((warn_unused_result)) struct sw_err sw_file_read(const char *path,
 __attribute__((warn_unused_result)) struct sw_err sw_file_write(const char *path, const void *bytes, size_t n,
 								int mode);
 __attribute__((warn_unused_result)) struct sw_err sw_mkdirs(const char *path, int mode);
+/* Another number once the file was changed or replaced; never 0. */
+uint64_t sw_file_stamp(const char *path);
 
 #endif

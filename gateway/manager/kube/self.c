@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * self.c - what is refused without asking dispatch: jobs that could never run through us
+ *
+ * A job whose managedBy is not Kueue's would be started here by its own controller as soon as our check is Ready, and
+ * managedBy cannot be changed any more. Kinds without managedBy (pods, groups of them) would do the same. Their check
+ * is Rejected with the reason, as MultiKueue does; nothing else ever is ("fits nowhere today" is a reason to wait).
+ */
+#include <stdio.h>
+#include <string.h>
+#include "mirror_priv.h"
+#include "spillway/log.h"
+#include "spillway/text.h"
+
+enum { WHY_MAX = 500, AGAIN_MS = 5000 };
+
+/* Why it must be rejected; false: it need not. */
+static bool hopeless(struct mir *m, const struct wl *w, char why[WHY_MAX])
+{
+	const unsigned reserved = WL_RESERVED | WL_CHECKED;
+	struct job *j = wl_job(m, w);
+	char name[254];
+
+	if ((w->flags & reserved) != reserved || (w->flags & (WL_FINISHED | WL_DELETING | WL_JOB_GONE)) ||
+	    w->check != SW_CHECK_PENDING || w->cluster || wl_over(w))
+		return false;
+	if (!wl_kind(w)) {
+		snprintf(
+			why, WHY_MAX,
+			"the owner of this Workload is of a kind that cannot be dispatched by spillway's own check: it "
+			"has no managedBy field. Use the nominate role for it");
+		return true;
+	}
+	if (!j || (j->flags & JOB_MANAGED))
+		return false;
+	wl_job_name(w, name);
+	snprintf(why, WHY_MAX,
+		 "%s of %s %.120s must be \"" SW_MIRROR_MANAGED_BY
+		 "\" when the job is created, else it would run here. "
+		 "Label its LocalQueue spillway.dev/dispatch=true (the shipped policy sets it), then create the job "
+		 "again",
+		 wl_kind(w)->managed_by_path, wl_kind(w)->kind, name);
+	return true;
+}
+
+static void run(struct op *o)
+{
+	struct wl *w = wl_find(o->m, o->key);
+	char why[WHY_MAX], now[32];
+	struct patch_words p = {.message = why, .now = now};
+	struct sw_buf body;
+
+	if (!w || o->mine || !hopeless(o->m, w, why)) {
+		op_end(o, SW_OK);
+		return;
+	}
+	mir_now(o->m, now);
+	sw_log(WARN, "manager", "rejected", "key=%s why=\"%s\"", o->key, why);
+	sw_buf_init(&body, 64 << 10);
+	patch_state(&body, w, SW_CHECK_REJECTED, &p);
+	op_patch_workload(o, &body, SW_KUBE_STATUS);
+}
+
+/* Looked at again until it is not hopeless any more: that is how an error heals. */
+static void reconcile(void *owner, const char *key)
+{
+	struct mir *m = owner;
+	struct wl *w = wl_find(m, key);
+	char why[WHY_MAX];
+	bool refuse = w && mir_may_write(m) && m->told_synced && hopeless(m, w, why);
+
+	if (refuse)
+		op_start(op_new(m, key, run, NULL, NULL));
+	sw_reconciler_done(m->self_queue, key, refuse ? AGAIN_MS : 0);
+}
+
+void self_look(struct mir *m, const struct wl *w)
+{
+	char why[WHY_MAX];
+
+	if (hopeless(m, w, why))
+		sw_reconciler_add(m->self_queue, w->text);
+}
+
+struct sw_err self_open(struct mir *m)
+{
+	return sw_reconciler_new(m->loop, "refusals", reconcile, m, &m->self_queue);
+}
+
+void self_close(struct mir *m)
+{
+	sw_reconciler_free(m->self_queue);
+}

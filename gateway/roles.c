@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * roles.c - the manager that the configuration names, and the HTTPS server beside it
+ *
+ * embedded   the manager is the server
+ * mirror     the manager is a cluster with Kueue; our own server has only health, metrics and spillway's pages
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway_priv.h"
+#include "spillway/mirror.h"
+#include "spillway/text.h"
+
+/* "a, b" -> NULL-terminated array over one copy; free both. */
+static const char **split_hosts(const char *text, char **copy)
+{
+	size_t n = 0;
+	*copy = sw_strdup(text);
+	const char **out = sw_calloc(strlen(text) + 2, sizeof *out);
+	for (char *at = *copy, *end; *at; at = end) {
+		at += strspn(at, ", ");
+		end = at + strcspn(at, ", ");
+		if (end == at)
+			break;
+		out[n++] = at;
+		if (*end)
+			*end++ = '\0';
+	}
+	return out;
+}
+
+static struct sw_api_options server_options(struct sw_gateway *g, const char *const *hosts)
+{
+	return (struct sw_api_options){.name = "spillway",
+				       .dir = g->config->data_dir,
+				       .listen = g->config->listen,
+				       .hosts = hosts,
+				       .metrics = g->metrics,
+				       .views = gateway_views,
+				       .n_views = gateway_n_views,
+				       .views_owner = g};
+}
+
+static struct sw_err open_embedded(struct sw_gateway *g, const char *const *hosts)
+{
+	struct sw_embedded_options opt = {
+		.api = server_options(g, hosts), .catalog = g->catalog, .bootstrap = g->config->bootstrap};
+	struct sw_err e = sw_embedded_new(g->loop, &opt, &g->manager);
+	if (sw_failed(e))
+		return e;
+	g->api = sw_embedded_api(g->manager);
+	g->queue = sw_embedded_queue(g->manager);
+	return SW_OK;
+}
+
+/* ---- mirror ------------------------------------------------------------------------------ */
+
+/* One that stands by is ready too: it must not be restarted for not leading. */
+static bool mirror_ready(void *owner, char why[128])
+{
+	struct sw_gateway *g = owner;
+	const char *missing = "the manager's client is not open yet";
+	bool ready = g->manager && sw_mirror_ready(g->manager, &missing);
+	sw_cut(why, 128, missing);
+	return ready;
+}
+
+static void on_lost(void *owner, const char *why)
+{
+	struct sw_gateway *g = owner;
+	sw_log(ERROR, "gateway", "stopping: another gateway may lead now, start again to stand by", "why=\"%s\"", why);
+	g->lost = true;
+	sw_loop_stop(g->loop);
+}
+
+static struct sw_err open_mirror(struct sw_gateway *g, const char *const *hosts)
+{
+	const struct sw_config *c = g->config;
+	struct sw_api_options api = server_options(g, hosts);
+	struct sw_mirror_options opt = {.http = g->http,
+					.metrics = g->metrics,
+					.kubeconfig = c->manager_kubeconfig,
+					.context = c->manager_context,
+					.data_dir = c->data_dir,
+					.check = c->manager_check,
+					.ns = c->manager_ns,
+					.lease = c->manager_lease,
+					.lease_ms = (uint64_t)c->manager_lease_ms,
+					.window = c->window,
+					.on_lost = on_lost,
+					.owner = g};
+	api.serve = SW_SERVE_PAGES;
+	api.ready = mirror_ready;
+	api.owner = g;
+	struct sw_err e = sw_api_new(g->loop, &api, &g->api);
+	return sw_failed(e) ? e : sw_mirror_new(g->loop, &opt, &g->manager);
+}
+
+/* ------------------------------------------------------------------------------------------- */
+
+struct sw_err gateway_open_manager(struct sw_gateway *g)
+{
+	char *copy;
+	const char **hosts = split_hosts(g->config->hosts, &copy);
+	struct sw_err e =
+		g->config->manager_role == SW_MANAGER_MIRROR ? open_mirror(g, hosts) : open_embedded(g, hosts);
+	free(copy);
+	free(hosts);
+	return e;
+}
+
+void gateway_close_manager(struct sw_gateway *g)
+{
+	if (g->config->manager_role == SW_MANAGER_MIRROR) {
+		sw_mirror_free(g->manager);
+		sw_api_free(g->api);
+	} else {
+		sw_embedded_free(g->manager);
+	}
+}
