@@ -63,6 +63,19 @@ static bool is_path(const char *s)
 	return in_word;
 }
 
+/* Cuts text at its [*]: false if what is left on either side is no path. */
+static bool path_cut(char *text, struct path *out)
+{
+	char *every = strstr(text, "[*]"), *rest = every ? every + 3 : NULL;
+
+	if (every)
+		*every = '\0';
+	if (!is_path(text) || (rest && *rest && (*rest != '.' || !is_path(rest + 1))))
+		return false;
+	*out = (struct path){sw_strdup(text), rest ? sw_strdup(*rest ? rest + 1 : rest) : NULL};
+	return true;
+}
+
 /* root: "spec" or "status". star: may it have a [*]? */
 static struct sw_err path_read(const struct field *f, const char *root, bool star, struct path *out)
 {
@@ -77,22 +90,12 @@ static struct sw_err path_read(const struct field *f, const char *root, bool sta
 		return fault(f, "found a path of %zu bytes, expected at most %d", strlen(text), PATH_MAX_BYTES);
 	if (strncmp(text, root, n) != 0 || text[n] != '.')
 		return fault(f, "found \"%s\", expected a path that begins with \"%s.\"", text, root);
-	snprintf(copy, sizeof(copy), "%s", text);
-	char *every = strstr(copy, "[*]");
-	const char *rest = "";
-
-	if (every && !star)
+	if (strstr(text, "[*]") && !star)
 		return fault(f, "found \"%s\", expected a path to one value, without [*]", text);
-	if (every) {
-		*every = '\0';
-		rest = every[3] == '.' ? every + 4 : every + 3;
-	}
-	if (!is_path(copy) || (every && every[3] && (every[3] != '.' || !is_path(rest))))
+	snprintf(copy, sizeof(copy), "%s", text);
+	if (!path_cut(copy, out))
 		return fault(f, "found \"%s\", expected keys with dots between them%s", text,
 			     star ? ", one of them with [*] behind it" : "");
-	free(out->before);
-	free(out->after);
-	*out = (struct path){sw_strdup(copy), every ? sw_strdup(rest) : NULL};
 	return SW_OK;
 }
 
