@@ -3,7 +3,8 @@
  * reflector.c - keeps one collection in sight for ever: states, backoff, loss and sync
  *
  * The picture is in reflector_priv.h. A watch is resumed from the last good resourceVersion as long as
- * the server accepts it; only a 410, or a watch that is refused again and again, leads to a new list.
+ * the server accepts it; only a 410, a watch that is refused again and again, or a server that was set back in time
+ * leads to a new list.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -144,10 +145,12 @@ static void on_step(void *arg)
 		reflector_watch_step(r);
 		break;
 	case REFLECTOR_BACKOFF:
-		if (r->is_listed)
-			reflector_watch(r);
-		else
+		if (!r->is_listed)
 			reflector_list(r);
+		else if (r->must_ask)
+			reflector_ask(r);
+		else
+			reflector_watch(r);
 		break;
 	default:
 		break;

@@ -60,6 +60,7 @@ static void list_complete(struct sw_reflector *r, const char *rv)
 {
 	reflector_set_rv(r, rv);
 	r->is_listed = true;
+	r->must_ask = false;
 	r->sweep = r->rows;
 	reflector_goto(r, REFLECTOR_SWEEP);
 	sw_timer_in(r->step, 0);

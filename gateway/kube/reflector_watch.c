@@ -140,6 +140,8 @@ static void watch_end(struct sw_reflector *r)
 		r->failures = 0;
 	if (must_relist(r))
 		r->is_listed = false;
+	if (sw_failed(r->end) && !r->is_open)
+		r->must_ask = true;
 	if (forgiven) {
 		reflector_watch(r);
 	} else if (sw_failed(r->end)) {

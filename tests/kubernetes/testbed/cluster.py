@@ -16,7 +16,7 @@ AUDIT = "apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived
 
 class Cluster:
     """spec: name, kueue (a name of build.SERVERS, or none), controllers, pods (scheduler and kwok), nodes (rows of nodes.py), kinds (of sources.KINDS),
-    frameworks, kueue_config, gates, manifests (YAML files applied as admin before Kueue starts), manifests_late (at the end), service_account (NAMESPACE/NAME whose token a second kubeconfig holds),
+    frameworks, kueue_config, gates, manifests (YAML files, or directories with a kustomization.yaml, applied as admin before Kueue starts), manifests_late (at the end), service_account (NAMESPACE/NAME whose token a second kubeconfig holds),
     audit, fsync, apiserver_args."""
 
     def __init__(self, spec, where, pki):
@@ -70,10 +70,10 @@ class Cluster:
             self.start_controllers()
         if self.spec.get("pods"):
             self.start_pods()
-        if self.spec.get("service_account"):
-            self.write_account(self.spec["service_account"])
         self.api.wait("/api/v1/namespaces/default", bool)
         self.apply_files(self.spec.get("manifests_late", []))
+        if self.spec.get("service_account"):
+            self.write_account(self.spec["service_account"])
 
     def start_core(self):
         self.servers["etcd"].start()
@@ -144,7 +144,7 @@ class Cluster:
 
     def apply_files(self, paths):
         for p in paths:
-            self.api.apply(pathlib.Path(p).read_text())
+            self.api.apply(sources.manifests(p))
 
     def write_account(self, account):
         """A kubeconfig NAME.kubeconfig with a token of the service account: exactly the rights that the manifests give."""
@@ -179,12 +179,27 @@ class Cluster:
         self.etcd_aside(lambda data: shutil.copytree(data, self.dir / f"snapshot-{name}"))
 
     def restore(self, name):
-        """Back to the snapshot: what was written since is gone, and resource versions start again from there."""
+        """Back to the snapshot: what was written since is gone, and resource versions start again from there. The cluster's own
+        programs are started again, as Kubernetes asks for after a restore: their watches would wait for versions to come."""
         def swap(data):
             shutil.rmtree(data)
             shutil.copytree(self.dir / f"snapshot-{name}", data)
 
+        others = [s for short, s in self.servers.items() if short not in ("etcd", "kube-apiserver")]
+        for s in others:
+            s.stop(signal.SIGKILL)
         self.etcd_aside(swap)
+        for s in others:
+            s.start()
+
+    def heal(self):
+        """Thaws what was frozen, and starts what was killed."""
+        for s in self.servers.values():
+            if s.running():
+                s.send(signal.SIGCONT)
+            else:
+                s.start()
+        self.wait_ready()
 
     def stop(self):
         for s in reversed(list(self.servers.values())):

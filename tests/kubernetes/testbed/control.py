@@ -92,6 +92,10 @@ class Remote:
             raise RuntimeError(f"{do}: {answer['error']}")
         return answer["value"]
 
+    def heal(self):
+        """Every server runs again."""
+        self.ask("heal")
+
     def add_cluster(self, spec):
         """Starts one more cluster."""
         self.ask("add", spec=spec)

@@ -79,6 +79,7 @@ class Testbed:
             "kill": lambda cluster, server, sig=signal.SIGKILL: self.clusters[cluster].kill(server, signal.Signals(sig)),
             "start": of("start_server"),
             "add_nodes": of("add_nodes"), "snapshot": of("snapshot"), "restore": of("restore"),
+            "heal": lambda: [c.heal() for c in self.clusters.values()] and None,
             "add": lambda spec: self.start([spec]), "remove": remove,
         }
 
@@ -94,15 +95,13 @@ class Testbed:
 def default_spec(name, i, a):
     """What a cluster named on the command line is made of."""
     manager = name == "manager"
-    rbac = ROOT / "config" / "kubernetes" / ("manager-rbac.yaml" if manager else "worker-rbac.yaml")
+    rights = ROOT / "config" / "kubernetes" / ("mirror" if manager else "worker/plain" if name in a.plain else "worker/kueue")
     spec = {"name": name, "kueue": None if name in a.plain else a.kueue, "kinds": [k for k in a.kinds.split(",") if k], "controllers": True, "pods": not manager,
-            "nodes": [] if manager else nodes.default_nodes(i), "manifests": [*a.manifest, *([str(rbac)] if rbac.exists() else [])], "audit": True}
-    if rbac.exists():
-        spec["service_account"] = "spillway-system/spillway"
+            "nodes": [] if manager else nodes.default_nodes(i), "manifests": a.manifest, "manifests_late": [str(rights)], "service_account": "spillway-system/spillway", "audit": True}
     if a.dispatcher and manager:
         spec["kueue_config"] = {"multiKueue": {"dispatcherName": a.dispatcher}}
     if a.queues and spec["kueue"]:
-        spec["manifests_late"] = [str(ROOT / "tests/kubernetes/objects" / ("manager-queues.yaml" if manager else "worker-queues.yaml"))]
+        spec["manifests_late"].append(str(ROOT / "tests/kubernetes/objects" / ("manager-queues.yaml" if manager else "worker-queues.yaml")))
     return spec
 
 

@@ -56,7 +56,7 @@ class Server:
         self.wanted = False
 
     def start(self):
-        assert self.p is None or self.p.poll() is not None, f"{self.name} already runs"
+        assert not self.running(), f"{self.name} already runs"
         self.wanted = True
         self.p = SPAWNER.submit(self.spawn).result()
         self.log.with_suffix(".pid").write_text(str(self.p.pid))
@@ -68,8 +68,11 @@ class Server:
 
     def alive(self):
         """Raises with the end of its log if it ended."""
-        if self.p is None or self.p.poll() is not None:
+        if not self.running():
             raise RuntimeError(f"{self.name} ended with {self.p and self.p.returncode}; the end of {self.log}:\n{self.tail()}")
+
+    def running(self):
+        return self.p is not None and self.p.poll() is None
 
     def died(self):
         return self.wanted and self.p.poll() is not None
@@ -82,7 +85,7 @@ class Server:
 
     def stop(self, sig=signal.SIGTERM, limit_s=15):
         self.wanted = False
-        if self.p is None or self.p.poll() is not None:
+        if not self.running():
             return
         self.p.send_signal(sig)
         try:

@@ -2,8 +2,10 @@
 """CRDs and Kueue's manifests, out of the Go modules that the servers are built from: nothing of theirs is copied here."""
 import functools
 import importlib.util
+import os
 import pathlib
 import re
+import subprocess
 
 import yaml
 
@@ -84,3 +86,18 @@ def kueue_webhooks(folder, url, ca, frameworks):
         prefix = "kueue-mutating" if d["kind"].startswith("Mutating") else "kueue-validating"
         out.append({**d, "metadata": {"name": prefix + "-webhook-configuration"}, "webhooks": keep})
     return out
+
+
+def manifests(path):
+    """The objects of a YAML file, or of a kustomization as `kubectl apply -k` would make them. Deployments are left out: what
+    they would run runs as a process beside the clusters."""
+    path = pathlib.Path(path)
+    if path.is_file():
+        return read_all(path)
+    kubectl = os.environ.get("KUBECTL") or subprocess.run([HERE.parent / "tools" / "kubectl.sh"], capture_output=True, text=True).stdout.strip()
+    if not kubectl:
+        raise RuntimeError(f"{path} is a kustomization, and there is no kubectl to build it: tests/tools/kubectl.sh says why")
+    done = subprocess.run([kubectl, "kustomize", path], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise RuntimeError(f"kubectl kustomize {path}: {done.stderr}")
+    return [d for d in yaml.load_all(done.stdout, Loader) if d and d["kind"] != "Deployment"]

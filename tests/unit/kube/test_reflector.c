@@ -464,7 +464,9 @@ Test(reflector, nothing_is_gone_while_the_server_is_away)
 	cr_assert_eq(since, sw_loop_now(r->x.loop));
 	fake_raw(r->x.f, "GET /", "")->then = FAKE_CLOSE;
 	fake_reply(r->x.f, "GET /", 403, "", "{\"kind\":\"Status\",\"reason\":\"Forbidden\",\"message\":\"no\"}");
-	fake_raw(r->x.f, "GET /", "")->then = FAKE_CLOSE;
+	struct fake_step *last = fake_raw(r->x.f, "GET /", "");
+	last->then = FAKE_CLOSE;
+	last->repeat = true; /* a request on a connection that was kept is sent again by itself */
 	cr_assert(asked(r, 5));
 	for (int i = 0; i < 1000 && r->states < 5; i++)
 		turns(&r->x, 2);
@@ -539,6 +541,71 @@ Test(reflector, a_refused_resource_version_leads_to_a_list)
 	fake_stream(r->x.f, ON_WATCH("5"), "");
 	cr_assert(asked(r, 4));
 	TELLS(r, "+n/a@1 L +n/b@2 -n/a S ");
+	end(r);
+}
+
+/* ---- a server that was restored from an older copy ------------------------------------------------------------ */
+
+#define ON_ASK "GET /apis/batch/v1/jobs?limit=1 "
+
+/* It is away for a while, then takes any watch and is silent. What it lost must be told. */
+static void away_then(struct run *r, const char *rv)
+{
+	list(r, LIST("10", OBJ("a", "1") "," OBJ("b", "9")));
+	fake_stream(r->x.f, ON_WATCH("10"), "")->then = FAKE_CLOSE;
+	fake_raw(r->x.f, ON_WATCH("10"), "")->then = FAKE_CLOSE;
+	char *body =
+		sw_asprintf("{\"kind\":\"JobList\",\"apiVersion\":\"batch/v1\",\"metadata\":{%s},\"items\":[]}", rv);
+	fake_reply(r->x.f, ON_ASK, 200, "", body);
+	free(body);
+}
+
+Test(reflector, a_server_set_back_in_time_is_listed_anew)
+{
+	struct run *r = begin();
+
+	away_then(r, "\"resourceVersion\":\"9\"");
+	list(r, LIST("9", OBJ("a", "1")));
+	fake_stream(r->x.f, ON_WATCH("9"), EVENT("ADDED", OBJ("c", "10")));
+	cr_assert(asked(r, 6));
+	TELLS(r, "+n/a@1 +n/b@9 S L L -n/b S +n/c@10 ");
+	end(r);
+}
+
+Test(reflector, a_server_that_is_not_older_is_watched_from_where_it_was)
+{
+	static const char *const rows[] = {"\"resourceVersion\":\"10\"",
+					   "\"resourceVersion\":\"11\"",
+					   "\"resourceVersion\":\"100\"",
+					   "\"resourceVersion\":\"x9\"",
+					   "\"resourceVersion\":\"\"",
+					   "\"resourceVersion\":9",
+					   "\"other\":1"};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct run *r = begin();
+		away_then(r, rows[i]);
+		fake_stream(r->x.f, ON_WATCH("10"), EVENT("DELETED", OBJ("b", "12")));
+		cr_assert(asked(r, 5), "%s", rows[i]);
+		TELLS(r, "+n/a@1 +n/b@9 S L L S -n/b@12 ");
+		end(r);
+	}
+}
+
+Test(reflector, a_server_that_does_not_answer_the_question_is_asked_again)
+{
+	struct run *r = begin();
+
+	list(r, LIST("10", OBJ("a", "1")));
+	fake_stream(r->x.f, ON_WATCH("10"), "")->then = FAKE_CLOSE;
+	fake_raw(r->x.f, ON_WATCH("10"), "")->then = FAKE_CLOSE;
+	fake_reply(r->x.f, ON_ASK, 503, "", "{}");
+	fake_reply(r->x.f, ON_ASK, 200, "", LIST("10", ""));
+	fake_stream(r->x.f, ON_WATCH("10"), "");
+	cr_assert(asked(r, 6));
+	for (int i = 0; i < 1000 && !r->is_synced; i++)
+		turns(&r->x, 2);
+	cr_assert(sw_reflector_synced(r->r));
+	cr_assert_eq(sw_reflector_len(r->r), 1);
 	end(r);
 }
 

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The stage's clusters (site.yaml), started once by `run`; gateways among them; a namespace per test.
+
+Tests share two gateways. Those marked `alone` stop servers or start gateways of their own: they run one after the other, when the
+others are through. SPILLWAY_TESTBED names the directory of a testbed that runs: `run` sets it, or a person who did
+`up --spec tests/kubernetes/site.yaml --dir DIR` and wants to call pytest again and again.
+"""
+import os
+import pathlib
+import re
+import sys
+import uuid
+
+import pytest
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "system")]
+
+from gateway import Gateway, Shared  # noqa: E402
+from testbed.control import Remote  # noqa: E402
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "alone: stops servers or starts a gateway of its own; nothing else runs meanwhile")
+    where = os.environ.get("SPILLWAY_TESTBED")
+    if not where:
+        pytest.exit("the clusters do not run: use tests/kubernetes/run, or set SPILLWAY_TESTBED (tests/kubernetes/README.md)", 4)
+    config.bed = Remote(where)
+    worker = hasattr(config, "workerinput")
+    config.shared = Shared(config.bed, not worker)
+    if not worker and config.getoption("numprocesses", 0):
+        try:
+            for kind in ("embedded",):
+                config.shared.get(kind)
+        except AssertionError as e:
+            config.shared.stop()
+            pytest.exit(f"a gateway did not start: {e}", 3)
+
+
+def pytest_unconfigure(config):
+    if hasattr(config, "shared"):
+        config.shared.stop()
+
+
+@pytest.fixture(scope="session")
+def bed(request):
+    return request.config.bed
+
+
+@pytest.fixture
+def ns(request):
+    """A name for a namespace of the test's own."""
+    words = re.sub(r"[^a-z0-9]+", "-", request.node.name.removeprefix("test_").lower()).strip("-")
+    return f"{words[:40].strip('-')}-{uuid.uuid4().hex[:6]}"
+
+
+@pytest.fixture
+def embedded(request, ns):
+    """The shared gateway with the embedded manager over the plain workers; the test's namespace is made in it."""
+    g = request.config.shared.get("embedded")
+    add_namespace(g.api, ns, "team")
+    return g
+
+
+@pytest.fixture
+def own(request, tmp_path):
+    """own(kind, **settings): a gateway of the test's own, started. What the test did to servers is undone."""
+    made = []
+    request.config.shared.stop()
+
+    def start(kind, binary="spillway", **settings):
+        g = Gateway(kind, tmp_path / kind, request.config.bed)
+        made.append(g)
+        return g.make(**settings).start(binary)
+
+    yield start
+    request.config.bed.heal()
+    for g in made:
+        g.stop()
+
+
+def add_namespace(api, name, cluster_queue, labels=None):
+    """A namespace with the LocalQueue lq."""
+    api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    api.apply({"apiVersion": "kueue.x-k8s.io/v1beta2", "kind": "LocalQueue", "metadata": {"name": "lq", "namespace": name, "labels": labels or {}},
+               "spec": {"clusterQueue": cluster_queue}})

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A gateway among the real clusters: the embedded manager over the plain workers, or the mirror role over those with Kueue."""
+import shutil
+import signal
+
+import yaml
+
+from process import BUILD, ROOT, Process, run
+from testbed.api import Api
+
+CLAIM = "/api/v1/namespaces/spillway-system/configmaps/spillway-claim"
+WORKERS = {"embedded": ["p1", "p2"], "mirror": ["w1", "w2"]}
+
+
+def merge(base, over):
+    return {**base, **{k: merge(base[k], v) if isinstance(v, dict) and isinstance(base.get(k), dict) else v for k, v in over.items()}}
+
+
+class Gateway:
+    """kind: embedded or mirror. `where` holds its configuration, data and log."""
+
+    def __init__(self, kind, where, bed):
+        self.kind, self.dir, self.bed = kind, where, bed
+        self.workers = [bed[w] for w in WORKERS[kind]]
+        self.process = None
+
+    def settings(self):
+        own = {
+            "data_dir": str(self.dir / "data"), "listen": "127.0.0.1:0", "log": {"level": "debug"},
+            "clusters": [{"name": w.name, "kubeconfig": str(w.account), "worker": "plain" if self.kind == "embedded" else "kueue"} for w in self.workers],
+        }
+        if self.kind == "embedded":
+            return {**own, "bootstrap": [str(ROOT / "config" / "samples" / "queue.yaml")]}
+        return {**own, "manager": {"role": "mirror", "kubeconfig": str(self.bed["manager"].account)}}
+
+    def make(self, **over):
+        """A new installation: no data, and nobody's claim on the workers."""
+        shutil.rmtree(self.dir, ignore_errors=True)
+        self.dir.mkdir(parents=True)
+        (self.dir / "spillway.yaml").write_text(yaml.safe_dump(merge(self.settings(), over)))
+        for w in self.workers:
+            w.api.delete(CLAIM)
+        return self
+
+    def start(self, binary="spillway", wait=True):
+        self.process = Process(self.dir / "gateway.log", [BUILD / binary, "serve", "--config", self.dir / "spillway.yaml"])
+        if wait:
+            self.process.wait_for("serving")
+            for w in self.workers:
+                w.api.wait(CLAIM, bool)
+        return self
+
+    def stop(self, sig=signal.SIGTERM):
+        if self.process:
+            code = self.process.stop(sig)
+            self.process = None
+            return code
+        return 0
+
+    @property
+    def kubeconfig(self):
+        return self.dir / "data" / "admin.kubeconfig"
+
+    @property
+    def api(self):
+        """Where users submit."""
+        return Api(self.kubeconfig) if self.kind == "embedded" else self.bed["manager"].api
+
+    def cli(self, *argv, **more):
+        return run(BUILD / "spillway", *argv, "--kubeconfig", self.kubeconfig, **more)
+
+    def text(self):
+        return (self.dir / "gateway.log").read_text(errors="replace")
+
+
+class Shared:
+    """The gateways that tests share. With xdist the controller starts them and its workers only use them."""
+
+    def __init__(self, bed, owner):
+        self.bed, self.owner, self.running = bed, owner, {}
+
+    def get(self, kind):
+        g = Gateway(kind, self.bed.dir / "gateways" / kind, self.bed)
+        if self.owner and kind not in self.running:
+            self.running[kind] = g.make().start()
+        return self.running.get(kind, g)
+
+    def stop(self):
+        codes = {kind: g.stop() for kind, g in self.running.items()}
+        self.running = {}
+        return codes
