@@ -184,7 +184,7 @@ static struct sw_err read_all(struct config *c)
 		c->pub.manager_kubeconfig = beside(c, as_written);
 		free((char *)(uintptr_t)as_written);
 	}
-	return e;
+	return sw_failed(e) ? e : read_clusters_dir(c);
 }
 
 struct sw_err sw_config_parse(const char *name, const char *text, size_t len, struct sw_config **out)

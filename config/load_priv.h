@@ -18,6 +18,8 @@ struct config {
 	struct sw_config pub;
 	struct sw_yaml *yaml;
 	struct sw_cluster_cfg *clusters;
+	struct sw_yaml **files; /* of clusters_dir */
+	size_t n_files;
 	char *origins[SETTINGS_MAX]; /* "file:line:column" of each row, NULL: default */
 	char *path;
 };
@@ -29,6 +31,9 @@ struct config {
 	void free_##name(struct config *c);
 SECTION_MAP(X)
 #undef X
+
+/* The clusters that have a file of their own, when the settings are read. */
+__attribute__((warn_unused_result)) struct sw_err read_clusters_dir(struct config *c);
 
 /* A path as written in the file: relative ones start at the file's folder. gives. */
 const char *beside(const struct config *c, const char *file);

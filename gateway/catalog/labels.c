@@ -143,19 +143,18 @@ static void cut(const struct sw_catalog *c, json_t *node, json_t *allocatable, s
 void sw_catalog_node_devices(const struct sw_catalog *c, json_t *node, struct sw_node_devices *out)
 {
 	json_t *allocatable = sw_json_at(node, "status.allocatable");
-
 	bool part = false;
 
 	*out = (struct sw_node_devices){.gpu = by_labels(c, node, &part)};
+	if (is_shared(node)) {
+		unknown(allocatable, "its GPUs are shared in time", out);
+		return;
+	}
 	if (!out->gpu) {
 		unknown(allocatable,
 			part ? "its machines have only a part of a GPU (vGPU)"
 			     : "no label of its nodes names a GPU of the catalog",
 			out);
-		return;
-	}
-	if (is_shared(node)) {
-		unknown(allocatable, "its GPUs are shared in time", out);
 		return;
 	}
 	out->resource = out->gpu->resource;

@@ -43,6 +43,28 @@ static void print_plan(json_t *x, json_t *candidates)
 	free(verdict);
 }
 
+/* One line per sentence; a job with many templates says the same of each only once. */
+static void print_translated(json_t *x)
+{
+	json_t *list = is_over(x) ? NULL : sw_json_key(x, "translated");
+	const char *error = sw_json_str(x, "translatedFor.error");
+	size_t n = sw_json_len(list);
+	if (!n && !error)
+		return;
+	printf("\n%sOn %s/%s its pods%s\n", cli_tone_on(stdout, CLI_BOLD), sw_json_str(x, "translatedFor.cluster"),
+	       sw_json_str(x, "translatedFor.pool"), cli_tone_off(stdout));
+	for (size_t i = 0; i < n; i++) {
+		const char *text = sw_json_str(sw_json_idx(list, i), "text");
+		bool before = false;
+		for (size_t k = 0; k < i && !before; k++)
+			before = strcmp(sw_json_str(sw_json_idx(list, k), "text"), text) == 0;
+		if (!before)
+			printf("  %s\n", text);
+	}
+	if (error)
+		printf("  cannot run: %s\n", error);
+}
+
 static void print_people(json_t *x)
 {
 	json_t *candidates = is_over(x) ? NULL : sw_json_key(x, "candidates");
@@ -62,6 +84,7 @@ static void print_people(json_t *x)
 		return;
 	printf("\n");
 	print_candidates(candidates);
+	print_translated(x);
 }
 
 /* The gateway may first have to read the job; it says whether it has. */

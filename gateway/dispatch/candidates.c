@@ -95,11 +95,40 @@ static void price(const struct sw_dispatch *d, struct option *o, const struct sw
 		  const struct sw_demand *demand)
 {
 	int64_t age = sw_loop_wall(d->opt.loop) - p->priced_at_ms;
-	bool stale = p->growable && (p->priced_at_ms <= 0 || age > d->opt.config->price_max_age_ms);
+	bool stale = p->priced_at_ms > 0 ? age > d->opt.config->price_max_age_ms : p->growable;
 	o->c.price_age_ms = age > 0 ? age : 0;
 	o->c.price_hour =
 		stale ? NAN
 		      : p->price_hour * fmax(nodes_taken(p, demand), o->c.nodes_needed > 0 ? o->c.nodes_needed : 0);
+}
+
+static void region_of(const struct sw_dispatch *d, const char *word, const char *otherwise, struct sw_region *out)
+{
+	sw_catalog_region(d->opt.catalog, word, out);
+	if (!*out->provider)
+		out->provider = otherwise;
+}
+
+/* What it costs to read the job's data here, once. Without data nothing. */
+static void egress(const struct sw_dispatch *d, struct option *o, const struct sw_demand *demand)
+{
+	static const struct {
+		const char *provider, *cloud;
+	} clouds[] = {{"gke", "gcp"}, {"aks", "azure"}};
+	struct sw_region from, to;
+	const char *cloud = "";
+	o->c.egress_known = true;
+	if (demand->place.bytes == 0)
+		return;
+	for (size_t i = 0; i < sizeof clouds / sizeof *clouds; i++)
+		if (strcmp(o->c.provider, clouds[i].provider) == 0)
+			cloud = clouds[i].cloud;
+	region_of(d, demand->place.region, demand->place.provider, &from);
+	region_of(d, o->c.region, cloud, &to);
+	double usd = sw_catalog_egress(d->opt.catalog, &from, &to, demand->place.bytes,
+				       sw_loop_wall(d->opt.loop) - d->opt.config->price_max_age_ms);
+	o->c.egress_known = isfinite(usd);
+	o->c.egress_cost = isfinite(usd) ? usd : 0;
 }
 
 /* ---- verdicts ---------------------------------------------------------------------- */
@@ -208,6 +237,9 @@ static bool out_by_cluster(struct sw_dispatch *d, const struct work *wk, const s
 		judge(o, VERDICT_OUT, OB_CLUSTER, "the cluster takes no jobs now: %s", st.why ? st.why : "not ready");
 	else if (!sw_worker_serves(o->w, row->kind))
 		judge(o, VERDICT_OUT, OB_CLUSTER, "the cluster does not serve %s", row->kind->resource);
+	else if (sw_dispatch_cluster_state(d, o->c.cluster) != SW_CLUSTER_OPEN)
+		judge(o, VERDICT_OUT, OB_CLUSTER, "an operator has said: %s",
+		      sw_cluster_state_name(sw_dispatch_cluster_state(d, o->c.cluster)));
 	else if (work_is_out(wk, o->w, sw_loop_now(d->opt.loop)))
 		judge(o, VERDICT_OUT, OB_CLUSTER, "tried a moment ago without success");
 	else if (sw_worker_copy(o->w, row->kind, row->ns, row->job_name, row->job_uid).seen == SW_COPY_FOREIGN)
@@ -294,6 +326,7 @@ static void option_fill(struct sw_dispatch *d, const struct work *wk, const stru
 				     .queue_depth = depth_of(d, cfg->name, p->name)};
 	o->unit = *o->c.model ? o->c.model : "CPU cores";
 	count_nodes(o, p);
+	egress(d, o, wk->demand);
 	if (never_by_gpu(d, o, p, wk->demand))
 		return;
 	int nodes = sw_worker_fits(o->w, wk->key, p->name, wk->demand);

@@ -282,14 +282,15 @@ static const char *evict_reason(const struct scene *s)
 {
 	const struct view *v = &s->v;
 	if (v->may_run)
-		return v->seen == SW_COPY_FOREIGN ? "NameTaken"
-		       : v->begun                 ? "CopyDeleted"
-		       : is_lost_track(v)         ? "CopyMissing"
-		       : v->taken_back            ? "EvictedOnWorker"
-		       : v->start_refused         ? "StartRefused"
-		       : v->running_long_unplaced ? "PodsNotScheduled"
-		       : v->job_bad               ? "InvalidJob"
-						  : "WorkerLost";
+		return v->dead                      ? "WorkerDead"
+		       : v->seen == SW_COPY_FOREIGN ? "NameTaken"
+		       : v->begun                   ? "CopyDeleted"
+		       : is_lost_track(v)           ? "CopyMissing"
+		       : v->taken_back              ? "EvictedOnWorker"
+		       : v->start_refused           ? "StartRefused"
+		       : v->running_long_unplaced   ? "PodsNotScheduled"
+		       : v->job_bad                 ? "InvalidJob"
+						    : "WorkerLost";
 	return s->row->suspended_by_user ? "Suspended" : !s->row->active ? "Deactivated" : "QuotaLost";
 }
 

@@ -198,6 +198,14 @@ static void add_all(struct sw_dispatch *d)
 	sw_reconciler_add(d->queue, wk->key);
 }
 
+void dispatch_look_at_all(struct sw_dispatch *d)
+{
+	if (!d->synced || !d->workers)
+		return;
+	add_all(d);
+	dispatch_kick(d);
+}
+
 static void add_any_row(void *owner, const struct sw_workload *w)
 {
 	struct sw_dispatch *d = owner;
@@ -343,6 +351,7 @@ void identity_ready(struct sw_dispatch *d)
 				      .idle_needed = advise_release,
 				      .owner = d};
 	d->opened_ms = sw_loop_now(d->opt.loop);
+	words_read(d);
 	struct sw_err e = sw_workers_new(&wo, &d->workers);
 	if (!sw_failed(e)) {
 		bo.workers = d->workers;
@@ -414,6 +423,7 @@ void sw_dispatch_free(struct sw_dispatch *d)
 	history_free(d);
 	sw_shapes_free(d->shapes);
 	asked_free(d);
+	words_free(d);
 	identity_close(d);
 	sw_timer_free(d->resync);
 	sw_timer_free(d->kick);

@@ -10,6 +10,7 @@
  *   facts.c       more of what the policy may ask of a pool     history.c    attempts that ended, and what comes next
  *   advise.c      what the policy says of nodes, for burst
  *   identity.c    origin and epoch, restored stores             explain.c    what the command line shows
+ *   operator.c    drained, declared dead, removed: what operators say about a cluster
  *   question.c    what the policy is asked                      mend.c       what would have to change
  *   preview.c     the answer for a job that is not there (yet)
  *   decision.c    a decision as a line of JSON, and back        record.c     the log of them
@@ -148,6 +149,8 @@ struct sw_dispatch {
 	uint64_t advice_said;     /* hash of the last failure of grow() or release() */
 	struct identity id;
 	struct asked asked;
+	struct word *words; /* of operators */
+	struct word_call *word_calls;
 	bool synced;                               /* the manager reported everything */
 	unsigned char cluster_state[CLUSTERS_MAX]; /* as last looked at: ready, lost, claim */
 	uint64_t opened_ms;                        /* loop time: workers were opened */
@@ -160,6 +163,7 @@ struct work *work_get(struct sw_dispatch *d, const char *key); /* makes it */
 struct work *work_find(struct sw_dispatch *d, const char *key);
 void work_free(struct work *wk);
 void work_drop_job(struct work *wk);
+void dispatch_look_at_all(struct sw_dispatch *d);   /* every workload that holds something, and those that wait */
 void dispatch_kick(struct sw_dispatch *d);          /* the world changed: those that wait look again */
 void depth_set(struct work *wk, const char *place); /* "" leaves the count */
 int depth_of(const struct sw_dispatch *d, const char *cluster, const char *pool);
@@ -299,6 +303,12 @@ json_t *steps_json(const struct plan *p, bool placed);
 json_t *option_json(const struct option *o, const struct plan *plan, bool here);
 void demand_words(const struct sw_demand *d, char *out, size_t size);
 void add_policy(json_t *o, const struct sw_policy *p); /* its name and hash */
+/* translated.c: what its pods ask for where they run, as "translated" and "translatedFor"; wk NULL: not known yet */
+void translated_add(struct sw_dispatch *d, const struct work *wk, const struct scene *s, json_t *o);
+
+/* ---- operator.c --------------------------------------------------------------------------------- */
+void words_read(struct sw_dispatch *d); /* before workers are opened */
+void words_free(struct sw_dispatch *d);
 
 /* ---- identity.c -------------------------------------------------------------------------------- */
 struct sw_err identity_open(struct sw_dispatch *d); /* reads or makes it; identity_ready() follows */

@@ -76,6 +76,8 @@ json_t *option_json(const struct option *o, const struct plan *plan, bool here)
 	if (step_of(plan, c))
 		sw_json_set_int(j, "step", step_of(plan, c));
 	set_price(j, "priceHour", c->price_hour);
+	if (c->egress_known)
+		json_object_object_add(j, "egressCost", json_object_new_double(c->egress_cost));
 	if (isfinite(c->price_hour))
 		sw_json_set_int(j, "priceAgeSeconds", c->price_age_ms / 1000);
 	sw_json_set_int(j, "free", c->free);
@@ -255,6 +257,7 @@ json_t *sw_dispatch_explain(struct sw_dispatch *d, const char *key)
 		sw_json_set_str(o, "demand", text);
 	}
 	sw_json_set_bool(o, "complete", from != NULL);
+	translated_add(d, from, &s, o);
 	if (from)
 		add_options(d, from, &s, o);
 	else
@@ -281,7 +284,7 @@ static void count_copy(void *owner, struct sw_worker *w, const char *key, const 
 	*n += copy->outcome == SW_UNFINISHED;
 }
 
-static json_t *cluster_json(struct sw_worker *w)
+static json_t *cluster_json(struct sw_dispatch *d, struct sw_worker *w)
 {
 	struct sw_worker_state st = sw_worker_state(w);
 	const struct sw_cluster_cfg *cfg = sw_worker_cfg(w);
@@ -300,6 +303,7 @@ static json_t *cluster_json(struct sw_worker *w)
 	sw_json_set_str(o, "region", cfg->region ? cfg->region : "");
 	sw_json_set_bool(o, "burst", cfg->burst);
 	sw_json_set_str(o, "state", st.ready ? "Ready" : st.lost ? "Lost" : "NotReady");
+	sw_json_set_str(o, "operator", sw_cluster_state_name(sw_dispatch_cluster_state(d, cfg->name)));
 	sw_json_set_int(o, "copies", copies);
 	sw_json_set_bool(o, "ready", st.ready);
 	sw_json_set_bool(o, "reachable", st.reachable);
@@ -317,7 +321,7 @@ json_t *sw_dispatch_clusters(struct sw_dispatch *d)
 {
 	json_t *list = json_object_new_array();
 	for (size_t i = 0; d->workers && i < sw_workers_count(d->workers); i++)
-		json_object_array_add(list, cluster_json(sw_workers_at(d->workers, i)));
+		json_object_array_add(list, cluster_json(d, sw_workers_at(d->workers, i)));
 	return list;
 }
 

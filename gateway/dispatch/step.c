@@ -45,6 +45,7 @@ static bool idle(const struct view *v)          { return !v->may_run; }
 /* ---- has a winner */
 static bool lost_and_moves(const struct view *v) { return unseen(v) && v->lost && v->duplicate; }
 static bool lost_and_held(const struct view *v) { return unseen(v) && v->lost; }
+static bool declared_dead(const struct view *v) { return v->has_winner && v->dead; }
 static bool in_grace(const struct view *v)      { return unseen(v); }
 static bool name_taken(const struct view *v)    { return v->has_winner && v->seen == SW_COPY_FOREIGN; }
 static bool going(const struct view *v)         { return v->has_winner && v->current && v->going; }
@@ -102,6 +103,7 @@ static const struct { const char *name; bool (*applies)(const struct view *); en
 	{ "must not run any more",                                    stopped,          STEP_EVICT },
 	{ "must not run",                                             idle,             STEP_FORGET },
 
+	{ "its worker was declared dead",                             declared_dead,    STEP_EVICT },
 	{ "worker lost: started elsewhere",                           lost_and_moves,   STEP_EVICT },
 	{ "offers to others are withdrawn, the winner is out of sight", unseen_loser,   STEP_WITHDRAW },
 	{ "worker lost: held until it answers",                       lost_and_held,    STEP_HOLD },

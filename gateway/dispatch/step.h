@@ -67,7 +67,8 @@ struct view {
 	bool placed, placed_noted;
 	bool status_new; /* its status changed since we sent it home */
 	bool ready;      /* copies may be created there */
-	bool lost;       /* out of reach for longer than the grace, or not configured */
+	bool lost;       /* out of reach for longer than the grace, declared dead, or not configured */
+	bool dead;       /* an operator declared it dead */
 
 	/* where the cluster it names decides by itself when the job starts: by an offer that it has admitted */
 	bool by_offer;

@@ -141,7 +141,8 @@ static void see_copies(struct sw_dispatch *d, const struct work *wk, struct scen
 		see_cluster(s, sw_workers_at(d->workers, i), (int)i, wk && wk->doubt);
 	if (s->winner)
 		see_history(s, wk);
-	s->v.lost = s->v.has_winner && (!s->winner || sw_worker_state(s->winner).lost);
+	s->v.dead = s->row->cluster && sw_dispatch_cluster_state(d, s->row->cluster) == SW_CLUSTER_DEAD;
+	s->v.lost = s->v.has_winner && (!s->winner || s->v.dead || sw_worker_state(s->winner).lost);
 }
 
 /* ---- offers ---------------------------------------------------------------------------- */
@@ -307,7 +308,8 @@ static bool see_place(struct sw_dispatch *d, const struct work *wk, struct scene
 	const struct plan_place *p = &s->plan.step[s->plan.at].place[at];
 	struct sw_worker *w = sw_workers_find(d->workers, plan_text(&s->plan, p->cluster));
 	const struct sw_pool *pool = w ? sw_worker_pool(w, plan_text(&s->plan, p->pool)) : NULL;
-	if (!pool || !sw_worker_state(w).ready || work_is_out(wk, w, sw_loop_now(d->opt.loop)))
+	if (!pool || !sw_worker_state(w).ready || work_is_out(wk, w, sw_loop_now(d->opt.loop)) ||
+	    sw_dispatch_cluster_state(d, sw_worker_name(w)) != SW_CLUSTER_OPEN)
 		return false;
 	if (copy_on(s, w).seen == SW_COPY_FOREIGN)
 		return false;
@@ -430,9 +432,9 @@ void scene_read(struct sw_dispatch *d, struct work *wk, const char *key, struct 
 		return;
 	see_row(v, row);
 	see_work(d, wk, v, row);
-	v->duplicate = d->opt.config->lost == SW_LOST_DUPLICATE;
 	v->store_is_old = identity_store_is_old(d);
 	see_copies(d, wk, s);
+	v->duplicate = v->dead || d->opt.config->lost == SW_LOST_DUPLICATE;
 	if (v->has_winner || v->may_run)
 		plan_decode(&s->plan, row->message);
 	see_winners_offer(s, key);

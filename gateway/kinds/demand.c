@@ -126,15 +126,9 @@ static struct sw_err wish_deadline(const char *text, const struct sw_catalog *ca
 
 static struct sw_err wish_data(const char *text, const struct sw_catalog *cat, struct sw_demand *out)
 {
-	const char *scheme = strstr(text, "://");
-
 	(void)cat;
-	if (!scheme || scheme == text || !scheme[3])
-		return sw_err(SW_E_INVALID,
-			      "found \"%.60s\", expected where the data is, such as \"s3://bucket@region:500Gi\"",
-			      text);
 	out->data = text;
-	return SW_OK;
+	return sw_data_read(text, &out->place);
 }
 
 static struct sw_err wish_companions(const char *text, const struct sw_catalog *cat, struct sw_demand *out)

@@ -143,6 +143,24 @@ static int pool_make(struct sw_worker *w, const struct node_row *row)
 	return (int)c->n_pools++;
 }
 
+/* What the site says about its own machines, where the provider knows no price. */
+static void pools_price(struct sw_worker *w)
+{
+	for (size_t i = 0; i < w->cap.n_pools; i++) {
+		struct sw_pool *p = &w->cap.pools[i];
+		const struct sw_site_price *said =
+			isnan(p->price_hour) ? sw_catalog_site_price(w->ws->opt.catalog, w->cfg->name, p->name) : NULL;
+		const struct sw_gpu *gpu = said && *p->model ? sw_catalog_gpu(w->ws->opt.catalog, p->model) : NULL;
+		double part = gpu && gpu->whole ? (double)gpu->memory_bytes / (double)gpu->whole->memory_bytes : 1;
+		if (!said)
+			continue;
+		p->price_hour = isnan(said->node_hour) ? said->gpu_hour * part * p->gpus : said->node_hour;
+		p->priced_at_ms = said->priced_at_ms;
+		if (isnan(said->node_hour) && !gpu)
+			p->price_hour = NAN; /* a price per GPU says nothing about nodes without */
+	}
+}
+
 static void pools_begin(struct sw_worker *w)
 {
 	struct capacity *c = &w->cap;
@@ -345,6 +363,7 @@ void capacity_update(struct sw_worker *w)
 		pools_begin(w);
 		nodes_gather(w);
 		nodes_pool(w);
+		pools_price(w);
 		pool_of_queue(w);
 		pools_select(w);
 	}

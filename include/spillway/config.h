@@ -37,6 +37,7 @@ struct sw_kind;
 struct sw_config {
 	const char *path; /* the file */
 	const char *data_dir, *listen, *hosts;
+	const char *clusters_dir; /* "" = none */
 	int log_level;
 	bool log_json;
 	int manager_role;                                                  /* enum sw_manager_role */

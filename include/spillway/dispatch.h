@@ -56,6 +56,30 @@ struct sw_workers *sw_dispatch_workers(struct sw_dispatch *d); /* NULL until the
  */
 __attribute__((warn_unused_result)) struct sw_err sw_dispatch_accept_store(struct sw_dispatch *d);
 
+/*
+ * What operators say about a cluster. DRAIN: no new jobs, those that are placed there go on. DECLARE_DEAD: its jobs are
+ * moved without waiting for it; only for a cluster that does not answer, and only once somebody has seen to it that its
+ * copies do not run. When it answers again they are read, then deleted, and it takes nothing until UNDECLARE. REMOVE:
+ * refused while anything of ours is placed or lies there. Durable; repeating a word changes nothing.
+ *
+ * MISSING: no such cluster. CONFLICT: not as things stand, with the reason. Both are returned at once. result: lent, an
+ * object {cluster, state, reachable, placed, copies, jobs: [workload keys, 20 at most], message}; NULL with an error.
+ */
+enum sw_cluster_word {
+	SW_CLUSTER_DRAIN,
+	SW_CLUSTER_UNDRAIN,
+	SW_CLUSTER_DECLARE_DEAD,
+	SW_CLUSTER_UNDECLARE,
+	SW_CLUSTER_REMOVE
+};
+typedef void sw_cluster_word_fn(void *owner, struct sw_err err, json_t *result);
+__attribute__((warn_unused_result)) struct sw_err sw_dispatch_cluster_word(struct sw_dispatch *d, const char *cluster,
+									   enum sw_cluster_word word,
+									   sw_cluster_word_fn *done, void *owner);
+enum sw_cluster_state { SW_CLUSTER_OPEN, SW_CLUSTER_DRAINED, SW_CLUSTER_DEAD, SW_CLUSTER_REMOVED };
+enum sw_cluster_state sw_dispatch_cluster_state(const struct sw_dispatch *d, const char *cluster);
+const char *sw_cluster_state_name(enum sw_cluster_state s); /* "open", "drained", ... */
+
 /* Live log of a mirrored pod: which cluster runs it (NULL: none). */
 struct sw_worker *sw_dispatch_pod_worker(struct sw_dispatch *d, const char *ns, const char *pod);
 

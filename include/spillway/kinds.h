@@ -190,6 +190,16 @@ bool sw_resource_portable(const char *from, const struct sw_gpu *gpu, const char
 
 enum sw_spot { SW_SPOT_ALLOW, SW_SPOT_NEVER, SW_SPOT_REQUIRE };
 
+/* Where a job's data is: "s3://bucket/path@region:500Gi". */
+struct sw_data {
+	const char *scheme;   /* "s3"; "" without data */
+	const char *provider; /* whose storage that scheme is: "gcp", "azure", or "" where many speak it */
+	char bucket[256], region[64];
+	int64_t bytes; /* above 0 */
+};
+/* Strict: every part must be there. INVALID says which is not; *out is empty then. */
+__attribute__((warn_unused_result)) struct sw_err sw_data_read(const char *text, struct sw_data *out);
+
 struct sw_demand {
 	struct sw_podset sets[SW_PODSETS_MAX];
 	size_t n_sets;
@@ -200,10 +210,11 @@ struct sw_demand {
 	int64_t gpu_memory_bytes; /* 0: no wish */
 	bool has_precision;
 	enum sw_precision precision;
-	enum sw_spot spot;   /* default NEVER: spot only where somebody said it may be */
-	double max_price;    /* USD per hour for the whole job; INFINITY: none */
-	int64_t deadline_ms; /* 0: none */
-	const char *data;    /* lent from the job, or NULL */
+	enum sw_spot spot;    /* default NEVER: spot only where somebody said it may be */
+	double max_price;     /* USD per hour for the whole job; INFINITY: none */
+	int64_t deadline_ms;  /* 0: none */
+	const char *data;     /* lent from the job, or NULL */
+	struct sw_data place; /* the same, taken apart; bytes 0: none */
 };
 /* Reads pod sets and spillway.dev annotations, strictly: the error names the JSON path, what was found and the
  * nearest valid value. A wish for GPUs without a GPU request is refused. */

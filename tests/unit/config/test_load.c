@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <criterion/criterion.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "spillway/config.h"
+#include "spillway/text.h"
 
 static struct sw_config *good(const char *text)
 {
@@ -149,4 +152,82 @@ Test(config, only_what_is_allowed_may_be_sent_to_workers)
 	}
 	sw_config_free(c);
 	sw_config_free(none);
+}
+
+/* ---- clusters_dir ------------------------------------------------------------------------ */
+
+static void put_file(const char *dir, const char *name, const char *text)
+{
+	char *path = sw_asprintf("%s/%s", dir, name);
+	struct sw_err e = sw_file_write(path, text, strlen(text), 0600);
+	cr_assert(!sw_failed(e), "%s", e.text);
+	free(path);
+}
+
+static void remove_file(const char *dir, const char *name)
+{
+	char *path = sw_asprintf("%s/%s", dir, name);
+	unlink(path);
+	free(path);
+}
+
+Test(config, a_folder_adds_a_cluster_per_file)
+{
+	static const struct {
+		const char *name, *text, *error; /* error NULL: good */
+	} rows[] = {
+		{"gke.yaml", "", NULL},
+		{"gke.yaml", "worker: kueue\nregion: us\n", NULL},
+		{"gke.yaml", "name: other\n", NULL},
+		{".hidden.yaml", "[", NULL},
+		{"gke.kubeconfig", "[", NULL},
+		{"gke.yaml", "worker: kuee\n", "worker: found \"kuee\", expected plain or kueue"},
+		{"gke.yaml", "- name: x\n", "expected a list of maps"},
+		{"gke.yaml", "a: 1\n---\nb: 2\n", "expected one cluster"},
+		{"gke.yaml", "kubconfig: x\n", "did you mean \"kubeconfig\""},
+		{"onprem.yaml", "", "a second cluster named \"onprem\""},
+		{"UPPER.yaml", "", "expected lower-case letters"},
+	};
+	char dir[] = "/tmp/spillway-clusters-XXXXXX";
+	cr_assert(mkdtemp(dir));
+	char *text = sw_asprintf("clusters_dir: %s\nclusters: [{name: onprem, kubeconfig: k}]\n", dir);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct sw_config *c;
+		put_file(dir, rows[i].name, rows[i].text);
+		struct sw_err e = sw_config_parse("s.yaml", text, strlen(text), &c);
+		if (rows[i].error)
+			cr_expect(sw_failed(e) && strstr(e.text, rows[i].error), "row %zu: %s", i, e.text);
+		else
+			cr_expect_not(sw_failed(e), "row %zu: %s", i, e.text);
+		sw_config_free(c);
+		remove_file(dir, rows[i].name);
+	}
+	free(text);
+	rmdir(dir);
+}
+
+Test(config, a_file_of_the_folder_names_cluster_and_kubeconfig)
+{
+	char dir[] = "/tmp/spillway-clusters-XXXXXX";
+	cr_assert(mkdtemp(dir));
+	char *text = sw_asprintf("clusters_dir: %s\n", dir), *kubeconfig = sw_asprintf("%s/b.kubeconfig", dir);
+	put_file(dir, "b.yaml", "");
+	put_file(dir, "a.yaml", "kubeconfig: /k\nworker: kueue\noptions: {x: 1}\n");
+	struct sw_config *c = good(text);
+	cr_assert_eq(c->n_clusters, 2);
+	cr_assert_str_eq(c->clusters[0].name, "a");
+	cr_assert_str_eq(c->clusters[0].kubeconfig, "/k");
+	cr_assert_str_eq(c->clusters[0].worker, "kueue");
+	cr_assert_eq(sw_json_int(c->clusters[0].options, "x", 0), 1);
+	cr_assert_str_eq(c->clusters[1].name, "b");
+	cr_assert_str_eq(c->clusters[1].kubeconfig, kubeconfig);
+	sw_config_free(c);
+	remove_file(dir, "a.yaml");
+	remove_file(dir, "b.yaml");
+	free(text);
+	free(kubeconfig);
+	rmdir(dir);
+	c = good("clusters_dir: /does/not/exist\n");
+	cr_assert_eq(c->n_clusters, 0, "a folder that nobody made yet is empty");
+	sw_config_free(c);
 }

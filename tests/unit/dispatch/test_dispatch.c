@@ -93,6 +93,38 @@ Test(dispatch, a_job_that_no_cluster_can_run_waits_with_a_clear_message)
 	world_free(w);
 }
 
+static bool first_placed(struct world *w)
+{
+	return *w->job[0].cluster;
+}
+
+Test(dispatch, explain_says_what_its_pods_ask_for_where_they_run_and_what_reading_the_data_costs)
+{
+	struct world *w = world_new(5);
+	json_t *x = NULL;
+	world_job(w, 0, 1, 1);
+	w->job[0].extra = "{\"spillway.dev/data\":\"s3://b@r:100Gi\"}";
+	world_boot(w);
+	cr_assert(world_until(w, first_placed, 60000));
+	for (int i = 0; i < 20 && !(x && sw_json_bool(x, "complete")); i++) {
+		json_object_put(x);
+		x = sw_dispatch_explain(w->d, w->job[0].key);
+		world_run(w, 50);
+	}
+	cr_expect_str_eq(sw_json_str(x, "translatedFor.cluster"), w->job[0].cluster);
+	json_t *said = sw_json_key(x, "translated"), *first = sw_json_idx(said, 0);
+	cr_assert_gt(sw_json_len(said), 0, "%s", json_object_to_json_string(x));
+	cr_expect_str_eq(sw_json_str(first, "path"), "spec.template");
+	cr_expect(strstr(sw_json_str(first, "text"), "runs on nodes with pool="), "%s",
+		  json_object_to_json_string(said));
+	json_t *candidate = sw_json_idx(sw_json_key(x, "candidates"), 0);
+	cr_expect(sw_json_key(candidate, "egressCost") &&
+			  json_object_get_double(sw_json_key(candidate, "egressCost")) == 0,
+		  "the data is in the pool's own region: %s", json_object_to_json_string(candidate));
+	json_object_put(x);
+	world_free(w);
+}
+
 Test(dispatch, clusters_that_lack_what_a_jobs_pods_name_are_left_out_and_say_so)
 {
 	struct world *w = world_new(33);

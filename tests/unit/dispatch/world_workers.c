@@ -387,6 +387,22 @@ const struct sw_pool *sw_worker_pool(struct sw_worker *w, const char *name)
 	return of(w)->synced && strcmp(of(w)->pool, name) == 0 ? pool_of(w) : NULL;
 }
 
+struct sw_err sw_worker_target(struct sw_worker *w, const char *pool, struct sw_target *out)
+{
+	*out = (struct sw_target){.gpu = sw_catalog_gpu(the_world->catalog, "V100"), .spot = SW_SPOT_NEVER};
+	if (!sw_worker_pool(w, pool))
+		return sw_err(SW_E_MISSING, "no pool %s", pool);
+	out->labels = json_object_new_object();
+	json_object_object_add(out->labels, "pool", json_object_new_string(pool));
+	return SW_OK;
+}
+
+void sw_target_fini(struct sw_target *to)
+{
+	json_object_put(to->labels);
+	to->labels = NULL;
+}
+
 /* GPUs that neither running copies (as the cache shows them) nor promises to others hold. */
 static int64_t room(struct sw_worker *w, int but)
 {

@@ -73,6 +73,8 @@ Test(kinds_demand, every_wish_is_read)
 	cr_expect_float_eq(d.max_price, 12.5, 1e-9);
 	cr_expect_eq(d.deadline_ms, 7200000);
 	cr_expect_str_eq(d.data, "s3://b@eu:5Gi");
+	cr_expect_str_eq(d.place.region, "eu");
+	cr_expect_eq(d.place.bytes, (int64_t)5 << 30);
 	json_object_put(o);
 	sw_catalog_free(c);
 }
@@ -110,8 +112,10 @@ Test(kinds_demand, a_bad_wish_is_refused_with_its_path_and_the_nearest_name)
 		{"{'spillway.dev/deadline':'soon'}", "spillway.dev/deadline"},
 		{"{'spillway.dev/deadline':'0s'}", "spillway.dev/deadline"},
 		{"{'spillway.dev/deadline':'-1h'}", "spillway.dev/deadline"},
-		{"{'spillway.dev/data':'bucket'}", "where the data is"},
-		{"{'spillway.dev/data':'://x'}", "where the data is"},
+		{"{'spillway.dev/data':'bucket'}",
+		 "metadata.annotations[spillway.dev/data]: found \"bucket\", expected where the data "
+		 "is, such as \"s3://bucket@region:500Gi\": there is no \"://\""},
+		{"{'spillway.dev/data':'://x'}", "unknown scheme \"\""},
 		{"{'spillway.dev/gpu':'T4','spillway.dev/gpu-memory':'40Gi'}", "no model of the list will do: T4 has"},
 		{"{'spillway.dev/gpu':'T4','spillway.dev/precision':'fp64'}", "T4 has no fp64"},
 	};

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * add.c - `spillway cluster add`: an entry and a kubeconfig that stands alone, as two files or as a Secret
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cluster.h"
+#include "spillway/config.h"
+#include "spillway/text.h"
+
+enum { KUBECONFIG_MAX = 1 << 20 };
+
+/* The folder of --dir, or of the configuration's clusters_dir. gives; NULL: neither was named. */
+static struct sw_err folder(const struct cluster_args *a, char **out)
+{
+	struct sw_config *c;
+	const char *slash;
+
+	*out = a->dir ? sw_strdup(a->dir) : NULL;
+	if (a->dir || !a->config)
+		return SW_OK;
+	struct sw_err e = sw_config_load(a->config, &c);
+	if (sw_failed(e))
+		return e;
+	slash = strrchr(a->config, '/');
+	if (!*c->clusters_dir)
+		e = sw_err(SW_E_INVALID, "%s has no clusters_dir: set it, for example \"clusters_dir: clusters.d\"",
+			   a->config);
+	else if (*c->clusters_dir == '/' || !slash)
+		*out = sw_strdup(c->clusters_dir);
+	else
+		*out = sw_asprintf("%.*s/%s", (int)(slash - a->config), a->config, c->clusters_dir);
+	for (size_t i = 0; !sw_failed(e) && i < c->n_clusters; i++)
+		if (strcmp(c->clusters[i].name, a->name) == 0)
+			e = sw_err(SW_E_EXISTS, "there is a cluster \"%s\" already, at %s", a->name,
+				   c->clusters[i].where);
+	if (sw_failed(e)) {
+		free(*out);
+		*out = NULL;
+	}
+	sw_config_free(c);
+	return e;
+}
+
+static struct sw_err read_kubeconfig(const struct cluster_args *a, json_t **out)
+{
+	char *text;
+	size_t len;
+
+	*out = NULL;
+	if (a->multikueue)
+		return cluster_from_multikueue(a, out);
+	struct sw_err e = sw_file_read(a->from, KUBECONFIG_MAX, &text, &len);
+	if (sw_failed(e))
+		return e;
+	e = cluster_flatten(a->from, text, len, a->context, a->name, out);
+	free(text);
+	return e;
+}
+
+/* "worker: kueue\nregion: us\n" */
+static char *entry_text(const struct cluster_args *a, const char *worker)
+{
+	return sw_asprintf("# cluster %s, written by spillway cluster add\nworker: %s\n%s%s%s%s%s%s", a->name, worker,
+			   a->region ? "region: " : "", a->region ? a->region : "", a->region ? "\n" : "",
+			   a->provider ? "provider: " : "", a->provider ? a->provider : "", a->provider ? "\n" : "");
+}
+
+static char *pretty(json_t *o)
+{
+	return sw_asprintf("%s\n", json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
+									     JSON_C_TO_STRING_NOSLASHESCAPE));
+}
+
+static struct sw_err write_files(const char *dir, const char *name, const char *entry, const char *kubeconfig)
+{
+	char *first = sw_asprintf("%s/%s.kubeconfig", dir, name), *second = sw_asprintf("%s/%s.yaml", dir, name);
+	struct sw_err e = sw_mkdirs(dir, 0700);
+
+	/* The entry last: what it names is there when it is read. */
+	if (!sw_failed(e))
+		e = sw_file_write(first, kubeconfig, strlen(kubeconfig), 0600);
+	if (!sw_failed(e))
+		e = sw_file_write(second, entry, strlen(entry), 0600);
+	if (!sw_failed(e))
+		fprintf(stderr,
+			"cluster %s added: %s\nA gateway reads it when it starts: systemctl restart spillway; jobs "
+			"that run "
+			"go on.\n",
+			name, second);
+	free(first);
+	free(second);
+	return e;
+}
+
+static void print_secret(const char *name, const char *entry, const char *kubeconfig)
+{
+	char *key = sw_asprintf("%s.yaml", name), *other = sw_asprintf("%s.kubeconfig", name);
+	json_t *o =
+		sw_json_fmt("{\"apiVersion\":\"v1\",\"kind\":\"Secret\",\"metadata\":{\"name\":\"spillway-workers\","
+			    "\"namespace\":\"spillway-system\"},\"stringData\":{}}");
+	json_t *data = sw_json_key(o, "stringData");
+
+	json_object_object_add(data, key, json_object_new_string(entry));
+	json_object_object_add(data, other, json_object_new_string(kubeconfig));
+	cli_print_json(stdout, o);
+	fprintf(stderr,
+		"cluster %s: apply it so that other clusters stay, and let the gateway read it:\n"
+		"  spillway cluster add ... | kubectl apply --server-side --field-manager spillway-cluster-%s -f -\n"
+		"  kubectl -n spillway-system rollout restart deployment/spillway\n",
+		name, name);
+	json_object_put(o);
+	free(key);
+	free(other);
+}
+
+static struct sw_err add(const struct cluster_args *a, const char *dir)
+{
+	struct cluster_found found = {.version = "not looked at"};
+	json_t *kc;
+	struct sw_err e = read_kubeconfig(a, &kc);
+
+	if (sw_failed(e))
+		return e;
+	if (!a->unchecked)
+		e = cluster_probe(a->name, kc, &found);
+	if (sw_failed(e)) {
+		json_object_put(kc);
+		return sw_err_wrap(e, "it does not answer (--unchecked adds it all the same)");
+	}
+	if (!a->unchecked)
+		fprintf(stderr, "cluster %s: Kubernetes %s %s Kueue\n", a->name, found.version,
+			found.kueue ? "with" : "without");
+	char *entry = entry_text(a, a->worker ? a->worker : found.kueue ? "kueue" : "plain"), *text = pretty(kc);
+	if (dir)
+		e = write_files(dir, a->name, entry, text);
+	else
+		print_secret(a->name, entry, text);
+	free(entry);
+	free(text);
+	json_object_put(kc);
+	return e;
+}
+
+int cluster_add(const struct cli_command *self, const struct cluster_args *a)
+{
+	char *dir = NULL;
+
+	if (!a->from == !a->multikueue)
+		return cli_misuse(self, "add needs --from KUBECONFIG or --multikueue NAME");
+	if (!sw_is_dns_label(a->name))
+		return cli_misuse(self, "found \"%s\", expected lower-case letters, digits and '-' (at most 63)",
+				  a->name);
+	if (a->worker && strcmp(a->worker, "kueue") != 0 && strcmp(a->worker, "plain") != 0)
+		return cli_misuse(self, "--worker: found \"%s\", expected kueue or plain", a->worker);
+	struct sw_err e = folder(a, &dir);
+	if (!sw_failed(e))
+		e = add(a, dir);
+	free(dir);
+	return sw_failed(e) ? cli_fail(self, "%s", e.text) : CLI_OK;
+}
