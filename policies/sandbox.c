@@ -167,6 +167,20 @@ static bool has_place(const char *s)
 	return digits > 0 && s[name + 1 + digits] == ':';
 }
 
+/* One line of text: what a script says goes to terminals and logs. */
+static void message_cut(lua_State *L, char out[MESSAGE_SHOWN])
+{
+	size_t n;
+	const char *s = lua_tolstring(L, -1, &n);
+	char copy[MESSAGE_SHOWN + 8] = "";
+	n = n < sizeof copy - 1 ? n : sizeof copy - 1;
+	memcpy(copy, s, n);
+	for (size_t i = 0; i < n; i++)
+		if ((unsigned char)copy[i] < ' ' || copy[i] == 127)
+			copy[i] = ' ';
+	sw_cut(out, MESSAGE_SHOWN, copy);
+}
+
 /* Only a string is shown: a table could carry anything. The script's own limit is the script's fault. */
 static struct sw_err box_error(struct box *box, lua_State *L, int rc)
 {
@@ -179,10 +193,10 @@ static struct sw_err box_error(struct box *box, lua_State *L, int rc)
 			      sw_bytes_text((int64_t)box->lim.memory_bytes, limit));
 	char place[LUA_IDSIZE + 16] = "", text[MESSAGE_SHOWN];
 	if (lua_type(L, -1) == LUA_TSTRING)
-		sw_cut(text, sizeof text, lua_tostring(L, -1));
+		message_cut(L, text);
 	else
 		snprintf(text, sizeof text, "the policy raised an error that is not a string but a %s",
-			 luaL_typename(L, -1));
+			 view_frozen(L, -1) ? "table" : luaL_typename(L, -1));
 	if (box->place_line && !has_place(text))
 		snprintf(place, sizeof place, "%s:%d: ", box->place_src, box->place_line);
 	return sw_err(SW_E_POLICY, "%s%s%s%s", place, text, *box->trace ? "; " : "", box->trace);

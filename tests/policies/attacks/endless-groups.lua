@@ -1,0 +1,11 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- groups for ever
+-- fails: call
+-- error: endless-groups.lua:8: ... used up its instructions
+
+function place(w, candidates, ctx)
+  if w.name == "attack" then
+    do while true do group(candidates, "cluster") end end
+  end
+  return { { candidates = { candidates[1] }, patience = 60 }, reason = "fine" }
+end

@@ -1,0 +1,11 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- names a candidate that is not a number
+-- fails: call
+-- error: plan-index-nan.lua:6: ... step 1, candidate 1: found 
+
+function place(w, candidates, ctx)
+  if w.name == "attack" then
+    do return { { candidates = { 0 / 0 }, patience = 60 } } end
+  end
+  return { { candidates = { candidates[1] }, patience = 60 }, reason = "fine" }
+end

@@ -1,0 +1,11 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- has a limit that is not a number
+-- fails: call
+-- error: plan-nan-price.lua:6: ... step 1: max_price is 
+
+function place(w, candidates, ctx)
+  if w.name == "attack" then
+    do return { { candidates = { 1 }, patience = 60, max_price = 0 / 0 } } end
+  end
+  return { { candidates = { candidates[1] }, patience = 60 }, reason = "fine" }
+end
