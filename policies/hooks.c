@@ -43,7 +43,7 @@ void admit_run(lua_State *L, const struct sw_policy_input *in, struct sw_policy_
 	view_push(L, VIEW_CTX, &ctx);
 	ask(L, 2);
 	if (lua_type(L, -2) != LUA_TBOOLEAN)
-		luaL_error(L, "admit() returned %s, expected true, or false and a reason", luaL_typename(L, -2));
+		luaL_error(L, "admit() returned %s, expected true, or false and a reason", view_typename(L, -2));
 	out->admit = lua_toboolean(L, -2);
 	words_read(L, "admit()", out->reason, sizeof out->reason);
 	lua_settop(L, top);
@@ -83,7 +83,7 @@ static double number_read(lua_State *L, const char *who, double max, const char 
 	double n = lua_type(L, -2) == LUA_TNUMBER ? (double)lua_tonumber(L, -2) : NAN;
 	if (!(n >= 0 && n <= max))
 		luaL_error(L, "%s returned %s, expected %s", who,
-			   lua_type(L, -2) == LUA_TNUMBER ? lua_tostring(L, -2) : luaL_typename(L, -2), expected);
+			   lua_type(L, -2) == LUA_TNUMBER ? lua_tostring(L, -2) : view_typename(L, -2), expected);
 	return n;
 }
 
@@ -183,7 +183,7 @@ static enum sw_policy_then then_read(lua_State *L)
 	static const char *const words[] = {
 		[SW_THEN_PLAN] = "plan", [SW_THEN_RETRY] = "retry", [SW_THEN_NEXT] = "next"};
 	char shown[40];
-	const char *word = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : luaL_typename(L, -1);
+	const char *word = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : view_typename(L, -1);
 	for (int i = 0; i < 3; i++)
 		if (lua_type(L, -1) == LUA_TSTRING && strcmp(word, words[i]) == 0)
 			return (enum sw_policy_then)i;
@@ -209,7 +209,7 @@ static void exclude_add(lua_State *L, const struct evicted *e)
 	struct sw_policy_after *out = e->out;
 	char shown[64];
 	if (lua_type(L, -1) != LUA_TSTRING)
-		luaL_error(L, "evicted(): exclude holds a %s, expected names of clusters", luaL_typename(L, -1));
+		luaL_error(L, "evicted(): exclude holds a %s, expected names of clusters", view_typename(L, -1));
 	sw_cut(shown, sizeof shown, lua_tostring(L, -1));
 	if (!cluster_known(e, lua_tostring(L, -1)))
 		luaL_error(L, "evicted(): exclude: there is no cluster \"%s\"", shown);

@@ -190,7 +190,7 @@ static int lib_tostring(lua_State *L)
 		luaL_tolstring(L, 1, NULL);
 		break;
 	default:
-		lua_pushstring(L, luaL_typename(L, 1));
+		lua_pushstring(L, view_typename(L, 1));
 	}
 	return 1;
 }
@@ -255,7 +255,7 @@ static int lib_unpack(lua_State *L)
 static int lib_type(lua_State *L)
 {
 	luaL_checkany(L, 1);
-	lua_pushstring(L, view_frozen(L, 1) ? "table" : luaL_typename(L, 1));
+	lua_pushstring(L, view_typename(L, 1));
 	return 1;
 }
 
@@ -371,7 +371,7 @@ static int global_write(lua_State *L)
 			L,
 			"the global \"%s\" cannot be written from inside a call, where nothing is kept; make it "
 			"a local",
-			lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : luaL_typename(L, 2));
+			lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : view_typename(L, 2));
 	lua_settop(L, 3);
 	lua_rawset(L, lua_upvalueindex(1));
 	return 0;

@@ -82,7 +82,7 @@ static void candidates_read(lua_State *L, const struct place *p, struct sw_plan_
 {
 	if (lua_getfield(L, STEP, "candidates") != LUA_TTABLE)
 		luaL_error(L, "place(): step %d: candidates is a %s, expected a list of candidates", step,
-			   luaL_typename(L, -1));
+			   view_typename(L, -1));
 	if (view_copy(L, LIST)) /* the list of all candidates, as it was given */
 		lua_replace(L, LIST);
 	size_t n = list_read(L, LIST, "candidates");
@@ -131,7 +131,7 @@ static enum sw_plan_spot spot_read(lua_State *L, const char *where, enum sw_plan
 		}
 	if (!known) {
 		char shown[40];
-		sw_cut(shown, sizeof shown, word ? word : luaL_typename(L, -1));
+		sw_cut(shown, sizeof shown, word ? word : view_typename(L, -1));
 		luaL_error(L, "place(): %s: spot is %s, expected \"any\", \"never\" or \"only\"", where, shown);
 	}
 	lua_pop(L, 1);
@@ -174,7 +174,7 @@ static void step_read(lua_State *L, const struct place *p, struct sw_plan_step *
 	snprintf(where, sizeof where, "step %d", step);
 	if (lua_rawgeti(L, PLAN, step) != LUA_TTABLE)
 		luaL_error(L, "place(): step %d is a %s, expected { candidates = {...}, patience = seconds }", step,
-			   luaL_typename(L, -1));
+			   view_typename(L, -1));
 	if (stranger(L, STEP, fields, found))
 		luaL_error(L,
 			   "place(): step %d: unknown field \"%s\"; a step has candidates and patience, and may have "
@@ -184,7 +184,7 @@ static void step_read(lua_State *L, const struct place *p, struct sw_plan_step *
 	int type = lua_getfield(L, STEP, "patience");
 	lua_Number s = type == LUA_TNUMBER ? lua_tonumber(L, -1) : NAN;
 	if (type != LUA_TNUMBER)
-		luaL_error(L, "place(): step %d: patience is a %s, expected seconds", step, luaL_typename(L, -1));
+		luaL_error(L, "place(): step %d: patience is a %s, expected seconds", step, view_typename(L, -1));
 	if (!(s >= 1 && s <= SW_PATIENCE_MAX_S))
 		luaL_error(L, "place(): step %d: patience is %f, expected seconds from 1 to %d", step, s,
 			   SW_PATIENCE_MAX_S);
@@ -207,7 +207,7 @@ static void plan_read(lua_State *L, struct place *p)
 		luaL_error(L, "place() returned one of its inputs, expected a list of steps ({} means: not now)");
 	if (lua_type(L, PLAN) != LUA_TTABLE)
 		luaL_error(L, "place() returned %s, expected a list of steps ({} means: not now)",
-			   luaL_typename(L, PLAN));
+			   view_typename(L, PLAN));
 	size_t n = list_read(L, PLAN, "the plan");
 	if (n > SW_PLAN_STEPS)
 		luaL_error(L, "place() returned %d steps, at most %d are allowed", (int)n, SW_PLAN_STEPS);
@@ -234,12 +234,14 @@ void policy_function(lua_State *L, const char *name)
 	lua_pushstring(L, name);
 	if (lua_rawget(L, GLOBALS) != LUA_TFUNCTION)
 		luaL_error(L, "%s is a %s after the policy's top level ran, expected a function", name,
-			   luaL_typename(L, -1));
+			   view_typename(L, -1));
 	/* Where it begins: for errors about what it returned, when no line of it runs any more. */
 	struct box *box = box_of(L);
 	lua_Debug ar;
 	lua_pushvalue(L, -1);
 	lua_getinfo(L, ">S", &ar);
+	box->entry = name;
+	box->entry_line = ar.linedefined;
 	box->place_line = ar.linedefined > 0 ? ar.linedefined : 0;
 	memcpy(box->place_src, ar.short_src, sizeof box->place_src);
 }

@@ -28,7 +28,7 @@ static void score_read(lua_State *L, const struct sw_candidate *c, struct sw_pol
 				   c->pool);
 	} else if (type != LUA_TNIL && !(type == LUA_TBOOLEAN && !lua_toboolean(L, -2))) {
 		luaL_error(L, "rank() returned a %s for %s/%s, expected a score, or nil or false and a reason",
-			   luaL_typename(L, -2), c->cluster, c->pool);
+			   view_typename(L, -2), c->cluster, c->pool);
 	}
 	if (lua_type(L, -1) == LUA_TTABLE)
 		luaL_error(L, "rank(): reason is a table, expected a string");

@@ -124,6 +124,25 @@ void box_refuel(lua_State *L)
 
 /* ---- errors ------------------------------------------------------------------------ */
 
+/* Lua knows a function by how it was called, and the host calls without a name. */
+static const char *frame_name(lua_State *L, int level, const lua_Debug *ar)
+{
+	const struct box *box = box_of(L);
+	lua_Debug below;
+	if (strcmp(ar->what, "main") == 0)
+		return "the top level";
+	if (ar->name)
+		return ar->name;
+	if (!box->entry || ar->linedefined != box->entry_line)
+		return "a function";
+	while (lua_getstack(L, ++level, &below)) { /* only the first of all is what the host called */
+		lua_getinfo(L, "l", &below);
+		if (below.currentline > 0)
+			return "a function";
+	}
+	return box->entry;
+}
+
 /* Runs where the error was raised: afterwards the frames are gone. Allocates nothing, calls no script, and looks only
  * at where functions stand, never at values: an error object cannot do harm here. */
 static int on_error(lua_State *L)
@@ -143,10 +162,7 @@ static int on_error(lua_State *L)
 		}
 		char frame[BOX_TRACE];
 		snprintf(frame, sizeof frame, "%s%.40s (%.60s:%d)", frames == 1 ? "in " : ", ",
-			 strcmp(ar.what, "main") == 0 ? "the top level"
-			 : ar.name                    ? ar.name
-						      : "a function",
-			 ar.short_src, ar.currentline);
+			 frame_name(L, level, &ar), ar.short_src, ar.currentline);
 		if (used + strlen(frame) >= sizeof box->trace)
 			break;
 		memcpy(box->trace + used, frame, strlen(frame) + 1);
@@ -196,7 +212,7 @@ static struct sw_err box_error(struct box *box, lua_State *L, int rc)
 		message_cut(L, text);
 	else
 		snprintf(text, sizeof text, "the policy raised an error that is not a string but a %s",
-			 view_frozen(L, -1) ? "table" : luaL_typename(L, -1));
+			 view_typename(L, -1));
 	if (box->place_line && !has_place(text))
 		snprintf(place, sizeof place, "%s:%d: ", box->place_src, box->place_line);
 	return sw_err(SW_E_POLICY, "%s%s%s%s", place, text, *box->trace ? "; " : "", box->trace);
@@ -237,6 +253,7 @@ static struct sw_err box_run(struct box *box, lua_CFunction fn, void *arg, bool 
 	struct job job = {.fn = fn, .arg = arg, .limited = limited, .err = SW_OK};
 	box->over = box->late = box->sealed = false;
 	box->place_line = 0;
+	box->entry = NULL;
 	box->trace[0] = '\0';
 	lua_pushcfunction(box->L, run_protected); /* these two pushes cannot raise */
 	lua_pushlightuserdata(box->L, &job);

@@ -59,6 +59,8 @@ struct box {
 	const char *over_what;
 	int chunk[BOX_CHUNKS]; /* registry references */
 	size_t n_chunks;
+	const char *entry; /* the function that the host called, and where it begins; NULL: none yet */
+	int entry_line;
 	int place_line; /* where the failing call stood, of its innermost Lua frame */
 	char place_src[LUA_IDSIZE];
 	char trace[BOX_TRACE]; /* "in by_price (p.lua:12), place (p.lua:30)"; "" if one frame says it all */
@@ -118,7 +120,8 @@ const void *view_at(lua_State *L, int i, enum view_id id);
 /* A copy of a view, or of a read-only table, as a plain table on top of the stack; false and nothing pushed for others.
  */
 bool view_copy(lua_State *L, int i);
-bool view_frozen(lua_State *L, int i); /* a view or a read-only table */
+bool view_frozen(lua_State *L, int i);          /* a view or a read-only table */
+const char *view_typename(lua_State *L, int i); /* what a script takes it for: a view is a table */
 /* Replaces the table at the top by one that can only be read. what: for messages. */
 void view_freeze(lua_State *L, const char *what);
 void view_push_candidates(lua_State *L); /* of box->in: a read-only list */

@@ -21,7 +21,7 @@ enum { LIST_MAX = 2048, KEYS_MAX = 8 };
 static int list_len(lua_State *L, const char *who)
 {
 	if (lua_type(L, 1) != LUA_TTABLE)
-		return luaL_error(L, "%s: the first argument is a %s, expected a list", who, luaL_typename(L, 1));
+		return luaL_error(L, "%s: the first argument is a %s, expected a list", who, view_typename(L, 1));
 	lua_Integer n = luaL_len(L, 1);
 	if (n > LIST_MAX)
 		return luaL_error(L, "%s: a list of %d, at most %d are allowed", who, (int)n, LIST_MAX);
@@ -35,14 +35,14 @@ static void key_check(lua_State *L, int key, const char *who)
 	int type = lua_type(L, key);
 	if (type != LUA_TFUNCTION && type != LUA_TSTRING)
 		luaL_error(L, "%s: found a %s, expected the name of a field or a function(item)", who,
-			   luaL_typename(L, key));
+			   view_typename(L, key));
 }
 
 static void item_check(lua_State *L, int item, int i, const char *who)
 {
 	int type = lua_type(L, item);
 	if (type != LUA_TTABLE && type != LUA_TUSERDATA)
-		luaL_error(L, "%s: item %d is a %s, which has no fields", who, i, luaL_typename(L, item));
+		luaL_error(L, "%s: item %d is a %s, which has no fields", who, i, view_typename(L, item));
 }
 
 /* Pushes what the key gives for the item at the top, which stays. skip: characters of a field's name to pass over. */
@@ -114,7 +114,7 @@ static struct key key_read(lua_State *L, int anchors, lua_Integer *n_anchors, in
 		break;
 	default:
 		luaL_error(L, "sort_by: the key of item %d is a %s, expected a number, string or boolean", i,
-			   luaL_typename(L, -1));
+			   view_typename(L, -1));
 	}
 	lua_pop(L, 1);
 	return k;
@@ -283,7 +283,7 @@ static int tool_sum(lua_State *L)
 		if (lua_isnil(L, -1))
 			return 1;
 		if (lua_type(L, -1) != LUA_TNUMBER)
-			return luaL_error(L, "sum: item %d gives a %s, expected a number", i, luaL_typename(L, -1));
+			return luaL_error(L, "sum: item %d gives a %s, expected a number", i, view_typename(L, -1));
 		sum += (double)lua_tonumber(L, -1);
 		lua_pop(L, 2);
 	}

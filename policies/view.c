@@ -216,6 +216,11 @@ bool view_frozen(lua_State *L, int i)
 	return true; /* scripts can set no metatables */
 }
 
+const char *view_typename(lua_State *L, int i)
+{
+	return view_frozen(L, i) ? "table" : luaL_typename(L, i);
+}
+
 bool view_copy(lua_State *L, int i)
 {
 	i = lua_absindex(L, i);
