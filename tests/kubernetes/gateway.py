@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A gateway among the real clusters: the embedded manager over the plain workers, or the mirror role over those with Kueue."""
+"""A gateway among the real clusters: the embedded manager over the plain workers or over those with Kueue, or the mirror role."""
 import shutil
 import signal
 
@@ -9,7 +9,7 @@ from process import BUILD, ROOT, Process, run
 from testbed.api import Api
 
 CLAIM = "/api/v1/namespaces/spillway-system/configmaps/spillway-claim"
-WORKERS = {"embedded": ["p1", "p2"], "mirror": ["w1", "w2"]}
+WORKERS = {"embedded": ["p1", "p2"], "mirror": ["w1", "w2"], "offers": ["w1", "w2"]}
 
 
 def merge(base, over):
@@ -17,7 +17,7 @@ def merge(base, over):
 
 
 class Gateway:
-    """kind: embedded or mirror. `where` holds its configuration, data and log."""
+    """kind: embedded (over plain workers), offers (the same over those with Kueue) or mirror. `where` holds its configuration, data and log."""
 
     def __init__(self, kind, where, bed):
         self.kind, self.dir, self.bed = kind, where, bed
@@ -29,7 +29,7 @@ class Gateway:
             "data_dir": str(self.dir / "data"), "listen": "127.0.0.1:0", "log": {"level": "debug"},
             "clusters": [{"name": w.name, "kubeconfig": str(w.account), "worker": "plain" if self.kind == "embedded" else "kueue"} for w in self.workers],
         }
-        if self.kind == "embedded":
+        if self.kind != "mirror":
             return {**own, "bootstrap": [str(ROOT / "config" / "samples" / "queue.yaml")]}
         return {**own, "manager": {"role": "mirror", "kubeconfig": str(self.bed["manager"].account)}}
 
@@ -64,7 +64,7 @@ class Gateway:
     @property
     def api(self):
         """Where users submit."""
-        return Api(self.kubeconfig) if self.kind == "embedded" else self.bed["manager"].api
+        return self.bed["manager"].api if self.kind == "mirror" else Api(self.kubeconfig)
 
     def cli(self, *argv, **more):
         return run(BUILD / "spillway", *argv, "--kubeconfig", self.kubeconfig, **more)
