@@ -2,6 +2,10 @@
 /*
  * home.c - the status of a copy comes home to the user's job, as a whole
  *
+ * A job's status changes several times within a second while its pods start, and each write costs the API server and
+ * Kueue more than the job is worth: so the newest waits a moment, and then some seconds until the next one. The end
+ * does not wait. What waits is lost with the process; dispatch sends it again after a restart.
+ *
  * While the job is still suspended here and runs there already, nothing is written: the API server (1.36) would refuse
  * Kueue's start of a job that has a startTime. It is a matter of moments, and the op waits. The end is written
  * whatever the job says about suspend. Kueue sees the end and writes Finished on the Workload itself.
@@ -9,9 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include "mirror_priv.h"
+#include "spillway/log.h"
 #include "spillway/text.h"
 
-enum { BODY_MAX = 1 << 20 };
+enum { BODY_MAX = 1 << 20, FIRST_MS = 500, EVERY_MS = 3000 };
 
 static json_t *base_of(const struct wl *w)
 {
@@ -81,7 +86,7 @@ static void sync_run(struct op *o)
 
 	if (!j)
 		return;
-	if (!w->cluster || wl_over(w) || (w->flags & WL_FINISHED)) {
+	if (!w->cluster || wl_over(w) || (w->flags & WL_FINISHED) || w->evictions != o->evictions) {
 		op_end(o, sw_err(SW_E_CONFLICT, "workload %s has no winner: the attempt is over", o->key));
 		return;
 	}
@@ -131,39 +136,174 @@ static void finish_run(struct op *o)
 	json_object_put(status);
 }
 
+/* ---- what waits -------------------------------------------------------------------------------------- */
+
+struct home {
+	UT_hash_handle hh;
+	struct mir *m;
+	json_t *status; /* the newest; NULL: nothing waits */
+	json_t *sent;
+	char *job_uid;
+	uint64_t due_ms, written_ms;
+	uint16_t evictions; /* of the attempt that it is about */
+	bool busy;
+	char key[];
+};
+
+static void home_free(struct home *h)
+{
+	HASH_DEL(h->m->homes, h);
+	json_object_put(h->status);
+	free(h->job_uid);
+	free(h);
+}
+
+static struct home *home_find(struct mir *m, const char *key)
+{
+	struct home *h;
+
+	HASH_FIND_STR(m->homes, key, h);
+	return h;
+}
+
+static void home_forget(struct mir *m, const char *key)
+{
+	struct home *h = home_find(m, key);
+
+	if (h && !h->busy) {
+		home_free(h);
+	} else if (h) {
+		json_object_put(h->status);
+		h->status = NULL;
+	}
+}
+
+static void home_due(struct home *h, uint64_t ms)
+{
+	h->due_ms = ms;
+	if (!h->m->home_due_ms || ms < h->m->home_due_ms) {
+		h->m->home_due_ms = ms;
+		sw_timer_at(h->m->home_timer, ms);
+	}
+}
+
+static void on_written(void *owner, struct sw_err e)
+{
+	struct home *h = owner;
+	uint64_t now = sw_loop_now(h->m->loop);
+	bool again = sw_failed(e) && sw_err_retry(e.code) != SW_RETRY_TERMINAL && e.code != SW_E_CONFLICT;
+
+	h->busy = false;
+	h->written_ms = now;
+	if (sw_failed(e) && e.code != SW_E_CONFLICT && e.code != SW_E_MISSING)
+		sw_log(WARN, "manager", "status not written", "key=%s error=\"%s\"", h->key, e.text);
+	if (again && !h->status) /* of the same attempt: sync_run() looks */
+		h->status = json_object_get(h->sent);
+	json_object_put(h->sent);
+	h->sent = NULL;
+	home_due(h, now + EVERY_MS);
+}
+
+static void home_write(struct home *h)
+{
+	struct op *o = op_new(h->m, h->key, sync_run, on_written, h);
+
+	o->evictions = h->evictions;
+	o->job_uid = sw_strdup(h->job_uid);
+	o->status = h->status;
+	h->sent = json_object_get(h->status);
+	h->status = NULL;
+	h->busy = true;
+	op_start(o);
+}
+
+void homes_tick(void *owner)
+{
+	struct mir *m = owner;
+	uint64_t now = sw_loop_now(m->loop), next = 0;
+	struct home *h, *tmp;
+
+	m->home_due_ms = 0;
+	HASH_ITER(hh, m->homes, h, tmp)
+	{
+		if (!h->busy && h->due_ms <= now) {
+			if (!h->status) {
+				home_free(h);
+				continue;
+			}
+			home_write(h);
+		}
+		if (!h->busy && (!next || h->due_ms < next))
+			next = h->due_ms;
+	}
+	m->home_due_ms = next;
+	if (next)
+		sw_timer_at(m->home_timer, next);
+}
+
+void homes_free(struct mir *m)
+{
+	struct home *h, *tmp;
+
+	HASH_ITER(hh, m->homes, h, tmp)
+	{
+		json_object_put(h->sent);
+		home_free(h);
+	}
+	sw_timer_free(m->home_timer);
+}
+
 /* ---- entry -------------------------------------------------------------------------------------------- */
 
-static struct sw_err begin(struct mir *m, const char *key, const char *job_uid, json_t *copy_status,
-			   void (*run)(struct op *), sw_manager_fn *done, void *owner, struct op **out)
+static void taken(struct op *o)
 {
-	if (!wl_find(m, key))
-		return sw_err(SW_E_MISSING, "workload %s is gone", key);
-	struct op *o = *out = op_new(m, key, run, done, owner);
-
-	o->job_uid = sw_strdup(job_uid);
-	o->status = sw_json_copy(copy_status);
-	op_start(o);
-	return SW_OK;
+	op_end(o, SW_OK);
 }
 
 struct sw_err mir_sync_status(struct sw_manager *base, const char *key, const char *job_uid, json_t *copy_status,
 			      sw_manager_fn *done, void *owner)
 {
-	struct op *o;
+	struct mir *m = mir_of(base);
+	struct wl *w = wl_find(m, key);
+	struct home *h = home_find(m, key);
+	unsigned char uid[16];
 
-	return begin(mir_of(base), key, job_uid, copy_status, sync_run, done, owner, &o);
+	if (!w || !uid_pack(job_uid, uid) || memcmp(uid, w->job_uid, 16) != 0)
+		return sw_err(SW_E_MISSING, "workload %s of job uid %s is gone", key, job_uid);
+	if (!w->cluster || wl_over(w))
+		return sw_err(SW_E_CONFLICT, "workload %s has no winner: the attempt is over", key);
+	if (!h) {
+		h = sw_calloc(1, sizeof(*h) + strlen(key) + 1);
+		memcpy(h->key, key, strlen(key) + 1);
+		h->m = m;
+		HASH_ADD_STR(m->homes, key, h);
+	}
+	json_object_put(h->status);
+	h->status = sw_json_copy(copy_status);
+	free(h->job_uid);
+	h->job_uid = sw_strdup(job_uid);
+	h->evictions = w->evictions;
+	if (!h->busy && !h->due_ms)
+		home_due(h, sw_loop_now(m->loop) + FIRST_MS);
+	op_start(op_new(m, key, taken, done, owner));
+	return SW_OK;
 }
 
 struct sw_err mir_finish(struct sw_manager *base, const char *key, const char *job_uid, json_t *copy_status,
 			 enum sw_outcome outcome, const char *message, sw_manager_fn *done, void *owner)
 {
-	struct op *o = NULL;
-	struct sw_err e = begin(mir_of(base), key, job_uid, copy_status, finish_run, done, owner, &o);
+	struct mir *m = mir_of(base);
+	struct op *o;
 
-	if (sw_failed(e))
-		return e;
+	if (!wl_find(m, key))
+		return sw_err(SW_E_MISSING, "workload %s is gone", key);
+	home_forget(m, key);
+	o = op_new(m, key, finish_run, done, owner);
+	o->job_uid = sw_strdup(job_uid);
+	o->status = sw_json_copy(copy_status);
 	o->outcome = outcome;
 	o->message = sw_strdup(message);
 	o->on_error = refused;
+	op_start(o);
 	return SW_OK;
 }

@@ -210,6 +210,8 @@ static struct sw_err begin(struct mir *m)
 	if (!sw_failed(e))
 		e = sw_timer_new(m->loop, on_file_timer, m, &m->file_timer);
 	if (!sw_failed(e))
+		e = sw_timer_new(m->loop, homes_tick, m, &m->home_timer);
+	if (!sw_failed(e))
 		e = checks_open(m);
 	if (!sw_failed(e))
 		e = self_open(m);
@@ -270,6 +272,7 @@ void sw_mirror_free(struct sw_manager *base)
 	m->closing = true;
 	feeds_close(m);
 	ops_free(m);
+	homes_free(m);
 	events_close(m);
 	self_close(m);
 	checks_close(m);

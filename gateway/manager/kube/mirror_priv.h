@@ -51,7 +51,7 @@ struct wl {
 	const char *queue, *cluster_queue, *cluster, *nominated; /* interned; nominated "a,b"; NULL if none */
 	char *message, *base;                                    /* NULL: none. base: counters of earlier attempts */
 	char *bytes;                                             /* the object as text, while somebody may read it */
-	uint32_t len;
+	uint32_t len, finished_s;                                /* finished_s: Unix time of the end */
 	int32_t priority;
 	int64_t created_ms;
 	unsigned char uid[16], job_uid[16];
@@ -161,6 +161,7 @@ struct op {
 	int64_t requeue_s;
 	json_t *status; /* of the copy */
 	enum sw_outcome outcome;
+	uint16_t evictions;     /* sync: of the attempt that status is about */
 	bool plain_end;         /* finish: the copy's own status was refused */
 	json_t *job, *workload; /* read */
 };
@@ -185,6 +186,8 @@ struct sw_err mir_sync_status(struct sw_manager *m, const char *key, const char 
 			      sw_manager_fn *done, void *owner);
 struct sw_err mir_finish(struct sw_manager *m, const char *key, const char *job_uid, json_t *copy_status,
 			 enum sw_outcome outcome, const char *message, sw_manager_fn *done, void *owner);
+void homes_tick(void *owner);
+void homes_free(struct mir *m);
 /* Makes the job one that Kueue can start, if it is not. True: a request is under way. */
 bool hold_job(struct op *o, const struct wl *w, struct job *j);
 
@@ -258,6 +261,9 @@ struct mir {
 	struct sw_reconciler *check_queue, *self_queue;
 	struct wait_call *calls; /* check.c, self.c */
 
+	struct home *homes; /* home.c: statuses that wait */
+	struct sw_timer *home_timer;
+	uint64_t home_due_ms;
 	struct op *ops_ready, *ops_waiting, *ops_busy;
 
 	struct lease lease;

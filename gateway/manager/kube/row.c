@@ -17,7 +17,7 @@
 #include "spillway/log.h"
 #include "spillway/text.h"
 
-enum { BYTES_MAX = 32 << 20 /* of Workloads kept whole */, OBJECT_MAX = 2 << 20 };
+enum { BYTES_MAX = 32 << 20 /* of Workloads kept whole */, OBJECT_MAX = 2 << 20, SWEEP_MS = 10 * 60 * 1000 };
 
 /* ---- reading a Workload ---------------------------------------------------------------------- */
 
@@ -144,6 +144,16 @@ uint64_t rv_of(json_t *o)
 	return end && !*end ? rv : 0;
 }
 
+static uint32_t finished_read(json_t *o)
+{
+	const char *at = sw_json_str(sw_json_condition(o, "Finished"), "lastTransitionTime");
+	int64_t ms = 0;
+
+	if (!at || sw_failed(sw_time_parse(at, &ms)) || ms < 0)
+		return 0;
+	return (uint32_t)(ms / 1000);
+}
+
 static struct wl *wl_new(struct mir *m, const char *key, json_t *o)
 {
 	const char *created = sw_json_str(o, "metadata.creationTimestamp");
@@ -170,6 +180,7 @@ static struct wl *wl_new(struct mir *m, const char *key, json_t *o)
 		w->created_ms = 0;
 	w->priority = (int32_t)sw_json_int(o, "spec.priority", 0);
 	w->evictions = (uint16_t)evictions_of(o);
+	w->finished_s = finished_read(o);
 	return w;
 }
 
@@ -257,8 +268,10 @@ struct job *wl_job(struct mir *m, const struct wl *w)
 
 static bool wl_done(struct mir *m, const struct wl *w)
 {
-	struct job *j = (w->flags & WL_FINISHED) ? NULL : wl_job(m, w);
+	struct job *j = (w->flags & (WL_FINISHED | WL_GONE)) ? NULL : wl_job(m, w);
 
+	if (w->flags & WL_GONE) /* Kueue may have written Finished on it because its job was deleted */
+		return false;
 	return (w->flags & WL_FINISHED) || (j && (j->flags & JOB_DONE));
 }
 
@@ -410,12 +423,18 @@ void wl_drop(struct mir *m, struct wl *w)
 	wl_changed_key(m, key);
 }
 
+/* The end was long ago: its copies went then. */
+static bool ended_before(struct mir *m, const struct wl *w)
+{
+	return (w->flags & WL_FINISHED) && sw_loop_wall(m->loop) - (int64_t)w->finished_s * 1000 > SWEEP_MS;
+}
+
 /* The object is gone. Copies may be left: the row stays until dispatch has swept them. */
 static void wl_gone(struct mir *m, struct wl *w)
 {
 	bool offered = w->cluster || w->nominated;
 
-	if (!offered || (w->flags & WL_SWEPT) || wl_done(m, w) || !is_shown(w)) {
+	if (!offered || (w->flags & WL_SWEPT) || ended_before(m, w) || !is_shown(w)) {
 		wl_drop(m, w);
 		return;
 	}
