@@ -330,6 +330,35 @@ static struct sw_err page_gc(void *owner, json_t *body, json_t **out)
 	return e;
 }
 
+static void on_cluster_word(void *owner, struct sw_err err, json_t *result)
+{
+	sw_page_reply(owner, err, result);
+}
+
+/* {"cluster": NAME, "do": "drain"}: what an operator says about a cluster. */
+static void page_cluster(void *owner, json_t *body, struct sw_page_reply *r)
+{
+	static const struct {
+		const char *name;
+		enum sw_cluster_word word;
+	} words[] = {
+		{"drain", SW_CLUSTER_DRAIN},
+		{"undrain", SW_CLUSTER_UNDRAIN},
+		{"declare-dead", SW_CLUSTER_DECLARE_DEAD},
+		{"readmit", SW_CLUSTER_UNDECLARE},
+		{"remove", SW_CLUSTER_REMOVE},
+	};
+	struct sw_gateway *g = owner;
+	const char *cluster = sw_json_str(body, "cluster"), *what = sw_json_str(body, "do");
+	struct sw_err e =
+		sw_err(SW_E_INVALID, "expected cluster, and do: drain, undrain, declare-dead, readmit or remove");
+	for (size_t i = 0; cluster && what && i < sizeof words / sizeof *words; i++)
+		if (strcmp(words[i].name, what) == 0)
+			e = sw_dispatch_cluster_word(g->dispatch, cluster, words[i].word, on_cluster_word, r);
+	if (sw_failed(e))
+		sw_page_reply(r, e, NULL);
+}
+
 const struct sw_api_view gateway_views[] = {
 	{.name = "clusters", .get = page_clusters},
 	{.name = "pools", .get = page_pools},
@@ -337,5 +366,6 @@ const struct sw_api_view gateway_views[] = {
 	{.name = "explain", .get = page_explain},
 	{.name = "gc", .get = page_clusters, .post = page_gc},
 	{.name = "plan", .ask = page_plan},
+	{.name = "cluster", .later = page_cluster},
 };
 const size_t gateway_n_views = sizeof gateway_views / sizeof *gateway_views;

@@ -72,6 +72,40 @@ static const struct sw_api_view *view_find(const struct sw_api *a, const char *n
 	return NULL;
 }
 
+/* The client may go away before the answer is there. */
+struct sw_page_reply {
+	struct request *q;
+};
+
+static void later_orphan(void *op)
+{
+	((struct sw_page_reply *)op)->q = NULL;
+}
+
+void sw_page_reply(struct sw_page_reply *r, struct sw_err err, json_t *out)
+{
+	if (r->q) {
+		r->q->op = NULL;
+		reply_answer(r->q, err, sw_failed(err) ? NULL : json_object_get(out));
+	}
+	free(r);
+}
+
+static void reply_later(struct request *q, const struct sw_api_view *view)
+{
+	json_t *body = NULL;
+	struct sw_err e = sw_json_parse(q->body.at ? q->body.at : "", q->body.len, &body);
+	struct sw_page_reply *r = sw_calloc(1, sizeof(*r));
+	r->q = q;
+	q->op = r;
+	q->op_free = later_orphan;
+	if (sw_failed(e))
+		sw_page_reply(r, e, NULL);
+	else
+		view->later(q->api->opt.views_owner, body, r);
+	json_object_put(body);
+}
+
 bool page_is_hook(const struct request *q)
 {
 	const struct sw_api_view *view = view_find(q->api, q->route.name);
@@ -224,8 +258,12 @@ void handle_page(struct request *q)
 		reply_hook(q, view);
 	else if ((strcmp(q->method, "GET") == 0 || strcmp(q->method, "HEAD") == 0) && view->get)
 		reply_view(q, view);
-	else if (strcmp(q->method, "POST") != 0 || (!view->post && !view->ask))
+	else if (strcmp(q->method, "POST") != 0 || (!view->post && !view->ask && !view->later))
 		reply_status(q, sw_status(SW_REASON_NO_METHOD, "%s does not take %s", q->path, q->method));
-	else if (view->ask || is_admin(q))
+	else if (!view->ask && !is_admin(q))
+		return;
+	else if (view->later)
+		reply_later(q, view);
+	else
 		reply_post(q, view);
 }

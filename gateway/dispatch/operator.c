@@ -85,7 +85,11 @@ void words_free(struct sw_dispatch *d)
 		free(w);
 	}
 	DL_FOREACH_SAFE(d->word_calls, c, tmp)
-	free(c);
+	{
+		if (c->done) /* somebody waits for the answer */
+			c->done(c->owner, sw_err(SW_E_CANCELED, "the gateway is stopping: ask again"), NULL);
+		free(c);
+	}
 	d->word_calls = NULL;
 }
 

@@ -46,6 +46,7 @@ struct sw_log_source {
 /* JSON pages of spillway's own under /spillway/v1/ (clusters, pools, queue, explain): for its command line and
  * dashboard. query: object of strings, lent ("path" holds what follows the name). Any authenticated user may read; a
  * submitter's namespaces are in query "namespaces". *out gives. */
+struct sw_page_reply; /* opaque */
 struct sw_api_view {
 	const char *name; /* "clusters" */
 	struct sw_err (*get)(void *owner, json_t *query, json_t **out);
@@ -56,7 +57,11 @@ struct sw_api_view {
 	/* POST by anybody, without a token: another API server's admission webhook. It must change nothing and tell
 	 * nothing that the body does not hold. */
 	struct sw_err (*hook)(void *owner, json_t *body, json_t **out);
+	/* POST by an admin whose answer waits for something: sw_page_reply() exactly once, now or later, also when the
+	 * client has gone away meanwhile. body: lent. */
+	void (*later)(void *owner, json_t *body, struct sw_page_reply *r);
 };
+void sw_page_reply(struct sw_page_reply *r, struct sw_err err, json_t *out /* lent */);
 
 struct sw_api_options {
 	enum sw_serve serve;

@@ -64,6 +64,7 @@ __attribute__((warn_unused_result)) struct sw_err sw_dispatch_accept_store(struc
  *
  * MISSING: no such cluster. CONFLICT: not as things stand, with the reason. Both are returned at once. result: lent, an
  * object {cluster, state, reachable, placed, copies, jobs: [workload keys, 20 at most], message}; NULL with an error.
+ * CANCELED when the dispatcher is freed first.
  */
 enum sw_cluster_word {
 	SW_CLUSTER_DRAIN,

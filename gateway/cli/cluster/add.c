@@ -11,8 +11,7 @@
 
 enum { KUBECONFIG_MAX = 1 << 20 };
 
-/* The folder of --dir, or of the configuration's clusters_dir. gives; NULL: neither was named. */
-static struct sw_err folder(const struct cluster_args *a, char **out)
+struct sw_err cluster_folder(const struct cluster_args *a, char **out)
 {
 	struct sw_config *c;
 	const char *slash;
@@ -31,14 +30,21 @@ static struct sw_err folder(const struct cluster_args *a, char **out)
 		*out = sw_strdup(c->clusters_dir);
 	else
 		*out = sw_asprintf("%.*s/%s", (int)(slash - a->config), a->config, c->clusters_dir);
+	sw_config_free(c);
+	return e;
+}
+
+static struct sw_err is_new(const struct cluster_args *a)
+{
+	struct sw_config *c;
+	struct sw_err e = a->config ? sw_config_load(a->config, &c) : SW_OK;
+
+	if (!a->config || sw_failed(e))
+		return e;
 	for (size_t i = 0; !sw_failed(e) && i < c->n_clusters; i++)
 		if (strcmp(c->clusters[i].name, a->name) == 0)
 			e = sw_err(SW_E_EXISTS, "there is a cluster \"%s\" already, at %s", a->name,
 				   c->clusters[i].where);
-	if (sw_failed(e)) {
-		free(*out);
-		*out = NULL;
-	}
 	sw_config_free(c);
 	return e;
 }
@@ -154,7 +160,9 @@ int cluster_add(const struct cli_command *self, const struct cluster_args *a)
 				  a->name);
 	if (a->worker && strcmp(a->worker, "kueue") != 0 && strcmp(a->worker, "plain") != 0)
 		return cli_misuse(self, "--worker: found \"%s\", expected kueue or plain", a->worker);
-	struct sw_err e = folder(a, &dir);
+	struct sw_err e = cluster_folder(a, &dir);
+	if (!sw_failed(e))
+		e = is_new(a);
 	if (!sw_failed(e))
 		e = add(a, dir);
 	free(dir);

@@ -8,10 +8,10 @@
 static int list(const struct cli_command *self, const struct cluster_args *a)
 {
 	static const struct cli_column cols[] = {
-		{"CLUSTER", "name", false, CLI_PLAIN},  {"WORKER", "worker", false, CLI_PLAIN},
-		{"REGION", "region", false, CLI_PLAIN}, {"STATE", "state", false, CLI_STATE},
-		{"CLAIM", "claim", false, CLI_PLAIN},   {"JOBS", "copies", true, CLI_PLAIN},
-		{"WHY", "why", false, CLI_LONG},
+		{"CLUSTER", "name", false, CLI_PLAIN},      {"WORKER", "worker", false, CLI_PLAIN},
+		{"REGION", "region", false, CLI_PLAIN},     {"STATE", "state", false, CLI_STATE},
+		{"OPERATOR", "operator", false, CLI_PLAIN}, {"CLAIM", "claim", false, CLI_PLAIN},
+		{"JOBS", "copies", true, CLI_PLAIN},        {"WHY", "why", false, CLI_LONG},
 	};
 	struct cli_client c;
 	json_t *page;
@@ -44,6 +44,11 @@ static const struct verb {
 } verbs[] = {
 	{"list", false, list},
 	{"add", true, cluster_add},
+	{"drain", true, cluster_drain},
+	{"undrain", true, cluster_undrain},
+	{"remove", true, cluster_remove},
+	{"declare-dead", true, cluster_declare_dead},
+	{"readmit", true, cluster_readmit},
 };
 enum { N_VERBS = sizeof verbs / sizeof *verbs };
 
@@ -70,8 +75,8 @@ static int run(const struct cli_command *self, int argc, char **argv)
 		{"worker", 0, "KIND", "add: kueue or plain (default: whether Kueue is there)", &a.worker, NULL},
 		{"region", 0, "REGION", "add: where it is", &a.region, NULL},
 		{"provider", 0, "NAME", "add: what grows its pools (default: static)", &a.provider, NULL},
-		{"config", 'c', "FILE", "add: write to this configuration's clusters_dir", &a.config, NULL},
-		{"dir", 0, "DIR", "add: write to this folder (default: print a Secret)", &a.dir, NULL},
+		{"config", 'c', "FILE", "add, remove: in this configuration's clusters_dir", &a.config, NULL},
+		{"dir", 0, "DIR", "add, remove: in this folder (add's default: print a Secret)", &a.dir, NULL},
 		{"unchecked", 0, NULL, "add: without looking whether it answers", NULL, &a.unchecked},
 		CLI_CLIENT_OPTIONS(&a.common),
 		CLI_OPTION_END,
@@ -95,17 +100,24 @@ static int run(const struct cli_command *self, int argc, char **argv)
 
 const struct cli_command cli_cluster = {
 	.name = "cluster",
-	.usage = "list | add NAME --from KUBECONFIG [--config FILE]",
-	.summary = "Register worker clusters, and see how they are",
+	.usage = "list | add NAME --from KUBECONFIG | drain|undrain|remove|declare-dead|readmit NAME",
+	.summary = "Register, drain and remove worker clusters, or declare one dead",
 	.details = "add looks whether the cluster answers and has Kueue, puts what the kubeconfig names in files "
 		   "inside, and "
 		   "writes NAME.yaml and\n"
 		   "NAME.kubeconfig to the configuration's clusters_dir, or prints them as a Secret. The user of the "
 		   "kubeconfig needs the rights\n"
-		   "of config/kubernetes/worker. A kubeconfig that changes later is read again by itself.",
-	.examples = "  spillway cluster add onprem --from onprem.kubeconfig --config /etc/spillway/spillway.yaml\n"
-		    "  spillway cluster add w1 --multikueue w1 | kubectl apply --server-side --field-manager "
-		    "spillway-cluster-w1 -f -\n"
-		    "  spillway cluster list\n",
+		   "of config/kubernetes/worker. A kubeconfig that changes later is read again by itself.\n\n"
+		   "drain: nothing new is placed there, what runs goes on. remove: refused while jobs are there. "
+		   "declare-dead: its jobs are moved\n"
+		   "at once; only for a cluster that does not answer, and only once somebody has seen to it that "
+		   "nothing runs there. When it\n"
+		   "answers again its copies are deleted, and it takes nothing until readmit.",
+	.examples =
+		"  spillway cluster add onprem --from onprem.kubeconfig --config /etc/spillway/spillway.yaml\n"
+		"  spillway cluster add w1 --multikueue w1 | kubectl apply --server-side --field-manager "
+		"spillway-cluster-w1 -f -\n"
+		"  spillway cluster list\n  spillway cluster drain onprem\n  spillway cluster remove onprem --config "
+		"/etc/spillway/spillway.yaml\n",
 	.run = run,
 };

@@ -35,6 +35,14 @@ __attribute__((warn_unused_result)) struct sw_err cluster_probe(const char *name
 /* The kubeconfig in the Secret of a MultiKueueCluster. gives. */
 __attribute__((warn_unused_result)) struct sw_err cluster_from_multikueue(const struct cluster_args *a, json_t **out);
 
+/* The folder of --dir, or of the configuration's clusters_dir. gives; NULL: neither was named. */
+__attribute__((warn_unused_result)) struct sw_err cluster_folder(const struct cluster_args *a, char **out);
+
+int cluster_drain(const struct cli_command *self, const struct cluster_args *a);
+int cluster_undrain(const struct cli_command *self, const struct cluster_args *a);
+int cluster_remove(const struct cli_command *self, const struct cluster_args *a);
+int cluster_declare_dead(const struct cli_command *self, const struct cluster_args *a);
+int cluster_readmit(const struct cli_command *self, const struct cluster_args *a);
 int cluster_add(const struct cli_command *self, const struct cluster_args *a);
 
 #endif
