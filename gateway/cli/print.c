@@ -40,7 +40,7 @@ enum cli_tone cli_state_tone(const char *word)
 	} rows[] = {
 		{"Succeeded", CLI_GOOD}, {"Complete", CLI_GOOD}, {"Running", CLI_GOOD}, {"Ready", CLI_GOOD},
 		{"yes", CLI_GOOD},       {"fits", CLI_GOOD},     {"Failed", CLI_BAD},   {"NotReady", CLI_BAD},
-		{"Lost", CLI_BAD},       {"never", CLI_BAD},     {"no", CLI_BAD},
+		{"Lost", CLI_BAD},       {"never", CLI_BAD},     {"no", CLI_BAD},       {"problem", CLI_BAD},
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
 		if (strcmp(rows[i].word, word) == 0)

@@ -163,6 +163,19 @@ struct sw_node_devices {
  * several kinds of slices offers the kind of which it has most. */
 void sw_catalog_node_devices(const struct sw_catalog *c, json_t *node, struct sw_node_devices *out);
 const struct sw_gpu *sw_catalog_node_gpu(const struct sw_catalog *c, json_t *node); /* .gpu of the above */
+/* ---- is it in order? ------------------------------------------------------------ */
+
+struct sw_finding {
+	bool problem;      /* false: worth knowing, nothing is wrong */
+	const char *where; /* "prices.csv:3" */
+	const char *text;
+};
+typedef void sw_finding_fn(void *owner, const struct sw_finding *f); /* lent */
+/* What the loader cannot refuse: names that mean two models, rows of one machine type that disagree, prices that are or
+ * will soon be older than max_age_ms. */
+void sw_catalog_check(const struct sw_catalog *c, int64_t now_ms, int64_t max_age_ms, sw_finding_fn *found,
+		      void *owner);
+
 bool sw_gpu_can(const struct sw_gpu *g, enum sw_precision p);
 __attribute__((warn_unused_result)) struct sw_err sw_precision_parse(const char *s, enum sw_precision *out);
 
