@@ -146,9 +146,7 @@ void reason_read(lua_State *L, int table, const char *who, char *out, size_t siz
 		sw_cut(out, size, lua_tostring(L, -1));
 	else if (type != LUA_TNIL)
 		luaL_error(L, "%s: reason is a %s, expected a string", who, lua_typename(L, type));
-	for (char *c = out; *c; c++) /* it goes into events and one-line messages */
-		if ((unsigned char)*c < ' ' || *c == 127)
-			*c = ' ';
+	text_clean(out);
 	lua_pop(L, 1);
 }
 

@@ -183,7 +183,17 @@ static bool has_place(const char *s)
 	return digits > 0 && s[name + 1 + digits] == ':';
 }
 
-/* One line of text: what a script says goes to terminals and logs. */
+void text_clean(char *s)
+{
+	bool utf8 = sw_is_utf8(s, strlen(s));
+	for (; *s; s++)
+		if ((unsigned char)*s < ' ' || *s == 127)
+			*s = ' ';
+		else if (!utf8 && (unsigned char)*s > 127)
+			*s = '?';
+}
+
+/* A zero byte is no end to somebody who forges messages. */
 static void message_cut(lua_State *L, char out[MESSAGE_SHOWN])
 {
 	size_t n;
@@ -192,8 +202,7 @@ static void message_cut(lua_State *L, char out[MESSAGE_SHOWN])
 	n = n < sizeof copy - 1 ? n : sizeof copy - 1;
 	memcpy(copy, s, n);
 	for (size_t i = 0; i < n; i++)
-		if ((unsigned char)copy[i] < ' ' || copy[i] == 127)
-			copy[i] = ' ';
+		copy[i] = copy[i] ? copy[i] : ' ';
 	sw_cut(out, MESSAGE_SHOWN, copy);
 }
 
@@ -215,7 +224,9 @@ static struct sw_err box_error(struct box *box, lua_State *L, int rc)
 			 view_typename(L, -1));
 	if (box->place_line && !has_place(text))
 		snprintf(place, sizeof place, "%s:%d: ", box->place_src, box->place_line);
-	return sw_err(SW_E_POLICY, "%s%s%s%s", place, text, *box->trace ? "; " : "", box->trace);
+	struct sw_err e = sw_err(SW_E_POLICY, "%s%s%s%s", place, text, *box->trace ? "; " : "", box->trace);
+	text_clean(e.text);
+	return e;
 }
 
 /* ---- calls ------------------------------------------------------------------------ */

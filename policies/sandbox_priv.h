@@ -83,6 +83,8 @@ __attribute__((warn_unused_result)) struct sw_err box_load(struct box *box, cons
 __attribute__((warn_unused_result)) struct sw_err box_call(struct box *box, uint64_t seed, lua_CFunction fn, void *arg);
 
 int box_push_returned(lua_State *L); /* what the last chunk returned, and its type */
+/* One line of UTF-8: what a script says goes to terminals, logs and JSON. */
+void text_clean(char *s);
 struct box *box_of(lua_State *L);
 void box_refuel(lua_State *L);               /* a full budget again */
 void box_charge(lua_State *L, int64_t fuel); /* work done in C; raises when the budget is empty */
