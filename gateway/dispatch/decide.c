@@ -343,7 +343,12 @@ static struct sw_err ask(struct sw_dispatch *d, const struct question *q, struct
 /* After an eviction the policy may have said that the plan goes on. */
 static bool go_on(struct sw_dispatch *d, struct work *wk, struct scene *s)
 {
-	if (!history_plan(d, wk->key, &s->plan))
+	struct plan *plan = sw_calloc(1, sizeof *plan);
+	bool goes_on = history_plan(d, wk, s->row, plan);
+	if (goes_on)
+		s->plan = *plan;
+	free(plan);
+	if (!goes_on)
 		return false;
 	wk->plan_vain = false;
 	wk->plan_at_ms = 0;

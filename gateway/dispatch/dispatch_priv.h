@@ -268,7 +268,8 @@ void option_facts(struct sw_dispatch *d, struct option *o, const struct sw_pool 
 /* ---- history.c ------------------------------------------------------------------------------ */
 void history_evicted(struct work *wk, const struct scene *s, const char *reason, const char *text);
 size_t history_attempts(struct sw_dispatch *d, const char *key, struct sw_policy_attempt out[SW_POLICY_ATTEMPTS]);
-bool history_plan(struct sw_dispatch *d, const char *key, struct plan *out); /* to go on with; given once */
+/* The plan to go on with after an eviction, if the policy wants that; asked once. */
+bool history_plan(struct sw_dispatch *d, struct work *wk, const struct sw_workload *row, struct plan *out);
 enum sw_policy_then history_ask(struct sw_dispatch *d, struct work *wk, const struct sw_workload *row,
 				const struct sw_policy_attempt *attempt, enum sw_policy_then otherwise);
 void history_forget(struct sw_dispatch *d, const char *key);

@@ -23,7 +23,7 @@ struct history {
 	UT_hash_handle hh; /* by key, in the order they came */
 	struct past past[SW_POLICY_ATTEMPTS];
 	size_t n;
-	struct plan *plan; /* to go on with; NULL: the policy is asked */
+	struct plan *plan; /* of the attempt that ended last, until evicted() was asked about it; NULL: it was */
 	char key[];
 };
 
@@ -93,17 +93,6 @@ size_t history_attempts(struct sw_dispatch *d, const char *key, struct sw_policy
 	return h ? h->n : 0;
 }
 
-bool history_plan(struct sw_dispatch *d, const char *key, struct plan *out)
-{
-	struct history *h = find(d, key);
-	if (!h || !h->plan)
-		return false;
-	*out = *h->plan;
-	free(h->plan);
-	h->plan = NULL;
-	return true;
-}
-
 /* ---- what comes next ------------------------------------------------------------------- */
 
 static void exclude(struct work *wk, const struct sw_policy_after *after)
@@ -155,21 +144,6 @@ static const char *outcome_word(const char *reason)
 	return "moved";
 }
 
-/* The plan goes on where it stood, or with its next step; after its last there is none. */
-static void plan_keep(struct history *h, const struct plan *plan, enum sw_policy_then then)
-{
-	free(h->plan);
-	h->plan = NULL;
-	size_t at = then == SW_THEN_RETRY ? 0 : plan->at + 1;
-	if (then == SW_THEN_PLAN || at >= plan->n)
-		return;
-	h->plan = sw_calloc(1, sizeof *h->plan);
-	*h->plan = *plan;
-	h->plan->at = at;
-	h->plan->win_cluster = h->plan->win_pool = 0;
-	h->plan->gang = 0;
-}
-
 void history_evicted(struct work *wk, const struct scene *s, const char *reason, const char *text)
 {
 	struct sw_dispatch *d = wk->d;
@@ -183,13 +157,33 @@ void history_evicted(struct work *wk, const struct scene *s, const char *reason,
 			 .began_ms = wall - (int64_t)(sw_loop_now(d->opt.loop) - wk->begun_ms),
 			 .ended_ms = wall,
 			 .spot = pool && pool->spot};
-	struct sw_policy_attempt attempt = {p.cluster, p.pool, p.outcome, p.reason, p.began_ms, p.ended_ms, p.spot};
-	enum sw_policy_then then = history_ask(d, wk, s->row, &attempt, SW_THEN_PLAN);
 	if (h->n == SW_POLICY_ATTEMPTS) {
 		past_free(&h->past[0]);
 		memmove(h->past, h->past + 1, sizeof h->past - sizeof *h->past);
 		h->n--;
 	}
 	h->past[h->n++] = p;
-	plan_keep(h, &s->plan, then);
+	if (!(sw_policy_has(d->opt.policy) & SW_POLICY_HAS_EVICTED))
+		return;
+	if (!h->plan)
+		h->plan = sw_calloc(1, sizeof *h->plan);
+	*h->plan = s->plan;
+}
+
+/* The policy is asked now and not when the attempt ended: then the job was not at hand any more. */
+bool history_plan(struct sw_dispatch *d, struct work *wk, const struct sw_workload *row, struct plan *out)
+{
+	struct history *h = find(d, wk->key);
+	struct sw_policy_attempt attempts[SW_POLICY_ATTEMPTS];
+	if (!h || !h->plan)
+		return false;
+	size_t n = history_attempts(d, wk->key, attempts);
+	enum sw_policy_then then = history_ask(d, wk, row, &attempts[n - 1], SW_THEN_PLAN);
+	*out = *h->plan;
+	free(h->plan);
+	h->plan = NULL;
+	out->at = then == SW_THEN_RETRY ? 0 : out->at + 1;
+	out->win_cluster = out->win_pool = 0;
+	out->gang = 0;
+	return then != SW_THEN_PLAN && out->at < out->n;
 }

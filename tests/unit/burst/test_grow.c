@@ -292,3 +292,29 @@ Test(grow, a_cluster_that_comes_back_is_looked_at_soon_but_not_for_each_word)
 	cr_expect_eq(w->grown, 1);
 	world_free(w);
 }
+
+Test(grow, the_sites_policy_may_allow_fewer_and_the_asker_hears_why)
+{
+	struct world *w = begun();
+	w->allowed = 1;
+	want(w, "ns/a", 3);
+	world_turn(w, 5000);
+	cr_expect_eq(w->pool.target, 1);
+	cr_expect(world_said(w, "ns/a NotGrown: the policy says 1"));
+	cr_expect(w->asked.workloads == 1 && strcmp(w->asked.cluster, "gke") == 0);
+	w->allowed = -1;
+	world_turn(w, 30000);
+	cr_expect_eq(w->pool.target, 3, "it is asked again");
+	world_free(w);
+}
+
+Test(grow, a_policy_that_allows_none_buys_nothing)
+{
+	struct world *w = begun();
+	w->allowed = 0;
+	want(w, "ns/a", 2);
+	world_turn(w, 60000);
+	cr_expect_eq(w->grow_calls, 0);
+	cr_expect_eq(world_notes(w), 0);
+	world_free(w);
+}

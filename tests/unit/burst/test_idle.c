@@ -142,3 +142,23 @@ Test(idle, nothing_is_released_while_the_cluster_is_out_of_reach)
 	cr_expect_eq(w->cordons, 0);
 	world_free(w);
 }
+
+Test(idle, the_sites_policy_says_when_a_node_goes)
+{
+	struct world *w = with_nodes(1);
+	w->idle_ms = 5000;
+	world_turn(w, 20000);
+	cr_expect_eq(w->release_calls, 1, "sooner than the setting");
+	world_free(w);
+	w = with_nodes(1);
+	w->idle_ms = -1;
+	world_turn(w, 300000);
+	cr_expect_eq(w->release_calls, 0, "not at all");
+	cr_expect_eq(w->cordons, 0);
+	w->idle_ms = 400000;
+	world_turn(w, 50000);
+	cr_expect_eq(w->release_calls, 0);
+	world_turn(w, 100000);
+	cr_expect_eq(w->release_calls, 1, "later");
+	world_free(w);
+}

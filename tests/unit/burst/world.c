@@ -267,6 +267,24 @@ static void on_event(void *owner, const char *key, bool warning, const char *rea
 	snprintf(w->events + n, sizeof w->events - n, "%s %s: %s\n", key ? key : "-", reason, message);
 }
 
+static int may_grow(void *owner, const struct sw_burst_ask *ask, char why[SW_BURST_WHY])
+{
+	struct world *w = owner;
+	w->asked = *ask;
+	snprintf(why, SW_BURST_WHY, "the policy says %d", w->allowed);
+	int left = w->allowed - ask->in_flight - ask->pool->size;
+	return w->allowed < 0 || left > ask->nodes ? ask->nodes : left > 0 ? left : 0;
+}
+
+static int64_t idle_needed(void *owner, const struct sw_burst_ask *ask, const char *node, int64_t idle_ms,
+			   int64_t after_ms)
+{
+	struct world *w = owner;
+	w->asked = *ask;
+	cr_assert(node && idle_ms >= 0);
+	return w->idle_ms == -2 ? after_ms : w->idle_ms;
+}
+
 struct world *world_new(void)
 {
 	struct world *w = sw_calloc(1, sizeof *w);
@@ -294,6 +312,8 @@ struct world *world_new(void)
 				   .label_value = "h100"};
 	w->ready = true;
 	w->pod_on = -1;
+	w->allowed = -1;
+	w->idle_ms = -2;
 	the_workers.w = the_worker.w = w;
 	n_pending = 0;
 	say(w);
@@ -308,6 +328,8 @@ void world_start(struct world *w)
 				       .workers = &the_workers,
 				       .on_change = on_change,
 				       .on_event = on_event,
+				       .may_grow = may_grow,
+				       .idle_needed = idle_needed,
 				       .owner = w};
 	cr_assert(!sw_failed(sw_burst_new(&opt, &w->burst)));
 }

@@ -44,6 +44,10 @@ struct world {
 	struct sw_provider_state state;
 	int64_t said_ms;
 	bool poll;
+	/* what the site's policy says */
+	int allowed;               /* nodes in all; -1: as many as are wanted */
+	int64_t idle_ms;           /* of a node before it goes; -1: it is kept, -2: as the setting says */
+	struct sw_burst_ask asked; /* the last question */
 	/* what was heard */
 	int changes;
 	char events[2000];

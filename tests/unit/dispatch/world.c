@@ -414,6 +414,13 @@ void world_policy(struct world *w, const char *src)
 	cr_assert(!sw_failed(e), "%s", e.text);
 }
 
+void world_fallback(struct world *w)
+{
+	const struct sw_blob *b = sw_blob_find("policies/burst.lua");
+	struct sw_err e = sw_policy_new(b->name, b->start, sw_blob_len(b), (struct sw_policy_limits){0}, &w->fallback);
+	cr_assert(!sw_failed(e), "%s", e.text);
+}
+
 struct world *world_new(uint64_t seed)
 {
 	static const struct {
@@ -469,7 +476,8 @@ void world_boot(struct world *w)
 					.config = &w->config,
 					.catalog = w->catalog,
 					.manager = &w->manager.base,
-					.policy = w->policy};
+					.policy = w->policy,
+					.fallback = w->fallback};
 	w->life++;
 	struct sw_err e = sw_dispatch_new(&o, &w->d);
 	cr_assert(!sw_failed(e), "%s", e.text);
@@ -502,6 +510,7 @@ void world_free(struct world *w)
 		free(w->job[i].message);
 	json_object_put(w->notes);
 	sw_policy_free(w->policy);
+	sw_policy_free(w->fallback);
 	sw_catalog_free(w->catalog);
 	sw_loop_free(w->loop);
 	free(w);

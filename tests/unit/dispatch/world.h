@@ -78,7 +78,7 @@ struct world {
 	uint64_t seed, now;
 	struct sw_loop *loop;
 	struct sw_catalog *catalog;
-	struct sw_policy *policy;
+	struct sw_policy *policy, *fallback; /* fallback NULL: jobs are held */
 	struct sw_config config;
 	struct sw_cluster_cfg cfg[W_CLUSTERS];
 	struct w_cluster cluster[W_CLUSTERS];
@@ -100,6 +100,7 @@ struct world {
 struct world *world_new(uint64_t seed);
 void world_free(struct world *w);
 void world_policy(struct world *w, const char *src);
+void world_fallback(struct world *w); /* the shipped policy decides while the other fails */
 struct w_job *world_job(struct world *w, int i, int gpus, int pods);
 void world_boot(struct world *w);             /* dispatch starts */
 void world_crash(struct world *w);            /* and dies */
