@@ -54,7 +54,8 @@ const struct setting sw_settings[] = {
 	ROW("manager.lease", TEXT, manager_lease, 1, 63, "spillway", NULL, "mirror: name of that Lease and ConfigMap"),
 	ROW("manager.lease_duration", DURATION, manager_lease_ms, SECOND, 3600e3, "15s", NULL,
 	    "mirror: a gateway that leads and is not heard of for so long is replaced by one that stands by"),
-	ROW("policy.file", TEXT, policy, 0, 4096, "", NULL, "Lua policy; empty: the shipped policies/burst.lua"),
+	ROW("policy.file", TEXT, policy, 0, 4096, "", NULL,
+	    "Lua policy, or the name of a shipped one (burst, cheapest, soonest, ...); empty: burst"),
 	ROW("policy.on_error", CHOICE, policy_on_error, 0, 0, "hold", on_errors,
 	    "while the policy fails: hold (jobs keep their last plan, or wait) or default-policy (policies/burst.lua "
 	    "decides)"),

@@ -13,7 +13,7 @@
 #include "spillway/kinds.h"
 #include "spillway/text.h"
 
-enum { POLICY_MAX = 1 << 20, TURNS_EVERY_MS = 5000 };
+enum { TURNS_EVERY_MS = 5000 };
 static const char shipped_policy[] = "policies/burst.lua";
 
 static struct sw_err open_shipped(struct sw_gateway *g, struct sw_policy **out)
@@ -22,21 +22,6 @@ static struct sw_err open_shipped(struct sw_gateway *g, struct sw_policy **out)
 	const struct sw_blob *b = sw_blob_find(shipped_policy);
 	SW_REQUIRE(b);
 	return sw_policy_new(shipped_policy, b->start, sw_blob_len(b), limits, out);
-}
-
-static struct sw_err open_policy(struct sw_gateway *g, struct sw_policy **out)
-{
-	struct sw_policy_limits limits = {g->config->policy_instructions, (size_t)g->config->policy_memory_bytes};
-	if (!*g->config->policy)
-		return open_shipped(g, out);
-	char *src;
-	size_t len;
-	struct sw_err e = sw_file_read(g->config->policy, POLICY_MAX, &src, &len);
-	if (!sw_failed(e)) {
-		e = sw_policy_new(g->config->policy, src, len, limits, out);
-		free(src);
-	}
-	return sw_failed(e) ? sw_err_wrap(e, "policy.file") : e;
 }
 
 /* The admin's kubeconfig is written once; the token cannot be read back, so a lost file means a new token. So does an
@@ -85,6 +70,7 @@ static struct sw_err open_dispatch(struct sw_gateway *g)
 					  .policy = g->policy,
 					  .fallback = g->fallback,
 					  .decisions = g->decisions};
+	gateway_policies_rules(g, &opt.rules, &opt.n_rules);
 	return sw_dispatch_new(&opt, &g->dispatch);
 }
 
@@ -117,7 +103,7 @@ struct sw_err sw_gateway_new(struct sw_loop *loop, const struct sw_config *confi
 	if (!sw_failed(e))
 		e = sw_catalog_load_site(config->catalog, &g->catalog);
 	if (!sw_failed(e))
-		e = open_policy(g, &g->policy);
+		e = gateway_policies_open(g);
 	if (!sw_failed(e) && config->policy_on_error == SW_ON_ERROR_DEFAULT)
 		e = open_shipped(g, &g->fallback);
 	for (size_t i = 0; !sw_failed(e) && i < sizeof steps / sizeof *steps; i++)
@@ -134,21 +120,6 @@ struct sw_err sw_gateway_new(struct sw_loop *loop, const struct sw_config *confi
 	return SW_OK;
 }
 
-struct sw_err sw_gateway_reload_policy(struct sw_gateway *g)
-{
-	struct sw_policy *fresh = NULL;
-	struct sw_err e = open_policy(g, &fresh);
-	if (sw_failed(e)) {
-		sw_log(ERROR, "gateway", "the new policy is refused, the last good one stays", "error=\"%s\"", e.text);
-		return e;
-	}
-	sw_dispatch_set_policy(g->dispatch, fresh);
-	sw_policy_free(g->policy);
-	g->policy = fresh;
-	sw_log(INFO, "gateway", "policy reloaded", "policy=%s hash=%s", sw_policy_name(fresh), sw_policy_hash(fresh));
-	return SW_OK;
-}
-
 void sw_gateway_free(struct sw_gateway *g)
 {
 	if (!g)
@@ -158,7 +129,7 @@ void sw_gateway_free(struct sw_gateway *g)
 	sw_dispatch_free(g->dispatch);
 	sw_decision_log_free(g->decisions);
 	gateway_close_manager(g);
-	sw_policy_free(g->policy);
+	gateway_policies_close(g);
 	sw_policy_free(g->fallback);
 	sw_catalog_free(g->catalog);
 	sw_http_free(g->http);

@@ -12,7 +12,9 @@ struct sw_gateway {
 	struct sw_http *http;
 	struct sw_metrics *metrics;
 	struct sw_catalog *catalog;
-	struct sw_policy *policy, *fallback; /* fallback NULL: jobs are held while the policy fails */
+	struct policies *policies;
+	struct sw_policy *policy,
+		*fallback; /* policy: lent by policies.c; fallback NULL: jobs are held while the policy fails */
 	struct sw_decision_log *decisions;
 	struct sw_manager *manager;
 	struct sw_api *api;     /* our server: the embedded manager's, or one with pages only */
@@ -31,6 +33,11 @@ extern const size_t gateway_n_views;
 /* roles.c: the manager that the configuration names, and the server beside it. */
 struct sw_err gateway_open_manager(struct sw_gateway *g);
 void gateway_close_manager(struct sw_gateway *g);
+
+/* policies.c */
+__attribute__((warn_unused_result)) struct sw_err gateway_policies_open(struct sw_gateway *g);
+void gateway_policies_rules(const struct sw_gateway *g, const struct sw_policy_rule **rules, size_t *n); /* lent */
+void gateway_policies_close(struct sw_gateway *g); /* after dispatch */
 
 /* livelogs.c: pods/log of running pods, proxied from their workers. */
 void gateway_logs_init(struct sw_gateway *g);

@@ -8,6 +8,20 @@
 #include "spillway/policy.h"
 #include "spillway/text.h"
 
+static struct sw_err check_policy(const struct sw_config *c, const char *word)
+{
+	struct sw_policy_text t;
+	struct sw_policy *p = NULL;
+	struct sw_err e = sw_policy_text_read(word, &t);
+	if (sw_failed(e))
+		return e;
+	e = sw_policy_new(t.name, t.src, t.len,
+			  (struct sw_policy_limits){c->policy_instructions, (size_t)c->policy_memory_bytes}, &p);
+	sw_policy_free(p);
+	sw_policy_text_free(&t);
+	return e;
+}
+
 /* What the loader cannot see: files that the configuration names. */
 static struct sw_err check_files(const struct sw_config *c)
 {
@@ -23,20 +37,13 @@ static struct sw_err check_files(const struct sw_config *c)
 	if (sw_failed(tables))
 		return tables;
 	sw_catalog_free(catalog);
-	if (!*c->policy)
-		return SW_OK;
-	char *src;
-	size_t len;
-	struct sw_policy *p;
-	struct sw_err e = sw_file_read(c->policy, 1 << 20, &src, &len);
-	if (sw_failed(e))
-		return sw_err_wrap(e, "policy.file");
-	e = sw_policy_new(c->policy, src, len,
-			  (struct sw_policy_limits){c->policy_instructions, (size_t)c->policy_memory_bytes}, &p);
-	free(src);
-	if (!sw_failed(e))
-		sw_policy_free(p);
-	return e;
+	for (size_t i = 0; i <= c->n_policies; i++) {
+		const char *word = i ? c->policies[i - 1].file : c->policy;
+		struct sw_err e = *word ? check_policy(c, word) : SW_OK;
+		if (sw_failed(e))
+			return sw_err_wrap(e, "%s", i ? c->policies[i - 1].where : "policy.file");
+	}
+	return SW_OK;
 }
 
 static int check(const struct cli_command *self, const char *file)

@@ -15,11 +15,10 @@ static void on_stop(uv_signal_t *s, int signum)
 static void on_hup(uv_signal_t *s, int signum)
 {
 	(void)signum;
-	struct sw_err e = sw_gateway_reload_policy(s->data);
-	(void)e; /* it was logged, and the last good policy stays */
+	sw_gateway_reload(s->data);
 }
 
-/* Runs until SIGTERM or SIGINT. SIGHUP reads the policy again. */
+/* Runs until SIGTERM or SIGINT. SIGHUP reads the policies again. */
 static void run_until_signal(struct sw_loop *loop, struct sw_gateway *g)
 {
 	const struct {
@@ -88,8 +87,10 @@ const struct cli_command cli_serve = {
 	.name = "serve",
 	.usage = "--config FILE",
 	.summary = "Run the gateway",
-	.details = "Stops cleanly at SIGTERM; SIGHUP reads the policy file again (one that does not compile is "
-		   "refused, the last good one stays).\nThe admin's kubeconfig is DATA_DIR/admin.kubeconfig.",
+	.details =
+		"Stops cleanly at SIGTERM. A policy file that changes is tried and takes over (at SIGHUP as well); one "
+		"that fails its tests\nis refused, and the last good one stays.\nThe admin's kubeconfig is "
+		"DATA_DIR/admin.kubeconfig.",
 	.examples = "  spillway serve --config /etc/spillway/spillway.yaml\n",
 	.run = run,
 };

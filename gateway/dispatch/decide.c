@@ -326,17 +326,18 @@ static uint64_t view_of(const struct question *q)
 }
 
 /* Equal jobs that look at the same candidates get the same plan, from one call. */
-static struct sw_err ask(struct sw_dispatch *d, const struct question *q, struct sw_policy_plan *got)
+static struct sw_err ask(struct sw_dispatch *d, struct sw_policy *policy, const struct question *q,
+			 struct sw_policy_plan *got)
 {
 	uint64_t view = view_of(q);
-	const struct sw_policy_plan *known = sw_shapes_get(d->shapes, d->opt.policy, &q->in, view);
+	const struct sw_policy_plan *known = sw_shapes_get(d->shapes, policy, &q->in, view);
 	if (known) {
 		*got = *known;
 		return SW_OK;
 	}
-	struct sw_err e = sw_policy_place(d->opt.policy, &q->in, got);
+	struct sw_err e = sw_policy_place(policy, &q->in, got);
 	if (!sw_failed(e))
-		sw_shapes_put(d->shapes, d->opt.policy, &q->in, view, got);
+		sw_shapes_put(d->shapes, policy, &q->in, view, got);
 	return e;
 }
 
@@ -369,12 +370,13 @@ void decide_plan(struct sw_dispatch *d, struct work *wk, struct scene *s)
 		nowhere(d, wk, s, &o);
 	else {
 		struct sw_policy_plan *got = sw_calloc(1, sizeof *got);
-		struct sw_err e = ask(d, &q, got);
-		record(d, d->opt.policy, &q, got, e);
+		struct sw_policy *policy = policy_for(d, s->row);
+		struct sw_err e = ask(d, policy, &q, got);
+		record(d, policy, &q, got, e);
 		if (sw_failed(e))
 			policy_failed(d, wk, s, &o, &q, e);
 		else
-			follow(d, wk, s, &o, &q, d->opt.policy, got);
+			follow(d, wk, s, &o, &q, policy, got);
 		free(got);
 	}
 	question_free(&q);

@@ -437,8 +437,24 @@ struct sw_workers *sw_dispatch_workers(struct sw_dispatch *d)
 	return d->workers;
 }
 
-void sw_dispatch_set_policy(struct sw_dispatch *d, struct sw_policy *policy)
+struct sw_policy *policy_for(const struct sw_dispatch *d, const struct sw_workload *row)
+{
+	size_t ns = strlen(row->ns);
+	for (size_t i = 0; i < d->opt.n_rules; i++) {
+		const char *q = d->opt.rules[i].queue;
+		bool local = strncmp(q, row->ns, ns) == 0 && q[ns] == '/' && strcmp(q + ns + 1, row->queue) == 0;
+		if (local || (row->cluster_queue && strcmp(q, row->cluster_queue) == 0))
+			return d->opt.rules[i].policy;
+	}
+	return d->opt.policy;
+}
+
+void sw_dispatch_set_policies(struct sw_dispatch *d, struct sw_policy *policy, const struct sw_policy_rule *rules,
+			      size_t n_rules)
 {
 	d->opt.policy = policy;
+	d->opt.rules = rules;
+	d->opt.n_rules = n_rules;
+	sw_shapes_clear(d->shapes);
 	dispatch_kick(d);
 }

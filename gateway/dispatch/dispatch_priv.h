@@ -167,6 +167,7 @@ void dispatch_look_at_all(struct sw_dispatch *d);   /* every workload that holds
 void dispatch_kick(struct sw_dispatch *d);          /* the world changed: those that wait look again */
 void depth_set(struct work *wk, const char *place); /* "" leaves the count */
 int depth_of(const struct sw_dispatch *d, const char *cluster, const char *pool);
+struct sw_policy *policy_for(const struct sw_dispatch *d, const struct sw_workload *row); /* by its queue */
 const struct sw_workload *row_of(const struct sw_dispatch *d, const char *key);
 
 /* ---- view.c ---------------------------------------------------------------------- */

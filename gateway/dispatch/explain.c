@@ -243,7 +243,7 @@ json_t *sw_dispatch_explain(struct sw_dispatch *d, const char *key)
 	sw_json_set_str(o, "plan", text);
 	sw_json_set_str(o, "now", why);
 	sw_json_set_str(o, "next", sw_step_name(step));
-	add_policy(o, d->opt.policy);
+	add_policy(o, policy_for(d, s.row));
 	if (s.plan.policy)
 		sw_json_set_str(o, "decidedBy", plan_text(&s.plan, s.plan.policy));
 	plan_reason(s.row->message, text);

@@ -114,10 +114,10 @@ enum sw_policy_then history_ask(struct sw_dispatch *d, struct work *wk, const st
 	struct options none = {0};
 	struct question q;
 	struct sw_policy_after after;
-	if (!wk->demand || !(sw_policy_has(d->opt.policy) & SW_POLICY_HAS_EVICTED))
+	if (!wk->demand || !(sw_policy_has(policy_for(d, row)) & SW_POLICY_HAS_EVICTED))
 		return otherwise;
 	question_make(d, wk, row, &none, &q);
-	struct sw_err e = sw_policy_evicted(d->opt.policy, &q.in, attempt, &after);
+	struct sw_err e = sw_policy_evicted(policy_for(d, row), &q.in, attempt, &after);
 	question_free(&q);
 	if (sw_failed(e)) {
 		sw_metric_add(d->m_policy, 1, "failed");

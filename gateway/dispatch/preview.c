@@ -34,11 +34,11 @@ static void add_choice(json_t *x, const struct option *o)
 	json_object_object_add(x, "choice", j);
 }
 
-static void add_answer(struct sw_dispatch *d, const struct options *o, const struct question *q, struct plan *plan,
+static void add_answer(struct sw_policy *policy, const struct options *o, const struct question *q, struct plan *plan,
 		       json_t *x)
 {
 	struct sw_policy_plan *got = sw_calloc(1, sizeof *got);
-	struct sw_err e = sw_policy_place(d->opt.policy, &q->in, got);
+	struct sw_err e = sw_policy_place(policy, &q->in, got);
 	if (sw_failed(e))
 		sw_json_set(x, "error", json_object_new_string(e.text));
 	else {
@@ -56,6 +56,7 @@ static json_t *preview(struct sw_dispatch *d, struct work *wk, const struct sw_w
 	char text[PLAN_SENTENCE];
 	struct options o;
 	struct question q;
+	struct sw_policy *policy = policy_for(d, row);
 	struct plan *plan = sw_calloc(1, sizeof *plan);
 	json_t *x = json_object_new_object(), *list = json_object_new_array();
 	plan_init(plan);
@@ -66,9 +67,9 @@ static json_t *preview(struct sw_dispatch *d, struct work *wk, const struct sw_w
 	sw_json_set_str(x, "kind", row->kind->kind);
 	sw_json_set_str(x, "queue", row->queue);
 	sw_json_set_str(x, "demand", text);
-	add_policy(x, d->opt.policy);
+	add_policy(x, policy);
 	if (q.in.n_candidates)
-		add_answer(d, &o, &q, plan, x);
+		add_answer(policy, &o, &q, plan, x);
 	json_object_object_add(x, "steps", steps_json(plan, false));
 	for (size_t i = 0; i < o.n; i++)
 		json_object_array_add(list, option_json(&o.at[i], plan, false));

@@ -34,6 +34,12 @@ struct sw_cluster_cfg {
 
 struct sw_kind;
 
+struct sw_policy_cfg {
+	const char *queue; /* a ClusterQueue, or NAMESPACE/LOCALQUEUE */
+	const char *file;  /* path, or the name of a shipped policy */
+	const char *where; /* "file:line:column" */
+};
+
 struct sw_config {
 	const char *path; /* the file */
 	const char *data_dir, *listen, *hosts;
@@ -62,11 +68,13 @@ struct sw_config {
 	int64_t log_tail_bytes;   /* kept per container at the end of a job */
 	const struct sw_cluster_cfg *clusters;
 	size_t n_clusters;
+	const struct sw_policy_cfg *policies; /* of queues; the others have `policy` */
+	size_t n_policies;
 	const struct sw_catalog_site *catalog; /* what the site adds to it; NULL: nothing */
 	const struct sw_kind *const *kinds;    /* declared by the site, built: sw_kinds_lend() */
 	size_t n_kinds;
 	json_t *companions; /* what may be sent to workers: config/companions.c; NULL: nothing */
-	json_t *bootstrap; /* array of objects created at start if absent (queues, flavors), or NULL */
+	json_t *bootstrap;  /* array of objects created at start if absent (queues, flavors), or NULL */
 };
 
 /* gives. */

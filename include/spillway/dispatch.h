@@ -18,14 +18,21 @@
 #include "spillway/workers.h"
 
 struct sw_dispatch;
+/* Whose jobs another policy than the default one decides. */
+struct sw_policy_rule {
+	const char *queue; /* a ClusterQueue, or NAMESPACE/LOCALQUEUE */
+	struct sw_policy *policy;
+};
 struct sw_dispatch_options {
 	struct sw_loop *loop;
 	struct sw_http *http;
 	struct sw_metrics *metrics;
 	const struct sw_config *config;
 	const struct sw_catalog *catalog;
-	struct sw_manager *manager;        /* lent, outlives */
-	struct sw_policy *policy;          /* lent */
+	struct sw_manager *manager;         /* lent, outlives */
+	struct sw_policy *policy;           /* lent */
+	const struct sw_policy_rule *rules; /* lent, first match wins; may be NULL */
+	size_t n_rules;
 	struct sw_policy *fallback;        /* lent, outlives: decides while the policy fails; NULL: jobs are held */
 	struct sw_decision_log *decisions; /* lent, outlives; or NULL */
 };
@@ -36,8 +43,9 @@ __attribute__((warn_unused_result)) struct sw_err sw_dispatch_new(const struct s
 /* The manager must make no call to us after it: close it before the loop turns again. */
 void sw_dispatch_free(struct sw_dispatch *d);
 
-/* Decides by this policy from now on (lent, outlives); jobs that wait look again, plans that stand go on. */
-void sw_dispatch_set_policy(struct sw_dispatch *d, struct sw_policy *policy);
+/* Decides by these policies from now on (lent, outlive); jobs that wait look again, plans that stand go on. */
+void sw_dispatch_set_policies(struct sw_dispatch *d, struct sw_policy *policy, const struct sw_policy_rule *rules,
+			      size_t n_rules);
 
 /* What the command line shows. Each gives a JSON object or array. */
 /* Plan, step, every candidate with verdict and reason; NULL if unknown. "complete": false while the job is being read:

@@ -22,9 +22,9 @@ __attribute__((warn_unused_result)) struct sw_err sw_gateway_new(struct sw_loop 
 								 struct sw_gateway **out);
 void sw_gateway_free(struct sw_gateway *g); /* NULL is fine */
 
-/* Reads the policy file again and decides by it from now on. A policy that does not compile is refused, with its
- * file:line, and the last good one stays. */
-__attribute__((warn_unused_result)) struct sw_err sw_gateway_reload_policy(struct sw_gateway *g);
+/* Reads the policies again. Soon, each whose calls with made-up inputs and tests go well decides; one whose do not is
+ * refused in the log, and the last good one stays. The same happens by itself when a policy's file changes. */
+void sw_gateway_reload(struct sw_gateway *g);
 
 /* The loop was stopped because this process, which led, lost its lease: it must end and start afresh. */
 bool sw_gateway_lost(const struct sw_gateway *g);

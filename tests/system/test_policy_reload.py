@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SIGHUP reads the policy again; one that does not compile is refused, and the last good one goes on deciding."""
+"""A policy that changes is tried and takes over; a bad one is refused, and the last good one goes on deciding."""
 import signal
 
 import kubernetes
 
-from conftest import api_of, eventually, job
+from conftest import BUILD, Door, api_of, eventually, job, run
 
 GOOD = """
 function place(w, candidates, ctx)
   local fit = {}
-  for _, c in ipairs(candidates) do if c.fits then fit[#fit + 1] = c end end
+  for _, c in ipairs(candidates) do if c.fits and #fit < 32 then fit[#fit + 1] = c end end
+  if #fit == 0 then return {} end
   return { { candidates = fit, patience = 600 }, reason = "%s" }
 end
 """
@@ -43,3 +44,82 @@ def test_a_broken_policy_is_refused_and_the_last_good_one_stays(site, tmp_path):
     gateway.wait_for("policy reloaded")
     batch.create_namespaced_job("default", job("three"))
     assert "the second policy" in eventually(lambda: reason_of(s, "three"), "the third job is placed by the new policy")
+
+
+# Candidates that fit come first, and no index is taken for granted.
+TESTED = """
+local WORDS = "%s"
+function place(w, candidates, ctx)
+  local fit = filter(candidates, "fits")
+  if #fit == 0 then return {} end
+  return { { candidates = first(fit, 32), patience = 600 }, reason = WORDS }
+end
+"""
+TESTS = """
+return { { name = "what fits is taken", candidates = { { pool = "a" } }, expect = "a", expect_reason = "%s" } }
+"""
+
+
+def metric(site, name):
+    text = Door(site.admin).call("GET", "/metrics")[1]
+    return {line.split(" ")[0]: float(line.split(" ")[1]) for line in text.splitlines() if line.startswith(name)}
+
+
+def placed_by(site, name):
+    batch = kubernetes.client.BatchV1Api(api_of(site.admin))
+    batch.create_namespaced_job("default", job(name))
+    return eventually(lambda: reason_of(site, name), f"{name} is placed")
+
+
+def test_a_file_that_changes_is_tried_with_its_tests_and_takes_over_by_itself(site, tmp_path):
+    policy, tests = tmp_path / "place.lua", tmp_path / "place.test.lua"
+    policy.write_text(TESTED % "first")
+    tests.write_text(TESTS % "first")
+    s = site(policy__file=str(policy))
+    gateway = s.start_gateway()
+    assert "first" in placed_by(s, "one")
+    (before,) = [k for k, v in metric(s, "spillway_policy_info").items() if v == 1]
+
+    policy.write_text(TESTED % "second")  # its test still wants the first
+    gateway.wait_for("the new policy is refused")
+    assert 'found "second", expected "first"' in gateway.text().replace('\\"', '"')
+    assert "first" in placed_by(s, "two")
+
+    fresh = tmp_path / "place.test.lua.new"
+    fresh.write_text(TESTS % "second")
+    fresh.rename(tests)  # as editors and ConfigMaps do it
+    gateway.wait_for("policy reloaded")
+    assert "second" in placed_by(s, "three")
+    (after,) = [k for k, v in metric(s, "spillway_policy_info").items() if v == 1]
+    assert before != after and "place.lua" in after
+    counted = metric(s, "spillway_policy_reloads_total")
+    assert counted['spillway_policy_reloads_total{result="accepted"}'] == 1 and counted['spillway_policy_reloads_total{result="refused"}'] >= 1
+
+    policy.unlink()
+    gateway.wait_for("cannot open")
+    assert "second" in placed_by(s, "four")
+
+
+def test_a_policy_whose_tests_fail_stops_the_start(site, tmp_path):
+    (tmp_path / "place.lua").write_text(TESTED % "first")
+    (tmp_path / "place.test.lua").write_text(TESTS % "other")
+    s = site(policy__file=str(tmp_path / "place.lua"))
+    gateway = s.start_gateway(wait=False)
+    assert gateway.p.wait(timeout=30) == 1
+    assert "policy.file" in gateway.text() and "what fits is taken" in gateway.text()
+
+
+def test_a_queue_may_have_a_policy_of_its_own(site, tmp_path):
+    (tmp_path / "mine.lua").write_text(TESTED % "the queue's own policy")
+    s = site(policies=[{"queue": "default/team", "file": str(tmp_path / "mine.lua")}, {"queue": "elsewhere", "file": "onprem-only"}])
+    s.start_gateway()
+    assert "the queue's own policy" in placed_by(s, "one")
+    shown = run(BUILD / "spillway", "explain", "job/one", "--kubeconfig", s.admin)
+    assert "mine.lua" in shown
+    info = metric(s, "spillway_policy_info")
+    assert sum(v for v in info.values()) == 3 and any('queue="elsewhere",policy="policies/onprem-only.lua"' in k for k in info)
+    for wrong, says in (([{"queue": "a"}], "expected queue"), ([{"queue": "a", "file": "brst"}], 'did you mean "burst"?'),
+                        ([{"queue": "a", "file": "burst"}, {"queue": "a", "file": "soonest"}], "has a policy already")):
+        bad = s.write_config(data="other", policies=wrong)
+        done = run(BUILD / "spillway", "config", "check", bad, check=False)
+        assert done.returncode == 1 and says in done.stderr, done
