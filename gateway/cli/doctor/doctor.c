@@ -68,6 +68,14 @@ static struct sw_err add_cluster(struct sw_loop *loop, struct doctor_site *s, st
 	return doctor_rights_read(c);
 }
 
+/* What the command line says goes before the configuration. NULL: the embedded manager. */
+static const char *manager_kubeconfig(const struct sw_config *config, const struct doctor_args *a)
+{
+	if (a->manager || config->manager_role == SW_MANAGER_EMBEDDED)
+		return a->manager;
+	return config->manager_kubeconfig;
+}
+
 static unsigned manager_scope(const char *role)
 {
 	return !role || strcmp(role, "mirror") == 0 ? DOCTOR_MIRROR
@@ -80,14 +88,16 @@ static struct sw_err examine(const struct sw_config *config, const struct doctor
 	struct sw_loop *loop;
 	struct sw_http *http = NULL;
 	struct sw_kubeconfig **kcs = sw_calloc(config->n_clusters + 2, sizeof(struct sw_kubeconfig *));
+	const char *manager = manager_kubeconfig(config, a);
 	struct sw_err e = sw_loop_new(&loop);
 
 	s->clusters = sw_calloc(config->n_clusters + 2, sizeof *s->clusters);
 	s->origin = config->origin;
 	if (!sw_failed(e))
 		e = sw_http_new(loop, &http);
-	if (!sw_failed(e) && a->manager)
-		e = add_cluster(loop, s, kcs, "manager", manager_scope(a->role), a->manager, NULL);
+	if (!sw_failed(e) && manager)
+		e = add_cluster(loop, s, kcs, "manager", manager_scope(a->role), manager,
+				!a->manager && *config->manager_context ? config->manager_context : NULL);
 	for (size_t i = 0; !sw_failed(e) && i < config->n_clusters; i++) {
 		const struct sw_cluster_cfg *cl = &config->clusters[i];
 		e = add_cluster(loop, s, kcs, cl->name, strcmp(cl->worker, "kueue") == 0 ? DOCTOR_KUEUE : DOCTOR_PLAIN,
