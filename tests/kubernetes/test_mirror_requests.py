@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every request of a job's life goes wrong once, in every way: the job ends, it ran once, and nothing is left behind.
+
+The jobs of one test run at the same time, each with a fault of its own at a request of its own: x03-reply-lost-x loses the reply
+to the fourth request that is about it, whichever server that goes to.
+"""
+import collections
+import signal
+import threading
+
+import pytest
+from conftest import add_namespace
+
+from jobs import ended, job, path
+from line import Lines, job_of
+from process import eventually
+
+pytestmark = pytest.mark.alone
+
+SERVERS = ("manager", "w1", "w2")
+FAULTS = ("drop", "reply-lost", "truncate", "delay", "429", "500", "503", "half-open")
+LIFE = 10  # requests that are about one job, at least, from its submission to its end
+
+
+@pytest.fixture
+def lines(bed, tmp_path):
+    made = Lines(bed, SERVERS, tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def namespace(bed, ns):
+    add_namespace(bed["manager"].api, ns, "cq", {"spillway.dev/dispatch": "true"})
+    for w in SERVERS[1:]:
+        add_namespace(bed[w].api, ns, "cq")
+    return ns
+
+
+class AtRequest:
+    """Names the fault of each job at its own request, once. hit: what was struck."""
+
+    def __init__(self, faults):
+        self.faults, self.seen, self.hit, self.lock = faults, collections.Counter(), {}, threading.Lock()
+
+    def __call__(self, server, request):
+        name = job_of(request)
+        if name not in self.faults:
+            return None
+        with self.lock:
+            self.seen[name] += 1
+            at, fault = self.faults[name]
+            if self.seen[name] != at + 1:
+                return None
+            self.hit[name] = f"{server} {request}"
+            return fault(request) if callable(fault) else fault
+
+
+def creations(bed, ns):
+    """How often each job was created on any worker: the API servers' own account."""
+    made = collections.Counter()
+    for w in SERVERS[1:]:
+        for e in bed[w].audit():
+            ref = e.get("objectRef") or {}
+            if e["verb"] == "create" and ref.get("resource") == "jobs" and ref.get("namespace") == ns and e["responseStatus"]["code"] == 201:
+                made[ref["name"]] += 1
+    return made
+
+
+def leftovers(bed, ns):
+    """Jobs and Workloads on the workers."""
+    found = []
+    for w in SERVERS[1:]:
+        for where in (path(ns), path(ns, plural="workloads", group="kueue.x-k8s.io/v1beta2")):
+            found += [f"{w} {o['metadata']['name']}" for o in bed[w].api.get(where)["items"]]
+    return found
+
+
+def check_all(bed, ns, names, hit):
+    """Every job succeeded, was created on one worker once, and left nothing there."""
+    for name in names:
+        done = bed["manager"].api.wait(path(ns, name), lambda o: o and ended(o) and o, limit_s=180, what=f"{name} ends ({hit.get(name)})")
+        assert ended(done)["type"] == "Complete", (name, hit.get(name), done["status"])
+        assert done["status"]["succeeded"] == 1, (name, hit.get(name), done["status"])
+    assert creations(bed, ns) == {name: 1 for name in names}, hit
+    assert eventually(lambda: not leftovers(bed, ns), "nothing is left on the workers", limit=120) is True
+
+
+def test_a_quiet_life_takes_as_many_requests_as_promised(own, lines, bed, namespace):
+    g = own("mirror", **lines.settings())
+    g.api.create(job("x00-none-x", namespace))
+    g.api.wait(path(namespace, "x00-none-x"), ended)
+    eventually(lambda: not leftovers(bed, namespace), "nothing is left on the workers")
+    sent = lines.requests("x00-none-x")
+    shown = {n: [str(r) for r in rs] for n, rs in sent.items()}
+    on_manager = [r for r in sent["manager"] if "/events" not in r.path]
+    won = next(i for i, r in enumerate(on_manager) if b"clusterName" in r.body)
+    assert won <= 2, shown  # Suspended, nominated, won
+    winner = next(n for n in SERVERS[1:] if any(r.verb == "POST" and r.path.endswith("/jobs") for r in sent[n]))
+    up_to_start = [r for r in sent[winner] if r.verb == "POST"]
+    assert len(up_to_start) == 2, shown  # the Workload, the Job
+    assert sum("/events" in r.path for r in sent["manager"]) <= 3, shown
+    assert all(r.status < 400 for rs in sent.values() for r in rs), shown
+
+
+def test_each_request_fails_in_every_way(own, lines, bed, namespace):
+    faults = {f"x{at:02d}-{fault}-x": (at, fault) for fault in FAULTS for at in range(LIFE)}
+    strike = AtRequest(faults)
+    lines.decide(strike)
+    g = own("mirror", **lines.settings())
+    for name in faults:
+        g.api.create(job(name, namespace))
+    check_all(bed, namespace, faults, strike.hit)
+    assert len(strike.hit) == len(faults), sorted(set(faults) - set(strike.hit))
+
+
+def test_the_gateway_is_killed_at_each_request(own, lines, bed, namespace):
+    """Before the server has seen it, and after the server has done it and nobody heard."""
+    g = own("mirror", **lines.settings())
+    killed = threading.Event()
+
+    def kill(then):
+        def now(request):
+            g.process.p.send_signal(signal.SIGKILL)
+            killed.set()
+            return then
+
+        return now
+
+    faults = {f"x{at:02d}-{word}-x": (at, kill(then)) for word, then in (("before", "drop"), ("after", "reply-lost")) for at in range(LIFE)}
+    strike = AtRequest(faults)
+    lines.decide(strike)
+    over = threading.Event()
+
+    def restart():
+        while not over.is_set():
+            if killed.wait(0.2):
+                g.process.p.wait()
+                killed.clear()
+                g.stop()
+                g.start(wait=False)
+
+    keeper = threading.Thread(target=restart)
+    keeper.start()
+    try:
+        for name in faults:
+            g.api.create(job(name, namespace))
+        check_all(bed, namespace, faults, strike.hit)
+    finally:
+        over.set()
+        keeper.join()
+    assert len(strike.hit) == len(faults), sorted(set(faults) - set(strike.hit))
+
+
+def test_watches_that_are_too_old_end_in_a_new_list(own, lines, bed, namespace):
+    """410 to the first try of each watch, then a cut of all connections while jobs run."""
+    refused = set()
+
+    def once(server, request):
+        if request.verb == "WATCH" and (server, request.path) not in refused:
+            refused.add((server, request.path))
+            return "410"
+        return None
+
+    lines.decide(once)
+    g = own("mirror", **lines.settings())
+    names = [f"x{i:02d}-old-x" for i in range(5)]
+    for name in names:
+        g.api.create(job(name, namespace))
+        for p in lines.proxy.values():
+            p.cut("refuse")
+            p.mend()
+    check_all(bed, namespace, names, {})
+    assert {s for s, _ in refused} == set(SERVERS)
