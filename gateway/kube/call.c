@@ -16,7 +16,7 @@
 
 const char *kube_class_name(int queue)
 {
-	static const char *const names[KUBE_QUEUES] = {"fence", "status", "create", "list", "stream"};
+	static const char *const names[KUBE_QUEUES] = {"fence", "status", "create", "list", "lease", "stream"};
 
 	return names[queue];
 }

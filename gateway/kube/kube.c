@@ -2,7 +2,7 @@
 /*
  * kube.c - one API server: who may send next, and how many at once
  *
- * Five queues in order (streams, then the four classes). kube_pump() sends from the first that is not
+ * Six queues in order (the lease, streams, then the other classes). kube_pump() sends from the first that is not
  * empty while the window has room, nobody asked for a pause and credentials are at hand. It never calls
  * an owner.
  */
@@ -47,6 +47,11 @@ static bool window_is_full(const struct sw_kube *k)
 	return k->in_flight >= (unsigned)k->window || k->in_flight >= k->warm + KUBE_COLD;
 }
 
+static bool in_window(const struct sw_kube_call *c)
+{
+	return c->queue != KUBE_STREAMS && c->queue != SW_KUBE_LEASE;
+}
+
 static void on_wake(void *arg)
 {
 	kube_pump(arg);
@@ -67,7 +72,7 @@ static void pause_for(struct sw_kube *k, int64_t ms)
 
 void kube_learn(struct sw_kube *k, const struct sw_kube_call *c, long status, int64_t retry_after_ms, bool is_budget)
 {
-	if (c->queue != KUBE_STREAMS)
+	if (in_window(c))
 		k->in_flight--;
 	if ((status == 429 && !is_budget) || status == 503) {
 		window_halve(k, c);
@@ -98,6 +103,8 @@ void kube_enqueue(struct sw_kube_call *c, bool first)
 
 static struct sw_kube_call *next_call(struct sw_kube *k)
 {
+	if (k->queues[SW_KUBE_LEASE])
+		return k->queues[SW_KUBE_LEASE];
 	if (sw_loop_now(k->loop) < k->paused_until_ms)
 		return NULL;
 	if (k->queues[KUBE_STREAMS])
@@ -143,11 +150,11 @@ void kube_pump(struct sw_kube *k)
 		}
 		DL_DELETE2(k->queues[c->queue], c, queue_prev, queue_next);
 		c->is_queued = false;
-		if (c->queue != KUBE_STREAMS)
+		if (in_window(c))
 			k->in_flight++;
 		c->limited = k->in_flight >= (unsigned)k->window;
 		call_send(c, &now);
-		if (!c->http && c->queue != KUBE_STREAMS)
+		if (!c->http && in_window(c))
 			k->in_flight--;
 	}
 	window_show(k);

@@ -124,7 +124,7 @@ static void on_taken(void *owner, struct sw_err err, const struct sw_kube_reply 
 static void request(struct mir *m, const char *method, bool named, struct sw_buf *body, sw_kube_fn *done)
 {
 	struct sw_buf path;
-	struct sw_kube_req req = {.cls = SW_KUBE_FENCE, .method = method, .timeout_ms = (long)lease_ms(m) / 3};
+	struct sw_kube_req req = {.cls = SW_KUBE_LEASE, .method = method, .timeout_ms = (long)lease_ms(m) / 3};
 
 	sw_buf_init(&path, 2048);
 	sw_kube_path(&path, "coordination.k8s.io", "v1", "leases", m->opt.ns, named ? m->opt.lease : NULL, NULL);

@@ -224,6 +224,22 @@ Test(kube, fence_goes_before_status_before_create_before_list)
 	end(r);
 }
 
+/* Servers that answer nobody must not take the lease away. */
+Test(kube, the_lease_waits_for_no_window)
+{
+	struct run *r = begin("", 1);
+
+	fake_hang(r->x.f, "GET /stuck");
+	fake_reply(r->x.f, "GET /lease", 200, "", "{}");
+	start(r, (struct sw_kube_req){.cls = SW_KUBE_STATUS, .path = "/stuck"});
+	start(r, (struct sw_kube_req){.cls = SW_KUBE_STATUS, .path = "/behind"});
+	struct call *lease = start(r, (struct sw_kube_req){.cls = SW_KUBE_LEASE, .path = "/lease"});
+	cr_assert(sw_loop_until(r->x.loop, &lease->done, 5000));
+	cr_assert_not(sw_failed(lease->err), "%s", lease->err.text);
+	cr_assert_eq(fake_count(r->x.f), 2, "what stands behind the window still does");
+	end(r);
+}
+
 static double window(struct run *r)
 {
 	return sw_metric_get(sw_metric(r->x.metrics, SW_GAUGE, "spillway_kube_window", "", ""), "east");
