@@ -139,6 +139,8 @@ static bool never_by_gpu(const struct sw_dispatch *d, struct option *o, const st
 	char buf[160];
 	const struct sw_gpu *gpu = *o->c.model ? sw_catalog_gpu(d->opt.catalog, o->c.model) : NULL;
 	const char *why = gpu ? sw_demand_refuses(demand, gpu, buf, sizeof buf) : NULL;
+	if (gpu && !why)
+		why = sw_demand_refuses_topology(demand, p->topology, p->gpus, buf, sizeof buf);
 	if (demand->gpus == 0 && *o->c.model && p->growable)
 		judge(o, VERDICT_NEVER, OB_SIZE, "nodes with %s are not bought for a job without GPUs", o->c.model);
 	else if (demand->gpus == 0)

@@ -122,8 +122,26 @@ static void hold_words(const struct work *wk, const struct scene *s, const char 
 		snprintf(text, size, "%s", why);
 }
 
+/* Kueue deactivates the Workload of a rejected check: it waits no longer for a cluster, but for its user. */
+static void reject(struct work *wk, const struct scene *s)
+{
+	struct sw_dispatch *d = wk->d;
+	char text[PLAN_SENTENCE];
+	struct sw_change c = {.op = SW_CHANGE_REJECT, .reason = "InvalidJob", .message = text};
+	sw_cut(text, sizeof text, wk->job_err.text);
+	work_say(wk, true, "InvalidJob", text);
+	wk->busy = true;
+	struct sw_err e = d->m->ops->change(d->m, wk->key, s->row->rv, &c, on_changed, wk);
+	if (sw_failed(e))
+		work_step_done(wk, e, 0);
+}
+
 static void hold(struct work *wk, const struct scene *s, const char *why)
 {
+	if (s->v.job_bad && !s->row->cluster && wk->d->m->ops->rejects) {
+		reject(wk, s);
+		return;
+	}
 	const char *reason = s->v.lost           ? "WorkerLost"
 			     : s->v.store_is_old ? "StoreRestored"
 			     : s->v.job_bad      ? "InvalidJob"

@@ -14,6 +14,7 @@
  * enumeration of a single MIG instance"); so two GPUs are never two slices. TPUs take programs of their own.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "kinds_priv.h"
 #include "spillway/text.h"
@@ -158,5 +159,46 @@ const char *sw_demand_refuses(const struct sw_demand *d, const struct sw_gpu *gp
 		snprintf(buf, size, "%s has no %s", gpu->model, precisions[d->precision]);
 	else
 		return NULL;
+	return buf;
+}
+
+/* ---- TPU slices ------------------------------------------------------------------------ */
+
+int sw_topology_chips(const char *topology)
+{
+	enum { MOST = 1 << 20 };
+	long chips = 1;
+	char *end = NULL;
+
+	for (const char *at = topology; at; at = *end ? end + 1 : NULL) {
+		long n = *at >= '1' && *at <= '9' ? strtol(at, &end, 10) : 0;
+
+		if (n <= 0 || n > MOST || chips * n > MOST || (*end && *end != 'x'))
+			return 0;
+		chips *= n;
+	}
+	return topology ? (int)chips : 0;
+}
+
+/* Source: cloud.google.com/kubernetes-engine/docs, "TPUs in GKE": a multi-host slice is one unit, and each of its pods
+ * asks for all chips of its node. */
+const char *sw_demand_refuses_topology(const struct sw_demand *d, const char *topology, int chips_per_node, char *buf,
+				       size_t size)
+{
+	int chips = sw_topology_chips(topology);
+
+	if (chips == 0 || chips_per_node <= 0 || chips <= chips_per_node || d->gpus == 0)
+		return NULL;
+	for (size_t i = 0; i < d->n_sets; i++)
+		if (d->sets[i].gpus && d->sets[i].gpus != chips_per_node) {
+			snprintf(buf, size,
+				 "a slice %s of %d nodes is taken by pods with %d chips each, the job's have %lld",
+				 topology, chips / chips_per_node, chips_per_node, (long long)d->sets[i].gpus);
+			return buf;
+		}
+	if (d->gpus % chips == 0)
+		return NULL;
+	snprintf(buf, size, "a slice %s is taken whole: the job asks for %lld chips, not for a multiple of %d",
+		 topology, (long long)d->gpus, chips);
 	return buf;
 }

@@ -75,6 +75,7 @@ static struct sw_err mir_watch(struct sw_manager *base, const struct sw_manager_
 
 static const struct sw_manager_ops ops = {
 	.name = "mirror",
+	.rejects = true,
 	.watch = mir_watch,
 	.get = mir_get,
 	.each = mir_each,

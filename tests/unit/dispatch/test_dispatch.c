@@ -93,6 +93,28 @@ Test(dispatch, a_job_that_no_cluster_can_run_waits_with_a_clear_message)
 	world_free(w);
 }
 
+Test(dispatch, a_wish_that_cannot_be_read_is_told_or_rejected_with_its_path_and_the_nearest_name)
+{
+	for (int rejects = 0; rejects < 2; rejects++) {
+		struct world *w = world_new(6);
+		struct sw_manager_ops ops = *w->manager.base.ops;
+		ops.rejects = rejects;
+		w->manager.base.ops = &ops;
+		world_job(w, 0, 1, 1);
+		w->job[0].extra = "{\"spillway.dev/gpu\":\"H10O\"}";
+		world_boot(w);
+		world_run(w, 10000);
+		cr_expect(!*w->job[0].cluster);
+		cr_expect(rejects || strstr(w->job[0].message, "(metadata.annotations(spillway.dev/gpu): unknown GPU "
+							       "\"H10O\", did you mean \"H100\"?"),
+			  "%s", w->job[0].message);
+		cr_expect(strstr(w->events, "!InvalidJob"), "%s", w->events);
+		cr_expect_eq(w->n_events_warning, 1, "said once: %s", w->events);
+		cr_expect_eq(w->job[0].active, !rejects, "its Workload is deactivated");
+		world_free(w);
+	}
+}
+
 static bool first_placed(struct world *w)
 {
 	return *w->job[0].cluster;

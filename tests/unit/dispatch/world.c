@@ -213,6 +213,9 @@ static struct sw_err row_change(struct world *w, struct w_job *j, const struct w
 	} else if (r->op == SW_CHANGE_EVICT) {
 		j->evicted = true;
 		w->moved++;
+	} else if (r->op == SW_CHANGE_REJECT) {
+		j->check = SW_CHECK_REJECTED;
+		j->active = false;
 	} else if (r->op == SW_CHANGE_RELEASED)
 		row_released(w, j);
 	return SW_OK;
