@@ -10,6 +10,7 @@
 
 #include "fuzz.h"
 #include "spillway/kinds.h"
+#include "spillway/translate.h"
 #include "spillway/yaml.h"
 
 static const struct sw_catalog *catalog(void)
@@ -37,8 +38,59 @@ static void demand(const struct sw_kind *k, json_t *job)
 	FUZZ_CHECK(d.n_sets <= SW_PODSETS_MAX && d.n_models <= SW_MODELS_MAX && pods >= 0 && d.gpus >= 0);
 	for (size_t i = 0; i < d.total.n; i++)
 		FUZZ_CHECK(d.total.at[i].milli >= 0);
-	for (size_t i = 0; (g = sw_catalog_gpu_at(catalog(), i)); i++)
+	for (size_t i = 0; (g = sw_catalog_gpu_at(catalog(), i)); i++) {
 		sw_demand_refuses(&d, g, why, sizeof(why));
+		sw_demand_refuses(
+			&d, sw_catalog_slice(catalog(), g, "1g.10gb") ? sw_catalog_slice(catalog(), g, "1g.10gb") : g,
+			why, sizeof(why));
+	}
+	FUZZ_CHECK((d.data != NULL) == (d.place.bytes > 0));
+	FUZZ_CHECK(!d.data || (*d.place.scheme && *d.place.region && *d.place.bucket));
+	sw_demand_refuses_topology(&d, d.data ? d.place.region : "4x4", 4, why, sizeof(why));
+}
+
+/* A device each, and everything else that a target may say. */
+static const struct {
+	const char *gpu, *resource, *provider;
+	enum sw_spot spot;
+} targets[] = {
+	{NULL, NULL, NULL, SW_SPOT_NEVER},
+	{"H100", NULL, "gke", SW_SPOT_NEVER},
+	{"A100-40GB-MIG-1g.5gb", NULL, "aks", SW_SPOT_REQUIRE},
+	{"A100-40GB-MIG-3g.20gb", "nvidia.com/gpu", "static", SW_SPOT_ALLOW},
+	{"MI300X", NULL, "aks", SW_SPOT_ALLOW},
+	{"TPU-v5e", NULL, "gke", SW_SPOT_REQUIRE},
+};
+
+/* What was translated once stays as it is; nothing that the target does not count is asked for. */
+static void translate(const struct sw_kind *k, json_t *job, size_t i)
+{
+	json_t *copy = sw_json_copy(job), *said = json_object_new_array(), *labels;
+	struct sw_target to = {.gpu = targets[i].gpu ? sw_catalog_gpu(catalog(), targets[i].gpu) : NULL,
+			       .gpu_resource = targets[i].resource,
+			       .burst_taint = "p",
+			       .provider = targets[i].provider,
+			       .spot = targets[i].spot};
+
+	labels = sw_json_fmt("{\"pool\":\"p\",\"kind\":[\"a\",\"b\"]}");
+	to.labels = labels;
+	struct sw_err e = sw_translate_job(k, copy, &to, said);
+
+	if (sw_failed(e)) {
+		FUZZ_CHECK(e.text[0]);
+	} else {
+		json_t *once = sw_json_copy(copy), *again = json_object_new_array();
+
+		FUZZ_CHECK(!sw_failed(sw_translate_job(k, copy, &to, again)));
+		FUZZ_CHECK(json_object_equal(once, copy) && sw_json_len(again) == 0);
+		json_object_put(once);
+		json_object_put(again);
+	}
+	for (size_t n = 0; n < sw_json_len(said); n++)
+		FUZZ_CHECK(sw_json_str(sw_json_idx(said, n), "text") && sw_json_str(sw_json_idx(said, n), "path"));
+	json_object_put(labels);
+	json_object_put(said);
+	json_object_put(copy);
 }
 
 static void copies(const struct sw_kind *k, json_t *job, json_t *remote)
@@ -55,6 +107,8 @@ static void copies(const struct sw_kind *k, json_t *job, json_t *remote)
 	FUZZ_CHECK(k->active(k, job) >= 0);
 	home = k->status_home(k, sw_json_at(job, "status"), remote, NULL);
 	json_object_put(home);
+	for (size_t i = 0; i < sizeof targets / sizeof *targets; i++)
+		translate(k, copy, i);
 	json_object_put(copy);
 	json_object_put(before);
 }

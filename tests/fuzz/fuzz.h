@@ -28,7 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 /* A refusal must say why, and nothing may be given with it. */
 #define FUZZ_REFUSED(e, out) FUZZ_CHECK((e).text[0] != 0 && (out) == NULL)
 
-enum { FUZZ_PARTS = 4 };
+enum { FUZZ_PARTS = 5 };
 
 /* The input's parts, as NUL-terminated copies: what stands between lines that hold nothing but "~~". Missing parts are
  * empty. fuzz_parts_free() frees. */
