@@ -22,8 +22,11 @@ static struct sw_err make_dir(struct demo_site *s, const char *dir)
 	char temporary[] = "/tmp/spillway-demo-XXXXXX";
 	s->dir_is_ours = !dir;
 	if (dir) {
-		s->dir = sw_strdup(dir);
-		return sw_mkdirs(dir, 0700);
+		struct sw_err e = sw_mkdirs(dir, 0700);
+		/* the configuration names files in it, and those start at the configuration's own folder */
+		char *whole = sw_failed(e) ? NULL : realpath(dir, NULL);
+		s->dir = whole ? whole : sw_strdup(dir);
+		return e;
 	}
 	if (!mkdtemp(temporary))
 		return sw_err(SW_E_IO, "cannot make a directory under /tmp; name one with --dir");

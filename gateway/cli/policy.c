@@ -25,6 +25,8 @@ static int run(const struct cli_command *self, int argc, char **argv)
 		 &a.verbose},
 		{"junit", 0, "FILE", "test: write the results for a build server as well", &a.junit, NULL},
 		{"with", 0, "POLICY", "replay: the policy that decides again", &a.with, NULL},
+		{"catalog", 0, "FILE", "replay: a table of machines with other prices (as under catalog.files)",
+		 &a.catalog, NULL},
 		{"output", 'o', "FORMAT", "table (default) or json", &output, NULL},
 		CLI_OPTION_END,
 	};

@@ -113,15 +113,22 @@ static void note(struct replay *r, const struct sw_decision_read *d, const struc
 	json_object_array_add(r->rows, row);
 }
 
+/* By type and region; a simulated cluster's machines are those of a cloud, under the same names. */
+static double machine_price(const struct sw_catalog *cat, const struct sw_candidate *c)
+{
+	const char *const providers[] = {c->provider, "gcp", "azure"};
+	const struct sw_machine *m = NULL;
+	for (size_t i = 0; !m && i < sizeof providers / sizeof *providers; i++)
+		m = sw_catalog_machine(cat, providers[i], c->machine, c->region);
+	return m ? c->spot ? m->spot_hour : m->price_hour : NAN;
+}
+
 /* Prices move by as much as the machine's do from one catalog to the other; what neither knows stays. */
 static void reprice(const struct replay *r, struct sw_candidate *c)
 {
 	if (!c->machine || isnan(c->price_hour))
 		return;
-	const struct sw_machine *a = sw_catalog_machine(r->catalog, c->provider, c->machine, c->region),
-				*b = sw_catalog_machine(r->prices, c->provider, c->machine, c->region);
-	double was = a ? c->spot ? a->spot_hour : a->price_hour : NAN,
-	       now = b ? c->spot ? b->spot_hour : b->price_hour : NAN;
+	double was = machine_price(r->catalog, c), now = machine_price(r->prices, c);
 	if (was > 0 && isfinite(now))
 		c->price_hour *= now / was;
 }
@@ -311,7 +318,10 @@ static struct sw_err open_policy(const struct policy_args *a, struct sw_policy *
 
 static struct sw_err replay_all(struct replay *r, int n, char **files)
 {
+	struct sw_catalog_site site = {.files = &r->args->catalog, .n_files = 1};
 	struct sw_err e = sw_catalog_load(&r->catalog);
+	if (!sw_failed(e) && r->args->catalog)
+		e = sw_catalog_load_site(&site, &r->prices);
 	if (!sw_failed(e))
 		e = open_policy(r->args, &r->with);
 	for (int i = 0; !sw_failed(e) && i < n; i++)
@@ -324,8 +334,9 @@ static struct sw_err replay_all(struct replay *r, int n, char **files)
 int policy_replay(const struct cli_command *self, const struct policy_args *a, int n, char **words)
 {
 	struct replay r = {.args = a};
-	if (!n || !a->with)
-		return cli_misuse(self, "replay needs --with POLICY and at least one log of decisions");
+	if (!n || (!a->with && !a->catalog))
+		return cli_misuse(self,
+				  "replay needs --with POLICY or --catalog FILE, and at least one log of decisions");
 	r.rows = json_object_new_array();
 	struct sw_err e = replay_all(&r, n, words);
 	int rc = sw_failed(e) ? cli_fail(self, "%s", e.text) : CLI_OK;

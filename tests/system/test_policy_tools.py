@@ -100,6 +100,14 @@ def test_what_the_demo_decided_is_recorded_and_replayed(demo, tmp_path):
     shown = spillway("policy", "replay", "--with", tmp_path / "own.lua", log).stdout
     assert "go elsewhere" in shown and "gke/h100" in shown and "price per hour" in shown
 
+    dear = tmp_path / "machines.csv"
+    dear.write_text("provider,type,region,price_hour,source,date\ngcp,a3-highgpu-8g,europe-west4,225.08,test,2026-11-01\n")
+    doubled = spillway("policy", "replay", "--with", "burst", "--catalog", dear, log, "-v", "-o", "json")
+    assert doubled.returncode == 0, doubled
+    doubled = json.loads(doubled.stdout)
+    (row,) = [c for c in doubled["changes"] if "train" in c["workload"]]
+    assert row["change"] in ("plan", "price") and abs(row["priceHour"] - row["before"]["priceHour"]) < 0.01 and doubled["placesChanged"] == 0
+
     (tmp_path / "half.jsonl").write_text(log.read_text() + '{"time":"2026')
     half = spillway("policy", "replay", "--with", "burst", tmp_path / "half.jsonl")
     assert half.returncode == 0 and "1 lines were left out" in half.stderr
