@@ -17,7 +17,7 @@
 static const char *const levels[] = {"debug", "info", "warn", "error", "off", NULL}; /* enum sw_log_level's order */
 static const char *const formats[] = {"text", "json", NULL};                         /* false, true */
 static const char *const roles[] = {"embedded", "mirror", NULL};                     /* enum sw_manager_role's order */
-static const char *const lost[] = {"hold", "duplicate", NULL};                       /* enum sw_lost's order */
+const char *const sw_lost_names[] = {"hold", "duplicate", "lease", NULL};            /* enum sw_lost's order */
 
 static const char *const on_errors[] = {"hold", "default-policy", NULL}; /* enum sw_on_error's order */
 
@@ -76,8 +76,18 @@ const struct setting sw_settings[] = {
 	    "every workload is looked at again this often"),
 	ROW("dispatch.lost_after", DURATION, lost_after_ms, SECOND, 30 * DAY, "15m", NULL,
 	    "a worker cluster unreachable for longer is lost"),
-	ROW("dispatch.lost", CHOICE, lost, 0, 0, "hold", lost,
-	    "jobs of a lost cluster: hold (never moved until it answers) or duplicate (moved; may run twice)"),
+	ROW("dispatch.lost", CHOICE, lost, 0, 0, "hold", sw_lost_names,
+	    "jobs of a lost cluster: hold (never moved until it answers), duplicate (moved; may run twice) or lease "
+	    "(moved "
+	    "once the deadline on the copy, which is renewed while the cluster answers, has ended it); a queue may "
+	    "differ: "
+	    "queues"),
+	ROW("dispatch.lease", DURATION, lease_ms, 30 * SECOND, 7 * DAY, "10m", NULL,
+	    "with lost: lease, a copy ends by itself this long after its last renewal; also when the gateway is away "
+	    "for so "
+	    "long"),
+	ROW("dispatch.lease_margin", DURATION, lease_margin_ms, SECOND, DAY, "1m", NULL,
+	    "more than the clocks of gateway and clusters differ; a leased job is moved that much later"),
 	ROW("dispatch.schedule_within", DURATION, hold_placed_ms, SECOND, 30 * DAY, "10m", NULL,
 	    "a started job whose pods are not all scheduled by then is moved"),
 	ROW("dispatch.requests_per_cluster", WHOLE, window, 1, 1024, "32", NULL,

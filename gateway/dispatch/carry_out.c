@@ -222,9 +222,13 @@ static void on_started(void *owner, struct sw_err err)
 	struct sw_dispatch *d = wk->d;
 	bool unsuspended = wk->text != NULL;
 	wk->doubt = sw_failed(err) && !is_refusal(err.code);
+	if (sw_failed(err))
+		wk->lease_began_ms = 0; /* if it starts all the same, the cluster's clock says when */
 	if (!sw_failed(err)) {
 		wk->start_failures = 0;
 		if (unsuspended) {
+			if (wk->lease_began_ms)
+				wk->lease_began_ms = sw_loop_now(d->opt.loop); /* no earlier than it began there */
 			work_say(wk, false, "Started", wk->text);
 			sw_metric_observe(d->m_start, (double)(sw_loop_now(d->opt.loop) - wk->begun_ms) / 1000,
 					  sw_worker_name(wk->w));
@@ -246,6 +250,7 @@ static struct sw_err start(struct work *wk, const struct scene *s)
 {
 	struct sw_offer offer = offer_of(wk, s->row, s->pool);
 	int missing;
+	offer.lease_s = s->plan.lease_s;
 	wk->w = s->winner;
 	if (!s->v.current) { /* after a restart nobody else knows that this room is taken */
 		struct sw_err e = reserve(wk, s->row, s->winner, s->pool, &missing);
@@ -255,6 +260,8 @@ static struct sw_err start(struct work *wk, const struct scene *s)
 	if (s->v.current || s->v.by_offer)
 		wk->text = sw_asprintf("started on %s/%s, attempt %u", sw_worker_name(s->winner), s->pool,
 				       s->row->attempt);
+	if (s->v.current)
+		lease_started(wk, s);
 	return sw_worker_start(s->winner, &offer, wk->job, on_started, wk);
 }
 
@@ -270,6 +277,7 @@ static void attempt_reset(struct work *wk)
 	wk->start_failures = 0;
 	wk->history_noted = false;
 	wk->finish_by_ms = wk->plan_at_ms = 0;
+	wk->lease_began_ms = wk->lease_next_ms = 0;
 	wk->plan_vain = false;
 }
 
@@ -293,23 +301,34 @@ static bool is_to_blame(const struct scene *s)
 	const struct view *v = &s->v;
 	if (v->taken_back)
 		return s->offered.over;
+	if (v->lease_over)
+		return false;
 	return !v->begun && !is_lost_track(v);
 }
 
 static const char *evict_reason(const struct scene *s)
 {
 	const struct view *v = &s->v;
-	if (v->may_run)
-		return v->dead                      ? "WorkerDead"
-		       : v->seen == SW_COPY_FOREIGN ? "NameTaken"
-		       : v->begun                   ? "CopyDeleted"
-		       : is_lost_track(v)           ? "CopyMissing"
-		       : v->taken_back              ? "EvictedOnWorker"
-		       : v->start_refused           ? "StartRefused"
-		       : v->running_long_unplaced   ? "PodsNotScheduled"
-		       : v->job_bad                 ? "InvalidJob"
-						    : "WorkerLost";
-	return s->row->suspended_by_user ? "Suspended" : !s->row->active ? "Deactivated" : "QuotaLost";
+	const struct {
+		bool applies;
+		const char *reason;
+	} rows[] = {
+		{v->dead, "WorkerDead"},
+		{v->seen == SW_COPY_FOREIGN, "NameTaken"},
+		{v->lease_over, "LeaseExpired"},
+		{v->begun, "CopyDeleted"},
+		{is_lost_track(v), "CopyMissing"},
+		{v->taken_back, "EvictedOnWorker"},
+		{v->start_refused, "StartRefused"},
+		{v->running_long_unplaced, "PodsNotScheduled"},
+		{v->job_bad, "InvalidJob"},
+	};
+	if (!v->may_run)
+		return s->row->suspended_by_user ? "Suspended" : !s->row->active ? "Deactivated" : "QuotaLost";
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		if (rows[i].applies)
+			return rows[i].reason;
+	return "WorkerLost";
 }
 
 static struct sw_err evict(struct work *wk, const struct scene *s, const char *why)
@@ -530,6 +549,8 @@ static struct sw_err begin(struct sw_dispatch *d, struct work *wk, struct scene 
 		return start(wk, s);
 	case STEP_COMPANION:
 		return companions_send(wk, s);
+	case STEP_RENEW:
+		return lease_renew(wk, s);
 	case STEP_SYNC:
 		return sync_status(wk, s);
 	case STEP_PLACED:

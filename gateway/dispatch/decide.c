@@ -156,6 +156,7 @@ void decide_win(struct sw_dispatch *d, struct work *wk, struct scene *s, struct 
 	snprintf(words, sizeof words, "placed on %s/%s, attempt %u%s%.800s", sw_worker_name(w), pool, s->row->attempt,
 		 *reason ? ": " : "", reason);
 	s->plan.gang = gang_of(wk->demand);
+	s->plan.lease_s = lease_for(d, wk, s, w);
 	plan_set_winner(&s->plan, sw_worker_name(w), pool);
 	plan_encode(&s->plan, words, message);
 	free(wk->text);

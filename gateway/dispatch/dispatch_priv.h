@@ -10,6 +10,7 @@
  *   facts.c       more of what the policy may ask of a pool     history.c    attempts that ended, and what comes next
  *   advise.c      what the policy says of nodes, for burst
  *   identity.c    origin and epoch, restored stores             explain.c    what the command line shows
+ *   lease.c       deadlines on copies, renewed while their cluster answers
  *   operator.c    drained, declared dead, removed: what operators say about a cluster
  *   question.c    what the policy is asked                      mend.c       what would have to change
  *   preview.c     the answer for a job that is not there (yet)
@@ -82,11 +83,12 @@ struct work {
 
 	uint64_t status_hash; /* last sent home */
 	bool status_sent;
-	uint64_t unplaced_since_ms; /* loop time: runs, but not all pods are scheduled; 0: not so */
-	unsigned named_attempt;     /* we named the winner of this attempt, not an earlier life of ours */
-	unsigned begun_attempt;     /* a copy of this attempt was started: ... */
-	uint64_t begun_uid;         /* ... the one whose UID has this hash */
-	bool doubt;                 /* a start may have taken effect though we heard of an error */
+	uint64_t unplaced_since_ms;             /* loop time: runs, but not all pods are scheduled; 0: not so */
+	unsigned named_attempt;                 /* we named the winner of this attempt, not an earlier life of ours */
+	unsigned begun_attempt;                 /* a copy of this attempt was started: ... */
+	uint64_t begun_uid;                     /* ... the one whose UID has this hash */
+	uint64_t lease_began_ms, lease_next_ms; /* loop time: its start, if we saw it; when to renew next, 0: at once */
+	bool doubt;                             /* a start may have taken effect though we heard of an error */
 	bool tombstoned;
 	bool history_noted; /* of this attempt */
 	unsigned start_failures;
@@ -307,6 +309,14 @@ void demand_words(const struct sw_demand *d, char *out, size_t size);
 void add_policy(json_t *o, const struct sw_policy *p); /* its name and hash */
 /* translated.c: what its pods ask for where they run, as "translated" and "translatedFor"; wk NULL: not known yet */
 void translated_add(struct sw_dispatch *d, const struct work *wk, const struct scene *s, json_t *o);
+
+/* ---- lease.c ------------------------------------------------------------------------------------ */
+enum sw_lost lost_mode(const struct sw_dispatch *d, const struct sw_workload *row);
+/* The lease that a copy there is to have; 0: none. Says so if one was wished and cannot be. */
+int64_t lease_for(struct sw_dispatch *d, struct work *wk, const struct scene *s, const struct sw_worker *w);
+void lease_see(struct sw_dispatch *d, const struct work *wk, struct scene *s); /* fills the view */
+void lease_started(struct work *wk, const struct scene *s);
+struct sw_err lease_renew(struct work *wk, const struct scene *s);
 
 /* ---- operator.c --------------------------------------------------------------------------------- */
 void words_read(struct sw_dispatch *d); /* before workers are opened */

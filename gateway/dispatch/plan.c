@@ -16,7 +16,7 @@ enum { NAME_MAX_BYTES = 128 };
 void plan_init(struct plan *p)
 {
 	p->n = p->at = 0;
-	p->until_ms = p->gang = 0;
+	p->until_ms = p->gang = p->lease_s = 0;
 	p->win_cluster = p->win_pool = p->policy = 0;
 	p->text[0] = '\0';
 	p->used = 1;
@@ -127,6 +127,8 @@ void plan_encode(const struct plan *p, const char *sentence, char out[PLAN_MESSA
 			sw_buf_puts(&b, " h=");
 			put_name(&b, plan_text(p, p->policy));
 		}
+		if (p->lease_s)
+			sw_buf_printf(&b, " l=%lld", (long long)p->lease_s);
 		if (p->gang)
 			sw_buf_printf(&b, " g=%lld", (long long)p->gang);
 		if (p->n)
@@ -263,6 +265,8 @@ static bool read_field(struct plan *p, char key, const char **at, int64_t *step)
 		return read_number(at, step);
 	case 't':
 		return read_number(at, &p->until_ms);
+	case 'l':
+		return read_number(at, &p->lease_s);
 	case 'g':
 		return read_number(at, &p->gang);
 	case 'h':

@@ -8,6 +8,7 @@
  *
  *   s  the present step, from 1          t  its deadline, Unix ms
  *   p  steps: patience_ms:cluster/pool,cluster/pool;...
+ *   l  seconds of the lease that its copy has, if any
  *   w  the winner, cluster/pool          g  pods that must be scheduled together; gone once they were
  *   h  hash of the policy that decided
  *
@@ -37,6 +38,7 @@ struct plan {
 	struct plan_step step[SW_PLAN_STEPS];
 	uint16_t win_cluster, win_pool; /* offsets; 0: none */
 	uint16_t policy;                /* hash of the policy that decided; 0: not known */
+	int64_t lease_s;                /* 0: its copy has none */
 	int64_t gang;                   /* 0: all of its pods were scheduled once */
 	uint16_t used;
 	char text[PLAN_TEXT]; /* names; text[0] is "" */

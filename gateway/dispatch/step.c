@@ -49,6 +49,8 @@ static bool declared_dead(const struct view *v) { return v->has_winner && v->dea
 static bool in_grace(const struct view *v)      { return unseen(v); }
 static bool name_taken(const struct view *v)    { return v->has_winner && v->seen == SW_COPY_FOREIGN; }
 static bool going(const struct view *v)         { return v->has_winner && v->current && v->going; }
+static bool lease_over(const struct view *v)    { return v->has_winner && v->lease_over; }
+static bool renew_due(const struct view *v)     { return v->has_winner && v->renew_due; }
 static bool vanished(const struct view *v)      { return v->has_winner && v->begun; }
 static bool lost_track(const struct view *v)    { return v->has_winner && v->seen == SW_COPY_ABSENT && !v->named_now; }
 static bool taken_back(const struct view *v)    { return v->has_winner && v->taken_back; }
@@ -110,6 +112,7 @@ static const struct { const char *name; bool (*applies)(const struct view *); en
 	{ "worker out of sight, still in grace",                      in_grace,         STEP_WAIT },
 	{ "another's object has its name on the worker",              name_taken,       STEP_EVICT },
 	{ "its copy is being removed by somebody",                    going,            STEP_WAIT },
+	{ "its lease ran out on the worker",                          lease_over,       STEP_EVICT },
 	{ "its copy was started and somebody deleted it",             vanished,         STEP_EVICT },
 	{ "no copy is there after a restart, but one may have run",    lost_track,       STEP_EVICT },
 	{ "the worker took the offer back",                           taken_back,       STEP_EVICT },
@@ -121,6 +124,7 @@ static const struct { const char *name; bool (*applies)(const struct view *); en
 	{ "the job is read before what goes along is sent",           unread_companions, STEP_READ },
 	{ "what goes along is sent first",                            companions,       STEP_COMPANION },
 	{ "the winner is named: its copy starts",                     to_start,         STEP_START },
+	{ "its lease is renewed",                                     renew_due,        STEP_RENEW },
 	{ "offers to others are withdrawn",                           loser,            STEP_WITHDRAW },
 	{ "not all pods were scheduled in time",                      not_placed,       STEP_EVICT },
 	{ "status changed",                                           news,             STEP_SYNC },

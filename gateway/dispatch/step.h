@@ -28,6 +28,7 @@
 	X(READ, "read")             /* fetch the user's job                               */                           \
 	X(START, "start")           /* one step toward a running copy on the named winner */                           \
 	X(COMPANION, "companion")   /* one Secret or ConfigMap that goes with the copy    */                           \
+	X(RENEW, "renew")           /* its lease goes on                                  */                           \
 	X(SYNC, "sync")             /* status home                                        */                           \
 	X(PLACED, "placed")         /* note that every pod was scheduled                  */                           \
 	X(ADOPT, "adopt")           /* name the cluster where a copy already is           */                           \
@@ -70,6 +71,9 @@ struct view {
 	bool lost;       /* out of reach for longer than the grace, declared dead, or not configured */
 	bool dead;       /* an operator declared it dead */
 
+	bool lease_over; /* it ended because its lease was not renewed */
+	bool renew_due;
+
 	/* where the cluster it names decides by itself when the job starts: by an offer that it has admitted */
 	bool by_offer;
 	bool taken_back;   /* it has not admitted the offer any more, or given it up */
@@ -83,7 +87,8 @@ struct view {
 	int extra_offer; /* a cluster with an offer that nobody wants, and that would not go by itself; -1: none */
 
 	/* settings and the world */
-	bool duplicate;    /* lost workers' jobs are started elsewhere */
+	bool duplicate; /* a lost worker's job is started elsewhere: by its queue's wish, or since nothing of it can run
+			 */
 	bool store_is_old; /* some cluster has seen a newer store than ours */
 	bool tombstoned;
 

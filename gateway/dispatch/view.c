@@ -74,7 +74,7 @@ static void see_winners_copy(struct scene *s, struct sw_worker *w, const struct 
 	s->copy = *c;
 	v->seen = c->seen;
 	v->current = c->seen == SW_COPY_OURS && c->attempt >= s->row->attempt;
-	v->ended = v->current && c->outcome != SW_UNFINISHED;
+	v->ended = v->current && c->outcome != SW_UNFINISHED && !c->lease_expired;
 	v->suspended = c->suspended;
 	v->going = c->deleting;
 	v->ready = sw_worker_state(w).ready;
@@ -434,9 +434,10 @@ void scene_read(struct sw_dispatch *d, struct work *wk, const char *key, struct 
 	see_work(d, wk, v, row);
 	v->store_is_old = identity_store_is_old(d);
 	see_copies(d, wk, s);
-	v->duplicate = v->dead || d->opt.config->lost == SW_LOST_DUPLICATE;
+	v->duplicate = v->dead || lost_mode(d, row) == SW_LOST_DUPLICATE;
 	if (v->has_winner || v->may_run)
 		plan_decode(&s->plan, row->message);
+	lease_see(d, wk, s);
 	see_winners_offer(s, key);
 	see_offers(d, s, key);
 	if (v->has_winner)

@@ -102,6 +102,7 @@ static void row_fill(struct copy_row *row, json_t *job)
 	row->active = row->kind->active(row->kind, job);
 	if (!created || sw_failed(sw_time_parse(created, &row->created_ms)))
 		row->created_ms = 0;
+	lease_read(row, job, why ? why : "");
 	row->status = status ? sw_json_text(status, &row->status_len) : NULL;
 	row->status_hash = row->status ? sw_hash(row->status, row->status_len) : 0;
 }
@@ -294,6 +295,10 @@ void copy_fill(const struct copy_row *row, struct sw_copy *out)
 				.active = row->gone ? 0 : row->active,
 				.status_hash = row->status_hash,
 				.created_ms = row->created_ms,
+				.lease_s = row->lease_s,
+				.started_ms = row->started_ms,
+				.lease_capped = row->lease_capped,
+				.lease_expired = row->lease_expired,
 				.pool = row->pool,
 				.uid = row->uid};
 	DL_FOREACH(row->work->pods, o)

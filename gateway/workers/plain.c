@@ -26,6 +26,8 @@ static struct sw_err copy_make(struct sw_worker *w, const struct sw_offer *o, js
 	if (sw_failed(e))
 		return e;
 	json_t *copy = sw_kind_copy(o->kind, job, &spec);
+	if (sw_worker_can_lease(w, o->kind))
+		lease_put(copy, o->lease_s);
 	e = sw_translate_job(o->kind, copy, &to, NULL);
 	sw_target_fini(&to);
 	if (sw_failed(e))

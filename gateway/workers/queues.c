@@ -75,11 +75,17 @@ static struct quota *quota_get(struct queue_row *row, const char *resource)
 	return &row->quotas[row->n_quotas++];
 }
 
+/* Sites write very large numbers where they mean "no limit". */
 static int64_t milli(json_t *o, const char *key)
 {
 	json_t *v = sw_json_key(o, key);
 	int64_t n = 0;
-	return v && !sw_failed(sw_quantity_milli(json_object_get_string(v), &n)) ? n : 0;
+
+	if (!v)
+		return 0;
+	if (!sw_failed(sw_quantity_milli(json_object_get_string(v), &n)))
+		return n;
+	return sw_failed(sw_quantity_ceil(json_object_get_string(v), &n)) ? 0 : INT64_MAX;
 }
 
 static int64_t plus(int64_t a, int64_t b)

@@ -12,6 +12,7 @@
  *   plain.c      offer, start, stop, sweep on a cluster without Kueue
  *   kueue.c      the same on one with Kueue; mirrors.c: rows of the mirrors there; queues.c: of its queues
  *   gc.c         copies nobody wants; tombstones
+ *   lease.c      the deadline on a copy that is renewed while its cluster answers
  *   act.c        one request with its answer, cancelled with the worker
  */
 #ifndef SPILLWAY_WORKERS_PRIV_H
@@ -93,12 +94,14 @@ struct copy_row {
 	unsigned attempt;
 	bool suspended, deleting;
 	bool companions; /* its user wants objects sent along */
-	bool gone;  /* the job is deleted; the row waits for its pods to go */
-	bool early; /* known from a reply only: the watch has not shown it yet */
+	bool gone;       /* the job is deleted; the row waits for its pods to go */
+	bool early;      /* known from a reply only: the watch has not shown it yet */
 	uint64_t orphan_ms,
 		swept_ms; /* loop time: since when nobody wants it; when its deletion was asked for. 0: not */
 	enum sw_outcome outcome;
-	int64_t active, created_ms;
+	int64_t active, created_ms, started_ms;
+	int64_t lease_s, lease_own_s; /* of its annotations; 0: none */
+	bool lease_capped, lease_expired;
 	char id[]; /* "jobs.batch/ns/name" */
 };
 
@@ -404,6 +407,10 @@ bool gc_within_brake(size_t orphans, size_t copies);
 /* ---- needs.c -------------------------------------------------------------------------------------- */
 struct sw_err needs_open(struct sw_worker *w);
 void needs_close(struct sw_worker *w);
+/* ---- lease.c ------------------------------------------------------------------------------------------- */
+void lease_put(json_t *copy, int64_t lease_s);                               /* on a new copy */
+void lease_read(struct copy_row *row, json_t *copy, const char *failed_why); /* fills the row's part */
+
 /* ---- post.c -------------------------------------------------------------------------------------------- */
 struct act;
 /* Creates the copy, or adopts what has its name. */

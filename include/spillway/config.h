@@ -17,7 +17,14 @@
 #include "spillway/log.h"
 
 enum sw_manager_role { SW_MANAGER_EMBEDDED, SW_MANAGER_MIRROR }; /* where jobs and quota live; see manager/README.md */
-enum sw_lost { SW_LOST_HOLD, SW_LOST_DUPLICATE }; /* what happens to jobs of a lost worker; see dispatch/README.md */
+/* What happens to jobs of a lost worker; see dispatch/README.md. */
+enum sw_lost { SW_LOST_HOLD, SW_LOST_DUPLICATE, SW_LOST_LEASE };
+extern const char *const sw_lost_names[]; /* NULL-terminated */
+
+struct sw_queue_cfg {     /* what differs for the jobs of one queue */
+	const char *name; /* a ClusterQueue, or "namespace/name" of a LocalQueue */
+	int lost;         /* enum sw_lost */
+};
 
 enum sw_on_error { SW_ON_ERROR_HOLD, SW_ON_ERROR_DEFAULT }; /* what decides while the policy fails */
 
@@ -46,11 +53,12 @@ struct sw_config {
 	const char *clusters_dir; /* "" = none */
 	int log_level;
 	bool log_json;
-	int manager_role;                                                  /* enum sw_manager_role */
-	const char *manager_kubeconfig, *manager_context, *manager_check; /* "": our pod's; current; every one of ours */
-	const char *manager_ns, *manager_lease;                            /* of our own objects there */
-	int64_t manager_lease_ms; /* how long a leader that is not heard of still leads */
-	const char *policy; /* path of a Lua file; "" = the shipped policies/burst.lua */
+	int manager_role; /* enum sw_manager_role */
+	const char *manager_kubeconfig, *manager_context,
+		*manager_check;                 /* "": our pod's; current; every one of ours */
+	const char *manager_ns, *manager_lease; /* of our own objects there */
+	int64_t manager_lease_ms;               /* how long a leader that is not heard of still leads */
+	const char *policy;                     /* path of a Lua file; "" = the shipped policies/burst.lua */
 	int64_t policy_instructions, policy_memory_bytes;
 	int policy_on_error;                      /* enum sw_on_error */
 	const char *decisions_file;               /* "": decisions.jsonl in data_dir */
@@ -59,6 +67,7 @@ struct sw_config {
 	int64_t resync_ms;                        /* every workload is looked at again this often */
 	int64_t lost_after_ms;                    /* a worker unreachable for longer than this is lost */
 	int lost;                                 /* enum sw_lost */
+	int64_t lease_ms, lease_margin_ms;        /* with SW_LOST_LEASE */
 	int64_t hold_placed_ms;   /* a placed gang whose pods are not all scheduled within this is moved */
 	int64_t idle_release_ms;  /* a burst node idle for longer than this is released */
 	int64_t stockout_ms;      /* how long a stocked-out pool is avoided (doubles up to 8x) */
@@ -70,6 +79,8 @@ struct sw_config {
 	size_t n_clusters;
 	const struct sw_policy_cfg *policies; /* of queues; the others have `policy` */
 	size_t n_policies;
+	const struct sw_queue_cfg *queues;
+	size_t n_queues;
 	const struct sw_catalog_site *catalog; /* what the site adds to it; NULL: nothing */
 	const struct sw_kind *const *kinds;    /* declared by the site, built: sw_kinds_lend() */
 	size_t n_kinds;
@@ -81,6 +92,8 @@ struct sw_config {
 __attribute__((warn_unused_result)) struct sw_err sw_config_load(const char *path, struct sw_config **out);
 __attribute__((warn_unused_result)) struct sw_err sw_config_parse(const char *name, const char *text, size_t len,
 								  struct sw_config **out);
+/* The mode of lost workers for the jobs of this LocalQueue, which leads to this ClusterQueue. */
+enum sw_lost sw_config_lost(const struct sw_config *c, const char *ns, const char *queue, const char *cluster_queue);
 void sw_config_free(struct sw_config *c);
 /* May this object (word: "secret" or "configmap") of the namespace be sent to workers with a job? */
 bool sw_config_may_send(const struct sw_config *c, const char *ns, const char *word, const char *name);

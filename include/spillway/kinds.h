@@ -36,8 +36,10 @@ enum { SW_PODSETS_MAX = 18 /* Workload.spec.podSets, Kueue v1beta2 */, SW_MODELS
 #define SW_ANN_DEADLINE   "spillway.dev/deadline"
 #define SW_ANN_DATA       "spillway.dev/data"
 #define SW_ANN_COMPANIONS "spillway.dev/companions" /* "secret/NAME, configmap/NAME": sent along with the job */
-#define SW_ANN_STOPPED    "spillway.dev/stopped" /* "true" on the manager's job: its user suspended it */
-#define SW_TAINT_BURST    "spillway.dev/burst"   /* on burst pools; only translated jobs tolerate it */
+#define SW_ANN_LEASE      "spillway.dev/lease"      /* on a copy: seconds that each renewal of its deadline gives it */
+#define SW_ANN_LEASE_OWN  "spillway.dev/lease-own"  /* and the deadline that its user had set, if any */
+#define SW_ANN_STOPPED    "spillway.dev/stopped"    /* "true" on the manager's job: its user suspended it */
+#define SW_TAINT_BURST    "spillway.dev/burst"      /* on burst pools; only translated jobs tolerate it */
 
 enum sw_outcome { SW_UNFINISHED, SW_SUCCEEDED, SW_JOB_FAILED };
 

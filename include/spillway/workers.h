@@ -161,6 +161,10 @@ struct sw_copy {
 	int64_t scheduled, pods; /* pods of ours seen with a node; seen in all */
 	uint64_t status_hash;    /* of the raw status: changes when it changes */
 	int64_t created_ms;
+	int64_t lease_s;        /* it has a lease: what each renewal gives it; 0: none */
+	int64_t started_ms;     /* by the cluster's clock; 0: not yet */
+	bool lease_capped;      /* its user's own deadline comes first: nothing is left to renew */
+	bool lease_expired;     /* it failed because nobody renewed, not by its own fault */
 	const char *pool, *uid; /* lent */
 };
 /* What is known of the copy of this workload's job. owner_uid: of the manager's job. */
@@ -180,6 +184,7 @@ struct sw_offer {        /* lent for the call */
 	unsigned attempt;
 	const char *pool;
 	const struct sw_demand *demand;
+	int64_t lease_s;  /* the copy ends by itself this long after its start, unless renewed; 0: no lease */
 	json_t *workload; /* the manager's Workload: for sw_worker_offer(); may be NULL elsewhere */
 };
 /* Reserves room for the whole gang on this pool, replacing an earlier reservation of the key on this cluster.
@@ -241,11 +246,19 @@ struct sw_queue_look sw_worker_queue(struct sw_worker *w, const char *ns, const 
  * outcome. */
 __attribute__((warn_unused_result)) struct sw_err sw_worker_start(struct sw_worker *w, const struct sw_offer *offer,
 								  json_t *job, sw_worker_fn *done, void *owner);
-/* Sends a companion of the copy that is there: object is the manager's, lent; only its contents go. Idempotent. An object of
- * the name that is not ours is left alone, which counts as done. */
-__attribute__((warn_unused_result)) struct sw_err
-sw_worker_companion(struct sw_worker *w, const struct sw_kind *kind, const char *ns, const char *name,
-		    const struct sw_companion *c, json_t *object, sw_worker_fn *done, void *owner);
+/* Sends a companion of the copy that is there: object is the manager's, lent; only its contents go. Idempotent. An
+ * object of the name that is not ours is left alone, which counts as done. */
+__attribute__((warn_unused_result)) struct sw_err sw_worker_companion(struct sw_worker *w, const struct sw_kind *kind,
+								      const char *ns, const char *name,
+								      const struct sw_companion *c, json_t *object,
+								      sw_worker_fn *done, void *owner);
+/* Can copies of this kind have a lease on this cluster? Where the cluster's own queue may restart a copy, its deadline
+ * would begin anew; and most kinds have none that is sure to be kept. */
+bool sw_worker_can_lease(const struct sw_worker *w, const struct sw_kind *kind);
+/* Sets the deadline of the copy with this uid: seconds after its start, or its user's own if that comes first. */
+__attribute__((warn_unused_result)) struct sw_err sw_worker_renew(struct sw_worker *w, const struct sw_kind *kind,
+								  const char *ns, const char *name, const char *uid,
+								  int64_t seconds, sw_worker_fn *done, void *owner);
 /* Suspends the copy with this uid: its pods go, it stays to be counted. */
 __attribute__((warn_unused_result)) struct sw_err sw_worker_stop(struct sw_worker *w, const struct sw_kind *kind,
 								 const char *ns, const char *name, const char *uid,

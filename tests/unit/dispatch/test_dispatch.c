@@ -282,6 +282,96 @@ Test(dispatch, a_lost_workers_job_is_started_elsewhere_where_that_is_wished)
 	world_free(w);
 }
 
+static bool job0_began(struct world *w)
+{
+	const struct w_copy *p = world_copy(w, 0, 0);
+	return p && p->began;
+}
+/* It would run for ever. */
+static void run_on(struct world *w)
+{
+	cr_assert(world_until(w, job0_began, 5000), "%s", w->events);
+	world_copy(w, 0, 0)->run_ms = UINT64_MAX;
+}
+
+static bool job0_elsewhere(struct world *w)
+{
+	return *w->job[0].cluster && strcmp(w->job[0].cluster, "onprem") != 0 && job0_runs(w);
+}
+
+Test(dispatch, with_a_lease_a_lost_workers_job_moves_once_its_copy_must_have_ended)
+{
+	struct world *w = world_new(10);
+	w->config.lost = SW_LOST_LEASE;
+	w->config.lost_after_ms = 1000;
+	world_job(w, 0, 1, 1);
+	world_boot(w);
+	run_on(w);
+	world_run(w, 9000);
+	cr_assert(w->renewed >= 4 && w->expired == 0, "%d renewals", w->renewed);
+	w->cluster[0].reachable = false;
+	world_run(w, 5800);
+	cr_assert_eq(w->job[0].attempt, 1, "4 s of lease and 2 s of margin are not over");
+	cr_assert(world_until(w, job0_elsewhere, 20000), "%s", w->events);
+	cr_assert_eq(w->job[0].attempt, 2);
+	cr_assert_eq(w->expired, 1, "the cluster itself had ended it");
+	w->cluster[0].reachable = true;
+	cr_assert(world_until(w, job0_ended, 20000), "%s", w->events);
+	cr_assert_eq(w->job[0].outcome, SW_SUCCEEDED, "a lease that ran out is no failure of the job");
+	world_free(w);
+}
+
+Test(dispatch, a_gateway_away_for_longer_than_the_lease_finds_the_attempt_over)
+{
+	struct world *w = world_new(11);
+	w->config.lost = SW_LOST_LEASE;
+	world_job(w, 0, 1, 1);
+	world_boot(w);
+	run_on(w);
+	world_crash(w);
+	world_run(w, 6000);
+	world_boot(w);
+	cr_assert(world_until(w, job0_released, 20000), "%s", w->events);
+	cr_assert(strstr(w->events, "!LeaseExpired"), "%s", w->events);
+	cr_assert(world_until(w, job0_ended, 30000), "%s", w->events);
+	cr_assert_eq(w->job[0].outcome, SW_SUCCEEDED);
+	world_free(w);
+}
+
+Test(dispatch, a_restarted_gateway_renews_by_the_clusters_clock)
+{
+	struct world *w = world_new(12);
+	w->config.lost = SW_LOST_LEASE;
+	world_job(w, 0, 1, 1);
+	world_boot(w);
+	run_on(w);
+	for (int i = 0; i < 4; i++) {
+		world_run(w, 4000);
+		world_crash(w);
+		world_run(w, 1000);
+		world_boot(w);
+	}
+	world_run(w, 4000);
+	cr_assert(w->job[0].attempt == 1 && w->expired == 0, "%s", w->events);
+	world_free(w);
+}
+
+Test(dispatch, where_no_lease_can_be_had_the_job_is_told_and_held)
+{
+	struct world *w = world_new(13);
+	w->config.lost = SW_LOST_LEASE;
+	w->cluster[0].kueue = true;
+	world_job(w, 0, 1, 1);
+	world_boot(w);
+	cr_assert(world_until(w, job0_runs, 8000), "%s", w->events);
+	cr_assert(strstr(w->events, "!NoLease: a Job cannot have a lease on cluster onprem"), "%s", w->events);
+	w->cluster[0].reachable = false;
+	world_run(w, 60000);
+	cr_assert(w->job[0].attempt == 1 && strstr(w->job[0].message, "held until it answers"), "%s",
+		  w->job[0].message);
+	world_free(w);
+}
+
 Test(dispatch, a_copy_that_returns_finished_is_read_before_it_is_deleted)
 {
 	struct world *w = world_new(11);

@@ -142,7 +142,7 @@ static void why_not(struct world *w)
 	}
 }
 
-static int crashes, moved, started, offered, preempted;
+static int crashes, moved, started, offered, preempted, renewed, expired;
 
 /* queues: bits of the clusters that have one of their own. */
 static void live(uint64_t seed, enum sw_lost lost, unsigned queues)
@@ -174,6 +174,8 @@ static void live(uint64_t seed, enum sw_lost lost, unsigned queues)
 	started += w->started;
 	offered += w->offered;
 	preempted += w->preempted;
+	renewed += w->renewed;
+	expired += w->expired;
 	world_free(w);
 }
 
@@ -199,6 +201,8 @@ static void many(enum sw_lost lost, bool with_queues, uint64_t first, uint64_t n
 	}
 	cr_assert(crashes > (int)n && started > (int)n * W_JOBS / 2,
 		  "the faults must really happen: %d crashes, %d starts, %d moves", crashes, started, moved);
+	cr_assert(lost != SW_LOST_LEASE || (renewed > (int)n && expired > (int)n / 4), "%d renewals, %d leases ran out",
+		  renewed, expired);
 	cr_assert(!with_queues || (offered > (int)n && preempted > (int)n / 4), "%d offers, %d preemptions", offered,
 		  preempted);
 }
@@ -218,4 +222,9 @@ Test(faults, where_clusters_have_queues_of_their_own_every_job_ends_once, .timeo
 Test(faults, with_queues_and_duplicates_every_job_still_ends_once, .timeout = 3600)
 {
 	many(SW_LOST_DUPLICATE, true, 800000, 80);
+}
+/* Moved, and still never two with pods at once: what duplicates cannot have. */
+Test(faults, with_leases_lost_jobs_move_and_never_run_twice, .timeout = 3600)
+{
+	many(SW_LOST_LEASE, false, 900000, 200);
 }

@@ -28,6 +28,7 @@ Test(plan, what_is_written_is_read)
 	cr_assert(plan_set_winner(&p, "gke", "h100 spot/[x]=%"));
 	plan_set_policy(&p, "00ff00ff00ff00ff");
 	p.gang = 3;
+	p.lease_s = 600;
 	plan_encode(&p, "words [of] a\nperson", message);
 	cr_assert(strstr(message, "words (of) a person [plan1 "), "%s", message);
 	cr_assert(plan_decode(&q, message), "%s", message);
@@ -35,6 +36,7 @@ Test(plan, what_is_written_is_read)
 	cr_assert_eq(q.at, 1);
 	cr_assert_eq(q.until_ms, p.until_ms);
 	cr_assert_eq(q.gang, 3);
+	cr_assert_eq(q.lease_s, 600);
 	cr_assert_str_eq(plan_text(&q, q.policy), "00ff00ff00ff00ff");
 	cr_assert_eq(q.step[1].n, 2);
 	cr_assert_eq(q.step[1].patience_ms, 900000);

@@ -460,6 +460,8 @@ struct world *world_new(uint64_t seed)
 				       .resync_ms = 5000,
 				       .lost_after_ms = 20000,
 				       .lost = SW_LOST_HOLD,
+				       .lease_ms = 4000,
+				       .lease_margin_ms = 2000,
 				       .hold_placed_ms = 8000,
 				       .stockout_ms = 5000,
 				       .max_price_hour = 1000,

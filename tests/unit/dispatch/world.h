@@ -26,9 +26,12 @@ struct w_copy {
 	bool suspended, deleting, foreign;
 	enum sw_outcome outcome;
 	int active, scheduled, pods;
-	uint64_t next_ms; /* when its controller acts next */
-	uint64_t run_ms;  /* how long its pods work */
-	bool began;       /* its pods were scheduled */
+	uint64_t next_ms;            /* when its controller acts next */
+	uint64_t run_ms;             /* how long its pods work */
+	bool began;                  /* its pods were scheduled */
+	int64_t lease_s, deadline_s; /* 0: none */
+	uint64_t started_ms;         /* when its controller began it */
+	bool expired;                /* it was ended by its deadline */
 };
 
 struct w_mirror { /* an offer on a cluster with a queue of its own */
@@ -94,7 +97,7 @@ struct world {
 	unsigned lose_percent, delay_max; /* faults */
 	uint64_t uids;
 	char events[4096]; /* the latest, for messages of failing tests */
-	int n_events_warning, started, crashes, moved, offered, preempted;
+	int n_events_warning, started, crashes, moved, offered, preempted, renewed, expired;
 };
 
 struct world *world_new(uint64_t seed);

@@ -21,6 +21,7 @@ struct w_req {
 	char key[64], name[64], uid[24], pool[32];
 	int op, cluster;
 	unsigned attempt;
+	int64_t lease_s;
 	char *text;
 	json_t *json;
 };

@@ -43,6 +43,7 @@ static int pods_free(const struct w_cluster *c)
 static void copy_begin(struct world *w, struct w_job *j, struct w_copy *p)
 {
 	p->active = p->pods = j->pods;
+	p->started_ms = w->now;
 	if (strcmp(p->owner_uid, j->uid) != 0)
 		return;
 	bool again = strcmp(j->ran_owner, p->owner_uid) == 0 && j->ran_attempt == p->attempt &&
@@ -67,6 +68,13 @@ static void copy_run(struct world *w, struct w_cluster *c, struct w_copy *p)
 	}
 	if (p->outcome != SW_UNFINISHED)
 		return;
+	if (p->deadline_s && p->active > 0 && w->now >= p->started_ms + (uint64_t)p->deadline_s * 1000) {
+		p->outcome = SW_JOB_FAILED;
+		p->expired = true;
+		p->active = 0;
+		w->expired++;
+		return;
+	}
 	if (p->active == 0) {
 		copy_begin(w, j, p);
 	} else if (!p->began && !c->blind && pods_free(c) >= j->gpus * j->pods) {
@@ -459,6 +467,9 @@ static struct sw_copy shown(const struct w_copy *p, const char *owner_uid)
 			    .pods = p->pods,
 			    .status_hash = (uint64_t)p->active * 100 + (uint64_t)p->scheduled * 10 + p->outcome + 1,
 			    .created_ms = 1,
+			    .lease_s = p->lease_s,
+			    .started_ms = p->started_ms ? 1700000000000 + (int64_t)p->started_ms : 0,
+			    .lease_expired = p->expired,
 			    .pool = p->pool,
 			    .uid = p->uid};
 	return c;
@@ -558,6 +569,8 @@ static void apply_post(struct world *w, struct w_req *r)
 				     .job = job_at(r->name),
 				     .attempt = r->attempt,
 				     .suspended = true,
+				     .lease_s = r->lease_s,
+				     .deadline_s = r->lease_s,
 				     .next_ms = w->now + 100,
 				     .rv = w->now};
 		snprintf(p->owner_uid, sizeof p->owner_uid, "%s", r->uid);
@@ -621,6 +634,7 @@ struct sw_err sw_worker_start(struct sw_worker *w, const struct sw_offer *o, jso
 			  "a copy is created where the offer was not admitted");
 		struct w_req *r = world_cluster_request(w, apply_post, o->name, o->owner_uid, done, owner);
 		r->attempt = o->attempt;
+		r->lease_s = o->lease_s;
 		snprintf(r->pool, sizeof r->pool, "%s", o->pool);
 		return SW_OK;
 	}
@@ -628,6 +642,36 @@ struct sw_err sw_worker_start(struct sw_worker *w, const struct sw_offer *o, jso
 	struct w_req *r = world_cluster_request(w, apply_suspend, o->name, p->uid, done, owner);
 	r->rv = p->rv;
 	r->op = false;
+	return SW_OK;
+}
+
+bool sw_worker_can_lease(const struct sw_worker *w, const struct sw_kind *kind)
+{
+	(void)kind;
+	return !of(w)->kueue;
+}
+
+static void apply_renew(struct world *w, struct w_req *r)
+{
+	struct w_copy *p = truth(r);
+	if (world_cut_off(w, r))
+		return;
+	if (!p || strcmp(p->uid, r->uid) != 0) {
+		r->err = sw_err(SW_E_MISSING, "gone");
+		return;
+	}
+	p->deadline_s = r->lease_s;
+	p->rv++;
+	w->renewed++;
+}
+
+struct sw_err sw_worker_renew(struct sw_worker *w, const struct sw_kind *kind, const char *ns, const char *name,
+			      const char *uid, int64_t seconds, sw_worker_fn *done, void *owner)
+{
+	(void)kind, (void)ns;
+	if (!of(w)->synced)
+		return sw_err(SW_E_BUSY, "out of reach");
+	world_cluster_request(w, apply_renew, name, uid, done, owner)->lease_s = seconds;
 	return SW_OK;
 }
 

@@ -251,6 +251,9 @@ static json_t *served(struct cluster *c, const char *path)
 		if (strcmp(gv, path) == 0 && !(c->no_kubeflow && strstr(path, "kubeflow")))
 			json_object_array_add(list, sw_json_fmt("{\"name\":\"%s\"}", sw_kind_at(i)->plural));
 	}
+	static const char *const kueue[] = {"workloads", "localqueues", "clusterqueues"};
+	for (size_t i = 0; i < 3 && !c->no_kueue && strcmp(path, "/apis/kueue.x-k8s.io/v1beta2") == 0; i++)
+		json_object_array_add(list, sw_json_fmt("{\"name\":\"%s\"}", kueue[i]));
 	json_object_object_add(o, "resources", list);
 	return o;
 }

@@ -26,7 +26,7 @@ struct cluster {
 	uint64_t rv;
 	int uids;
 	bool down; /* out of reach */
-	bool no_kubeflow;
+	bool no_kubeflow, no_kueue;
 	bool watch_slow; /* watches hear nothing of requests' changes while this is set */
 	enum fault fault;
 	char fault_at[64]; /* once, for a request whose "METHOD path" holds this */
