@@ -98,11 +98,12 @@ static int64_t pods_of(const struct sw_demand *d)
 	return pods;
 }
 
-static struct sw_data_place data_of(const struct sw_demand *d)
+/* A demand made by hand may have the text alone. */
+static struct sw_data data_of(const struct sw_demand *d)
 {
-	struct sw_data_place place = {.bytes = 0};
-	if (d->data)
-		sw_data_parse(d->data, &place);
+	struct sw_data place = d->place;
+	if (place.bytes == 0 && d->data && sw_failed(sw_data_read(d->data, &place)))
+		place = (struct sw_data){.bytes = 0};
 	return place;
 }
 
@@ -435,13 +436,13 @@ static void tflops_push(lua_State *L, const void *at)
 /* Texts that are cut out of another live for the call only: pushed at once. */
 static void region_push(lua_State *L, const void *at)
 {
-	struct sw_data_place place = data_of(((const struct sw_policy_input *)at)->demand);
+	struct sw_data place = data_of(((const struct sw_policy_input *)at)->demand);
 	*place.region ? (void)lua_pushstring(L, place.region) : lua_pushnil(L);
 }
 
 static void bucket_push(lua_State *L, const void *at)
 {
-	struct sw_data_place place = data_of(((const struct sw_policy_input *)at)->demand);
+	struct sw_data place = data_of(((const struct sw_policy_input *)at)->demand);
 	*place.bucket ? (void)lua_pushstring(L, place.bucket) : lua_pushnil(L);
 }
 
@@ -571,38 +572,4 @@ uint64_t workload_hash(const struct sw_policy_input *in, uint64_t mask)
 			h = f->get ? value_hash(f->get(NULL, in), h) : f->hash(in, h);
 	}
 	return h;
-}
-
-/* ---- "s3://bucket/path@region:500Gi" ------------------------------------------------------------------- */
-
-static bool part(char *to, size_t size, const char *from, size_t n)
-{
-	if (n >= size)
-		return false;
-	memcpy(to, from, n);
-	to[n] = '\0';
-	return true;
-}
-
-bool sw_data_parse(const char *s, struct sw_data_place *out)
-{
-	struct sw_data_place place = {.bytes = 0};
-	const char *sep = strstr(s, "://");
-	*out = place;
-	if (!sep || sep == s || !sep[3])
-		return false;
-	const char *rest = sep + 3, *at = strrchr(rest, '@'), *end = at ? at : rest + strlen(rest);
-	const char *size = strchr(at ? at : rest, ':');
-	if (size && size < end)
-		end = size;
-	bool ok = part(place.scheme, sizeof place.scheme, s, (size_t)(sep - s)) &&
-		  part(place.bucket, sizeof place.bucket, rest, strcspn(rest, "/@:"));
-	if (ok && at)
-		ok = part(place.region, sizeof place.region, at + 1, strcspn(at + 1, ":"));
-	if (ok && size)
-		ok = !sw_failed(sw_quantity_ceil(size + 1, &place.bytes)) && place.bytes >= 0;
-	if (!ok || !*place.bucket)
-		return false;
-	*out = place;
-	return true;
 }

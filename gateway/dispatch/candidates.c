@@ -334,7 +334,7 @@ static void option_fill(struct sw_dispatch *d, const struct work *wk, const stru
 	int nodes = sw_worker_fits(o->w, wk->key, p->name, wk->demand);
 	o->c.nodes_needed = nodes > 0 ? nodes : 0;
 	price(d, o, p, wk->demand);
-	option_facts(d, o, p, wk->demand);
+	option_facts(d, o, p);
 	if (never_by_wish(o, p, wk->demand) || never_by_size(o, p, wk->demand, nodes) ||
 	    out_by_cluster(d, wk, row, o) || out_by_needs(o, row, wants))
 		return;

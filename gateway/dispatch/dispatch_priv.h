@@ -266,7 +266,7 @@ void question_make(struct sw_dispatch *d, const struct work *wk, const struct sw
 void question_free(struct question *q);
 
 /* ---- facts.c ------------------------------------------------------------------------------ */
-void option_facts(struct sw_dispatch *d, struct option *o, const struct sw_pool *p, const struct sw_demand *demand);
+void option_facts(struct sw_dispatch *d, struct option *o, const struct sw_pool *p);
 
 /* ---- history.c ------------------------------------------------------------------------------ */
 void history_evicted(struct work *wk, const struct scene *s, const char *reason, const char *text);

@@ -105,13 +105,6 @@ struct sw_policy_input {
 	double committed_hour, max_hour; /* USD per hour of all bought nodes, and the limit; 0 or NAN: unknown */
 };
 
-/* "s3://bucket/path@region:500Gi" taken apart; also without @region and :size. False, and all empty, if it is none. */
-struct sw_data_place {
-	char scheme[16], bucket[256], region[64]; /* region "" unknown */
-	int64_t bytes;                            /* 0 unknown */
-};
-bool sw_data_parse(const char *text, struct sw_data_place *out);
-
 /* ---- place, or rank alone ---------------------------------------------------------------------- */
 
 enum sw_plan_spot { SW_PLAN_SPOT_ANY, SW_PLAN_SPOT_NEVER, SW_PLAN_SPOT_ONLY };

