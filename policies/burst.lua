@@ -16,53 +16,22 @@ local PER_POOL = 900          -- patience with one growing pool: nodes with GPUs
 local LAST = 3600             -- patience of the last step; then everything is looked at again
 local POOLS = 6               -- cloud pools tried one after the other
 
--- A job without GPUs leaves nodes with GPUs to others where it can.
-local function wasteful(w, c) return w.gpus == 0 and c.model ~= "" end
-
-local function by_start(w, a, b)
-  if wasteful(w, a) ~= wasteful(w, b) then return wasteful(w, b) end
-  if a.rank ~= b.rank then return a.rank < b.rank end
-  if a.fits ~= b.fits then return a.fits end
-  if a.queue_depth ~= b.queue_depth then return a.queue_depth < b.queue_depth end
-  return (a.expected_start or math.huge) < (b.expected_start or math.huge)
-end
-
 -- Seconds until the job should have started. Only asked of jobs that have a deadline: others are decided alike.
 local function slack(w)
   if not w.deadline then return math.huge end
   return math.max(w.deadline - w.waited, 0)
 end
 
-local function late(c, time) return not c.fits and c.expected_start ~= nil and c.expected_start > time end
-
-local function by_price(time, a, b)
-  if late(a, time) ~= late(b, time) then return late(b, time) end
-  if a.rank ~= b.rank then return a.rank < b.rank end
-  if a.price ~= b.price then return a.price < b.price end
-  if a.fits ~= b.fits then return a.fits end
-  return a.nodes_needed < b.nodes_needed
+-- Of our own: what can start soonest. A job without GPUs leaves nodes with GPUs to others where it can.
+local function by_start(w, list)
+  local function thrifty(c) return w.gpus > 0 or c.model == "" end
+  return sort_by(list, thrifty, "rank", "fits", "queue_depth", "expected_start")
 end
 
-local function affordable(w, c)
-  if not c.price then return false end
-  return not w.max_price or c.price <= w.max_price
-end
-
-local function spot_allowed(w, c)
-  if w.spot == "never" then return not c.spot end
-  if w.spot == "require" then return c.spot end
-  return true
-end
-
--- Is there room for the nodes that a pool would have to buy?
-local function can_grow(c)
-  return c.fits or not c.quota_left or c.quota_left >= c.nodes_needed
-end
-
-local function first(list, n)
-  local out = {}
-  for i = 1, math.min(#list, n) do out[i] = list[i] end
-  return out
+-- Of clouds: those in time, the GPU asked for first, then the cheapest.
+local function by_price(time, list)
+  local function in_time(c) return c.fits or not c.expected_start or c.expected_start <= time end
+  return sort_by(list, in_time, "rank", "price", "fits", "nodes_needed")
 end
 
 local function sort_out(w, candidates)
@@ -70,7 +39,7 @@ local function sort_out(w, candidates)
   local time = slack(w)
   for _, c in ipairs(candidates) do
     if not c.growable then
-      if not w.max_price or not c.price or c.price <= w.max_price then
+      if not c.price or affordable(w, c) then
         owned[#owned + 1] = c
         if c.fits or (c.expected_start and c.expected_start <= math.min(WAIT_FOR_ON_PREM, time)) then soon[#soon + 1] = c end
       end
@@ -79,12 +48,7 @@ local function sort_out(w, candidates)
       list[#list + 1] = c
     end
   end
-  local better = function(a, b) return by_start(w, a, b) end
-  table.sort(soon, better)
-  table.sort(owned, better)
-  table.sort(cloud, function(a, b) return by_price(time, a, b) end)
-  table.sort(sold_out, function(a, b) return a.stockout < b.stockout end)
-  return soon, owned, cloud, sold_out
+  return by_start(w, soon), by_start(w, owned), by_price(time, cloud), sort_by(sold_out, "stockout")
 end
 
 local function on_prem_patience(w, soon, cloud)
@@ -96,13 +60,6 @@ local function on_prem_patience(w, soon, cloud)
   local start = #cloud > 0 and cloud[1].expected_start or 0 -- what a pool would still take
   return math.max(math.min(wait, WAIT_FOR_ON_PREM, slack(w) - start), FITS_NOW)
 end
-
-local function dollars(x)
-  local cents = math.floor(x * 100 + 0.5)
-  return "$" .. cents // 100 .. "." .. (cents % 100 < 10 and "0" or "") .. cents % 100
-end
-
-local function place_name(c) return c.cluster .. "/" .. c.pool end
 
 function place(w, candidates, ctx)
   local soon, owned, cloud, sold_out = sort_out(w, candidates)

@@ -119,6 +119,8 @@ void view_free(struct box *box);
 void view_push(lua_State *L, enum view_id id, const void *at);
 /* What the value at i looks at; NULL: it is no view of that kind. */
 const void *view_at(lua_State *L, int i, enum view_id id);
+struct field;
+const struct field *view_field(enum view_id id, const char *name); /* NULL: there is none */
 /* A copy of a view, or of a read-only table, as a plain table on top of the stack; false and nothing pushed for others.
  */
 bool view_copy(lua_State *L, int i);

@@ -89,6 +89,7 @@ struct sort {
 	struct key *keys; /* per item n_keys, then its two names */
 	int n_keys, per;
 	bool down[KEYS_MAX];
+	const struct field *field[KEYS_MAX]; /* of a candidate, read without asking Lua; NULL: it is asked */
 };
 enum { LIST = 1 };
 
@@ -118,6 +119,23 @@ static struct key key_read(lua_State *L, int anchors, lua_Integer *n_anchors, in
 	}
 	lua_pop(L, 1);
 	return k;
+}
+
+/* The same of a candidate's field: strings are the host's, and outlive the call. */
+static struct key key_of_value(struct value v)
+{
+	switch (v.kind) {
+	case VALUE_STR:
+		return (struct key){.type = KEY_STRING, .s = v.s};
+	case VALUE_NUM:
+		return (struct key){.type = KEY_NUMBER, .n = v.n};
+	case VALUE_INT:
+		return (struct key){.type = KEY_NUMBER, .n = (double)v.i};
+	case VALUE_BOOL:
+		return (struct key){.type = KEY_FLAG, .b = v.b};
+	default:
+		return (struct key){.type = KEY_UNKNOWN};
+	}
 }
 
 /* Names for ties: of the item at the top, which stays. */
@@ -182,6 +200,16 @@ static uint16_t *order(lua_State *L, const struct sort *s, uint16_t *a, uint16_t
 	return a;
 }
 
+static void key_prepare(lua_State *L, struct sort *s, int k)
+{
+	if (lua_type(L, k + 2) != LUA_TSTRING)
+		return;
+	const char *name = lua_tostring(L, k + 2);
+	s->down[k] = *name == '-';
+	const struct field *f = view_field(VIEW_CANDIDATE, name + s->down[k]);
+	s->field[k] = f && f->get ? f : NULL;
+}
+
 static int tool_sort_by(lua_State *L)
 {
 	int n = list_len(L, "sort_by"), n_keys = lua_gettop(L) - 1;
@@ -190,7 +218,7 @@ static int tool_sort_by(lua_State *L)
 	luaL_argcheck(L, n_keys >= 1 && n_keys <= KEYS_MAX, 2, "expected one to eight keys");
 	for (int k = 0; k < n_keys; k++) {
 		key_check(L, k + 2, "sort_by");
-		s.down[k] = lua_type(L, k + 2) == LUA_TSTRING && *lua_tostring(L, k + 2) == '-';
+		key_prepare(L, &s, k);
 	}
 	lua_createtable(L, n, 0);
 	lua_newtable(L);
@@ -200,7 +228,12 @@ static int tool_sort_by(lua_State *L)
 	for (int i = 0; i < n; i++) {
 		struct key *k = s.keys + (size_t)i * (size_t)s.per;
 		lua_geti(L, LIST, i + 1);
+		const void *candidate = view_at(L, -1, VIEW_CANDIDATE);
 		for (int j = 0; j < n_keys; j++) {
+			if (candidate && s.field[j]) {
+				k[j] = key_of_value(s.field[j]->get(box_of(L), candidate));
+				continue;
+			}
 			key_of(L, j + 2, i + 1, s.down[j], "sort_by");
 			k[j] = key_read(L, anchors, &n_anchors, i + 1);
 		}
@@ -548,18 +581,16 @@ static int tool_spot_allowed(lua_State *L)
 	return 1;
 }
 
-/* Is there room in quota and budget for the nodes that would have to be bought? What is not known does not say no. */
+/* Does the cloud's quota leave room for the nodes that would have to be bought? What is not known does not say no. */
 static int tool_can_grow(lua_State *L)
 {
-	double quota, nodes = 0, left, price;
+	double quota, nodes = 0;
 	item_check(L, 1, 1, "can_grow");
 	bool ok = true;
 	if (!flag_of(L, 1, "fits")) {
 		number_of(L, 1, "nodes_needed", &nodes);
 		if (number_of(L, 1, "quota_left", &quota))
 			ok = quota >= nodes;
-		if (ok && number_of(L, 1, "budget_left", &left) && number_of(L, 1, "price", &price))
-			ok = price <= left;
 	}
 	lua_pushboolean(L, ok);
 	return 1;

@@ -177,6 +177,14 @@ const void *view_at(lua_State *L, int i, enum view_id id)
 	return v && v->id == id ? v->at : NULL;
 }
 
+const struct field *view_field(enum view_id id, const char *name)
+{
+	for (size_t i = 0; i < view_fields[id].n; i++)
+		if (strcmp(view_fields[id].at[i].name, name) == 0)
+			return &view_fields[id].at[i];
+	return NULL;
+}
+
 /* ---- read-only tables: empty ones before the full ones --------------------------------------- */
 
 static int frozen_write(lua_State *L)

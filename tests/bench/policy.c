@@ -15,6 +15,7 @@
 
 #include "bench.h"
 #include "spillway/blob.h"
+#include "spillway/decision.h"
 #include "spillway/policy.h"
 #include "spillway/text.h"
 
@@ -118,6 +119,23 @@ static struct sw_policy *policy(const char *name, const char *src, size_t len)
 	return p;
 }
 
+/* Decisions per second, each written as a line of the log of decisions if there is a buffer for it. */
+static double places_noted(struct table *t, struct sw_policy *p, int n, struct sw_buf *line)
+{
+	struct sw_policy_input in = input(t, CANDIDATES);
+	struct sw_policy_plan plan;
+	double began = cpu_now();
+	for (int i = 0; i < n; i++) {
+		struct sw_decision made = {
+			.policy = sw_policy_name(p), .hash = sw_policy_hash(p), .in = &in, .plan = &plan};
+		t->demand.max_price = 60 + i % 40;
+		bench_must(sw_policy_place(p, &in, &plan), "place");
+		sw_buf_reset(line);
+		sw_decision_write(line, &made);
+	}
+	return n / (cpu_now() - began);
+}
+
 /* Decisions per second. */
 static double places(struct table *t, struct sw_policy *p, size_t candidates, int n)
 {
@@ -158,6 +176,12 @@ static void place(struct table *t)
 	double rate = places(t, burst, CANDIDATES, 3000), floor = places(t, least, CANDIDATES, 3000);
 	bench_row("place() of burst.lua, 100 candidates, fresh", ">= 5,000/s", rate >= 5000, "%.0f/s", rate);
 	bench_note("%.1f us each; %.1f us of it for a policy that looks at nothing", 1e6 / rate, 1e6 / floor);
+	struct sw_buf line;
+	sw_buf_init(&line, 1 << 20);
+	double noted = places_noted(t, burst, 2000, &line);
+	bench_row("the same with its line for the log of decisions", "", -1, "%.0f/s", noted);
+	bench_note("%zu KB a line, %.1f us of %.1f", line.len / 1024, 1e6 / noted - 1e6 / rate, 1e6 / noted);
+	sw_buf_fini(&line);
 	double by_function = places(t, compare, CANDIDATES, 2000), by_keys = places(t, keys, CANDIDATES, 2000);
 	bench_note("the same sort by table.sort and a comparison: %.0f/s; by sort_by and keys: %.0f/s (%.1f x)",
 		   by_function, by_keys, by_keys / by_function);

@@ -93,7 +93,7 @@ Test(toolbox, what_each_function_gives)
 		"price_per_tflop({ price = 10, gpu = { tflops = { bf16 = 5 } } }, 'bf16') == 2",
 		"affordable(w, c[2]) and not affordable(w, c[1]) and not affordable({ max_price = 80 }, c[3])",
 		"spot_allowed({ spot = 'require' }, c[2]) and not spot_allowed({ spot = 'never' }, c[2])",
-		"not can_grow(c[2]) and can_grow(c[3]) and not can_grow(c[4]) and can_grow({ fits = true })",
+		"can_grow(c[2]) and can_grow(c[3]) and not can_grow(c[4]) and can_grow({ fits = true })",
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		char body[400];
