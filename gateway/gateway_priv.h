@@ -24,6 +24,7 @@ struct sw_gateway {
 	struct sw_timer *turns_timer;
 	char *kubeconfig;
 	struct live_log *logs; /* streams being proxied */
+	struct marks *marks;   /* labelled LocalQueues; NULL outside the mirror role */
 };
 
 /* pages.c: GET /spillway/v1/... */
@@ -38,6 +39,11 @@ void gateway_close_manager(struct sw_gateway *g);
 __attribute__((warn_unused_result)) struct sw_err gateway_policies_open(struct sw_gateway *g);
 void gateway_policies_rules(const struct sw_gateway *g, const struct sw_policy_rule **rules, size_t *n); /* lent */
 void gateway_policies_close(struct sw_gateway *g); /* after dispatch */
+
+/* marks.c: the admission webhook. */
+struct sw_err gateway_open_marks(struct sw_gateway *g);
+void gateway_close_marks(struct sw_gateway *g);
+struct sw_err gateway_mark(void *owner, json_t *body, json_t **out);
 
 /* livelogs.c: pods/log of running pods, proxied from their workers. */
 void gateway_logs_init(struct sw_gateway *g);

@@ -367,5 +367,6 @@ const struct sw_api_view gateway_views[] = {
 	{.name = "gc", .get = page_clusters, .post = page_gc},
 	{.name = "plan", .ask = page_plan},
 	{.name = "cluster", .later = page_cluster},
+	{.name = "mark", .hook = gateway_mark},
 };
 const size_t gateway_n_views = sizeof gateway_views / sizeof *gateway_views;

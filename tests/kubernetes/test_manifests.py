@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is shipped to be applied: kustomize and chart say the same, an API server takes it, and the policy marks the right jobs."""
+import base64
 import os
 import subprocess
 
@@ -32,7 +33,7 @@ def rendered(helm, *more):
 
 def where(folder):
     """The embedded role is tried where no other stands: a Deployment's strategy is not changed from one role's to another's by applying."""
-    return "manager" if folder in ("mirror", "nominate") else "w1"
+    return "manager" if folder in ("mirror", "mirror-webhook", "nominate") else "w1"
 
 
 def plain(obj):
@@ -87,10 +88,11 @@ def test_the_chart_is_sound_and_refuses_what_it_does_not_know(helm):
 
 
 @needs_kubectl
-@pytest.mark.parametrize("folder", [*ROLES, "worker/plain", "worker/kueue"])
+@pytest.mark.parametrize("folder", [*ROLES, "worker/plain", "worker/kueue", "mirror-webhook"])
 def test_an_api_server_takes_every_folder(bed, folder):
     cluster = bed[where(folder)]
-    out = run(KUBECTL, "--kubeconfig", cluster.kubeconfig, "apply", "--server-side", "--force-conflicts", "--dry-run=server", "-k", FOLDER / folder)
+    text = run(KUBECTL, "kustomize", FOLDER / folder).replace("CA_BUNDLE", base64.b64encode((bed.dir / "pki" / "ca.crt").read_bytes()).decode())
+    out = run(KUBECTL, "--kubeconfig", cluster.kubeconfig, "apply", "--server-side", "--force-conflicts", "--dry-run=server", "-f", "-", stdin=text)
     assert len(out.splitlines()) == len(kustomize(folder))
 
 
