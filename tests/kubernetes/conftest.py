@@ -16,7 +16,8 @@ import pytest
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "system")]
 
-from gateway import Gateway, Shared  # noqa: E402
+from gateway import WORKERS, Gateway, Shared  # noqa: E402
+from mirrored import KUEUE, queue  # noqa: E402
 from testbed.control import Remote  # noqa: E402
 
 
@@ -30,7 +31,7 @@ def pytest_configure(config):
     config.shared = Shared(config.bed, not worker)
     if not worker and config.getoption("numprocesses", 0):
         try:
-            for kind in ("embedded",):
+            for kind in WORKERS:
                 config.shared.get(kind)
         except AssertionError as e:
             config.shared.stop()
@@ -63,6 +64,28 @@ def embedded(request, ns):
 
 
 @pytest.fixture
+def mirror(request, ns):
+    """The shared gateway in mirror role over the workers with Kueue; the test's namespace and queue are on all of them."""
+    g = request.config.shared.get("mirror")
+    add_mirrored_namespace(g, ns)
+    return g
+
+
+@pytest.fixture
+def queues(mirror, ns):
+    """queues(cpu=..., workers={name: cpu}, checks=[...], **spec): ClusterQueues of the test's own, named like its namespace, on the manager
+    and on each worker; gone after the test."""
+    def make(cpu=100, workers=None, checks=("spillway",), **spec):
+        for api, n, more in ((mirror.api, cpu, checks), *((w.api, (workers or {}).get(w.name, 100), ()) for w in mirror.workers)):
+            queue(api, ns, {"cpu": n}, more, **spec)
+            api.patch(f"/apis/kueue.x-k8s.io/v1beta2/namespaces/{ns}/localqueues/lq", {"spec": {"clusterQueue": ns}})
+
+    yield make
+    for api in (mirror.api, *(w.api for w in mirror.workers)):
+        api.delete(f"/apis/{KUEUE}/clusterqueues/{ns}")
+
+
+@pytest.fixture
 def own(request, tmp_path):
     """own(kind, **settings): a gateway of the test's own, started. What the test did to servers is undone."""
     made = []
@@ -84,3 +107,9 @@ def add_namespace(api, name, cluster_queue, labels=None):
     api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
     api.apply({"apiVersion": "kueue.x-k8s.io/v1beta2", "kind": "LocalQueue", "metadata": {"name": "lq", "namespace": name, "labels": labels or {}},
                "spec": {"clusterQueue": cluster_queue}})
+
+
+def add_mirrored_namespace(g, ns, cluster_queue="cq"):
+    add_namespace(g.api, ns, cluster_queue, {"spillway.dev/dispatch": "true"})
+    for w in g.workers:
+        add_namespace(w.api, ns, cluster_queue)

@@ -9,6 +9,7 @@ from process import BUILD, ROOT, Process, run
 from testbed.api import Api
 
 CLAIM = "/api/v1/namespaces/spillway-system/configmaps/spillway-claim"
+OWN = ["/api/v1/namespaces/spillway-system/configmaps/spillway", "/apis/coordination.k8s.io/v1/namespaces/spillway-system/leases/spillway"]
 WORKERS = {"embedded": ["p1", "p2"], "mirror": ["w1", "w2"], "offers": ["w1", "w2"]}
 
 
@@ -40,10 +41,13 @@ class Gateway:
         (self.dir / "spillway.yaml").write_text(yaml.safe_dump(merge(self.settings(), over)))
         for w in self.workers:
             w.api.delete(CLAIM)
+        if self.kind == "mirror":
+            for own in OWN:
+                self.bed["manager"].api.delete(own)
         return self
 
     def start(self, binary="spillway", wait=True):
-        self.process = Process(self.dir / "gateway.log", [BUILD / binary, "serve", "--config", self.dir / "spillway.yaml"])
+        self.process = Process(self.dir / "gateway.log", [*__import__("os").environ.get("WRAP","").split(), BUILD / binary, "serve", "--config", self.dir / "spillway.yaml"])
         if wait:
             self.process.wait_for("serving")
             for w in self.workers:
