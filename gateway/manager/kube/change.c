@@ -97,12 +97,13 @@ static bool prepare(struct op *o, struct wl *w, const char *what)
 
 static void nominate(struct op *o)
 {
-	struct wl *w = o->mine ? NULL : row_now(o);
 	struct sw_buf body;
 	char now[32];
 	struct patch_words p = words(o, now);
+	bool mine = o->mine; /* row_now() may end the op */
+	struct wl *w = mine ? NULL : row_now(o);
 
-	if (o->mine)
+	if (mine)
 		op_end(o, SW_OK);
 	if (!w || !prepare(o, w, "clusters are to be nominated"))
 		return;
@@ -138,12 +139,13 @@ static void win(struct op *o)
 
 static void message(struct op *o)
 {
-	struct wl *w = o->mine ? NULL : row_now(o);
 	struct sw_buf body;
 	char now[32];
 	struct patch_words p = words(o, now);
+	bool mine = o->mine; /* row_now() may end the op */
+	struct wl *w = mine ? NULL : row_now(o);
 
-	if (o->mine)
+	if (mine)
 		op_end(o, SW_OK);
 	if (!w)
 		return;
@@ -159,12 +161,13 @@ static void message(struct op *o)
 static void state(struct op *o)
 {
 	enum sw_check to = o->what == SW_CHANGE_EVICT ? SW_CHECK_RETRY : SW_CHECK_REJECTED;
-	struct wl *w = o->mine ? NULL : row_now(o);
 	struct sw_buf body;
 	char now[32];
 	struct patch_words p = words(o, now);
+	bool mine = o->mine; /* row_now() may end the op */
+	struct wl *w = mine ? NULL : row_now(o);
 
-	if (o->mine)
+	if (mine)
 		op_end(o, SW_OK);
 	if (!w)
 		return;
