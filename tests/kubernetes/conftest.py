@@ -16,7 +16,7 @@ import pytest
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "system")]
 
-from gateway import WORKERS, Gateway, Shared  # noqa: E402
+from gateway import Gateway, Shared  # noqa: E402
 from mirrored import KUEUE, queue  # noqa: E402
 from testbed.control import Remote  # noqa: E402
 
@@ -31,7 +31,7 @@ def pytest_configure(config):
     config.shared = Shared(config.bed, not worker)
     if not worker and config.getoption("numprocesses", 0):
         try:
-            for kind in WORKERS:
+            for kind in ("embedded", "mirror"):
                 config.shared.get(kind)
         except AssertionError as e:
             config.shared.stop()
@@ -68,7 +68,8 @@ def mirror(request, ns):
     """The shared gateway in mirror role over the workers with Kueue; the test's namespace and queue are on all of them."""
     g = request.config.shared.get("mirror")
     add_mirrored_namespace(g, ns)
-    return g
+    yield g
+    remove_namespace(g, ns)
 
 
 @pytest.fixture
@@ -107,6 +108,14 @@ def add_namespace(api, name, cluster_queue, labels=None):
     api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
     api.apply({"apiVersion": "kueue.x-k8s.io/v1beta2", "kind": "LocalQueue", "metadata": {"name": "lq", "namespace": name, "labels": labels or {}},
                "spec": {"clusterQueue": cluster_queue}})
+
+
+def remove_namespace(g, ns):
+    """Jobs first, as a user would: what spillway leaves on workers is then nobody's but its own fault."""
+    for kind in ("batch/v1", "jobs"), ("jobset.x-k8s.io/v1alpha2", "jobsets"), ("kubeflow.org/v1", "pytorchjobs"):
+        g.api.call("DELETE", f"/apis/{kind[0]}/namespaces/{ns}/{kind[1]}?propagationPolicy=Background")
+    for api in (g.api, *(w.api for w in g.workers)):
+        api.delete(f"/api/v1/namespaces/{ns}")
 
 
 def add_mirrored_namespace(g, ns, cluster_queue="cq"):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A gateway among the real clusters: the embedded manager over the plain workers or over those with Kueue, or the mirror role."""
+import os
 import shutil
 import signal
 
@@ -47,7 +48,7 @@ class Gateway:
         return self
 
     def start(self, binary="spillway", wait=True):
-        self.process = Process(self.dir / "gateway.log", [*__import__("os").environ.get("WRAP","").split(), BUILD / binary, "serve", "--config", self.dir / "spillway.yaml"])
+        self.process = Process(self.dir / "gateway.log", [*os.environ.get("SPILLWAY_WRAP", "").split(), BUILD / binary, "serve", "--config", self.dir / "spillway.yaml"])
         if wait:
             self.process.wait_for("serving")
             for w in self.workers:

@@ -156,5 +156,7 @@ class Api:
             except (ApiError, OSError, http.client.HTTPException):
                 time.sleep(0.1)  # the server is being restarted
             if time.monotonic() >= end:
-                shown = json.dumps(obj, indent=1) if obj else "there is no such object"
+                if obj:
+                    obj["metadata"].pop("managedFields", None)
+                shown = yaml.safe_dump(obj) if obj else "there is no such object"
                 raise TimeoutError(f"{path}: never came true within {limit_s} s: {what or check}\n{shown}")
