@@ -21,6 +21,9 @@ from mirrored import KUEUE, queue  # noqa: E402
 from testbed.control import Remote  # noqa: E402
 
 
+DISPATCH = {"spillway.dev/dispatch": "true"}
+
+
 def pytest_configure(config):
     config.addinivalue_line("markers", "alone: stops servers or starts a gateway of its own; nothing else runs meanwhile")
     where = os.environ.get("SPILLWAY_TESTBED")
@@ -79,7 +82,9 @@ def queues(mirror, ns):
     def make(cpu=100, workers=None, checks=("spillway",), **spec):
         for api, n, more in ((mirror.api, cpu, checks), *((w.api, (workers or {}).get(w.name, 100), ()) for w in mirror.workers)):
             queue(api, ns, {"cpu": n}, more, **spec)
-            api.patch(f"/apis/kueue.x-k8s.io/v1beta2/namespaces/{ns}/localqueues/lq", {"spec": {"clusterQueue": ns}})
+            api.delete(f"/apis/{KUEUE}/namespaces/{ns}/localqueues/lq")
+            api.wait(f"/apis/{KUEUE}/namespaces/{ns}/localqueues/lq", lambda o: o is None)
+            add_namespace(api, ns, ns, DISPATCH if api is mirror.api else None)
 
     yield make
     for api in (mirror.api, *(w.api for w in mirror.workers)):
@@ -119,6 +124,6 @@ def remove_namespace(g, ns):
 
 
 def add_mirrored_namespace(g, ns, cluster_queue="cq"):
-    add_namespace(g.api, ns, cluster_queue, {"spillway.dev/dispatch": "true"})
+    add_namespace(g.api, ns, cluster_queue, DISPATCH)
     for w in g.workers:
         add_namespace(w.api, ns, cluster_queue)

@@ -54,6 +54,15 @@ def finish(api, ns, name, code=0):
         api.patch(f"/api/v1/namespaces/{ns}/pods/{p['metadata']['name']}", {"metadata": {"annotations": {FINISH: str(code)}}})
 
 
+def finish_all(api, ns, name, code=0):
+    """Tells running pods to end until the job has ended where it runs."""
+    def over():
+        finish(api, ns, name, code)
+        return ended(api.find(path(ns, name)))
+
+    eventually(over, f"{ns}/{name} ends")
+
+
 def holder(g, ns, name, plural="jobs", group="batch/v1"):
     """The worker that has the copy, once one has."""
     def find():

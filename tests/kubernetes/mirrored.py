@@ -4,7 +4,7 @@ from jobs import condition
 from process import eventually
 
 KUEUE = "kueue.x-k8s.io/v1beta2"
-ORIGIN = "kueue.x-k8s.io/multikueue-origin"
+ORIGIN = "spillway.dev/origin"
 
 
 def workloads(api, ns):

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """batch/v1 Jobs in mirror role: stock Kueue keeps quota on the manager, spillway dispatches to workers with stock Kueue."""
-from jobs import EXIT, RUN, absent, condition, count, ended, finish, gone_everywhere, holder, job, path, pods
+from jobs import EXIT, RUN, absent, condition, count, ended, finish, finish_all, gone_everywhere, holder, job, path, pods
 from mirrored import ORIGIN, check, evictions, only, state, stop_queue, wait_workload, workload_of, workload_path, workloads
 from process import eventually
 
@@ -95,10 +95,9 @@ def test_a_deleted_job_takes_its_copy_and_mirrors_along(mirror, ns):
     no_mirrors(mirror, ns)
 
 
-def test_a_check_rejected_by_somebody_removes_the_mirrors(mirror, ns):
-    """Nowhere to run, so mirrors wait; then the check is set Rejected from outside."""
-    for w in mirror.workers:
-        w.api.patch(f"/apis/kueue.x-k8s.io/v1beta2/namespaces/{ns}/localqueues/lq", {"spec": {"stopPolicy": "Hold"}})
+def test_a_check_rejected_by_somebody_removes_the_mirrors(mirror, ns, queues):
+    """No quota on any worker, so mirrors wait; then the check is set Rejected from outside."""
+    queues(workers={w.name: 0 for w in mirror.workers})
     mirror.api.create(job("no", ns, {RUN: "forever"}))
     wait_workload(mirror, ns, "no", lambda o: o["status"].get("nominatedClusterNames"))
     eventually(lambda: any(workloads(w.api, ns) for w in mirror.workers), "a mirror is offered")
@@ -135,11 +134,7 @@ def test_a_job_evicted_on_its_worker_moves_and_counters_never_fall(mirror, ns, q
     assert failed == sorted(failed), f"status.failed fell: {failed}"
     first.api.wait(path(ns, "mover"), absent)
     second = holder(mirror, ns, "mover")
-    for _ in range(2):
-        mirror.api.wait(path(ns, "mover"), lambda o: ended(o) or o["status"].get("ready") == 2)
-        finish(second.api, ns, "mover")
-        eventually(lambda: not [p for p in pods(second.api, ns, "mover") if p["status"]["phase"] == "Running" and "testbed.spillway.dev/finish" in p["metadata"]["annotations"]],
-                   "those that were told have ended")
+    finish_all(second.api, ns, "mover")
     done = mirror.api.wait(path(ns, "mover"), lambda o: o and ended(o) and o)
     assert condition(done, "Complete") and done["status"]["succeeded"] == 4 and done["status"]["failed"] >= 1
     gone_everywhere(mirror, ns, "mover")

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One manifest per job kind, and what its operator would say. The operators do not run here: on the worker the test writes their status,
+as Kueue's own integration tests do."""
+from jobs import QUEUE, pod_template
+
+NOW = "2026-01-01T00:00:00Z"
+
+
+def template(**more):
+    t = pod_template(**more)
+    t["spec"].pop("restartPolicy")
+    return t
+
+
+def kubeflow(replicas, field):
+    return {"runPolicy": {}, field: {name: {"replicas": n, "restartPolicy": "Never", "template": template()} for name, n in replicas.items()}}
+
+
+def kubeflow_status(*types):
+    """Conditions as training-operator v1 writes them; the last type is what holds now."""
+    ended = types[-1] in ("Succeeded", "Failed")
+    conditions = [{"type": t, "status": "False" if t == "Running" and ended else "True", "reason": t, "message": t, "lastUpdateTime": NOW, "lastTransitionTime": NOW} for t in types]
+    return conditions
+
+
+class Kind:
+    """running, done: statuses of the copy; active(status): how many the manager's object says are active."""
+
+    def __init__(self, group, kind, plural, spec, running, done, managed_by=("spec", "runPolicy", "managedBy"), suspend=("spec", "runPolicy", "suspend")):
+        self.group, self.kind, self.plural, self.spec, self.running, self.done = group, kind, plural, spec, running, done
+        self.managed_by, self.suspend = managed_by, suspend
+
+    def make(self, name, ns, queue="lq"):
+        return {"apiVersion": self.group, "kind": self.kind, "metadata": {"name": name, "namespace": ns, "labels": {QUEUE: queue}}, "spec": self.spec()}
+
+    def path(self, ns, name):
+        return f"/apis/{self.group}/namespaces/{ns}/{self.plural}/{name}"
+
+    def at(self, obj, where):
+        for key in where:
+            obj = (obj or {}).get(key)
+        return obj
+
+
+def training(kind, plural, field, replicas):
+    first = list(replicas)[-1]
+    running = {"conditions": kubeflow_status("Created", "Running"), "replicaStatuses": {first: {"active": replicas[first]}}, "startTime": NOW}
+    done = {"conditions": kubeflow_status("Created", "Running", "Succeeded"), "replicaStatuses": {first: {"succeeded": replicas[first]}}, "startTime": NOW, "completionTime": NOW}
+    return Kind("kubeflow.org/v1", kind, plural, lambda: kubeflow(replicas, field), running, done)
+
+
+def jobset():
+    return {"replicatedJobs": [{"name": "workers", "replicas": 2, "template": {"spec": {"parallelism": 1, "completions": 1, "backoffLimit": 0, "template": pod_template()}}}]}
+
+
+def replicated(**counts):
+    return [{"name": "workers", **{"ready": 0, "succeeded": 0, "failed": 0, "active": 0, "suspended": 0, **counts}}]
+
+
+def mpi():
+    return {"runPolicy": {}, "slotsPerWorker": 1, "mpiReplicaSpecs": {n: {"replicas": r, "restartPolicy": "Never", "template": template()} for n, r in (("Launcher", 1), ("Worker", 2))}}
+
+
+def ray_cluster():
+    pod = template()
+    return {"rayVersion": "2.46.0", "headGroupSpec": {"rayStartParams": {}, "template": pod},
+            "workerGroupSpecs": [{"groupName": "w", "replicas": 1, "minReplicas": 1, "maxReplicas": 1, "rayStartParams": {}, "template": pod}]}
+
+
+def condition(kind, status="True", reason="Test"):
+    return {"type": kind, "status": status, "reason": reason, "message": "by the test", "lastTransitionTime": NOW}
+
+
+SPEC = ("spec", "managedBy"), ("spec", "suspend")
+KINDS = {
+    "PyTorchJob": training("PyTorchJob", "pytorchjobs", "pytorchReplicaSpecs", {"Master": 1, "Worker": 2}),
+    "TFJob": training("TFJob", "tfjobs", "tfReplicaSpecs", {"Chief": 1, "Worker": 1}),
+    "PaddleJob": training("PaddleJob", "paddlejobs", "paddleReplicaSpecs", {"Master": 1, "Worker": 1}),
+    "XGBoostJob": training("XGBoostJob", "xgboostjobs", "xgbReplicaSpecs", {"Master": 1, "Worker": 1}),
+    "JAXJob": training("JAXJob", "jaxjobs", "jaxReplicaSpecs", {"Worker": 2}),
+    "MPIJob": Kind("kubeflow.org/v2beta1", "MPIJob", "mpijobs", mpi,
+                   {"conditions": kubeflow_status("Created", "Running"), "replicaStatuses": {"Worker": {"active": 2}}, "startTime": NOW},
+                   {"conditions": kubeflow_status("Created", "Running", "Succeeded"), "replicaStatuses": {"Launcher": {"succeeded": 1}}, "startTime": NOW, "completionTime": NOW}),
+    "JobSet": Kind("jobset.x-k8s.io/v1alpha2", "JobSet", "jobsets", jobset,
+                   {"replicatedJobsStatus": replicated(active=2, ready=2), "restarts": 0},
+                   {"conditions": [condition("Completed", reason="AllJobsCompleted")], "replicatedJobsStatus": replicated(succeeded=2), "restarts": 0, "terminalState": "Completed"}, *SPEC),
+    "RayJob": Kind("ray.io/v1", "RayJob", "rayjobs", lambda: {"entrypoint": "true", "shutdownAfterJobFinishes": True, "rayClusterSpec": ray_cluster()},
+                   {"jobStatus": "RUNNING", "jobDeploymentStatus": "Running"}, {"jobStatus": "SUCCEEDED", "jobDeploymentStatus": "Complete"}, *SPEC),
+    "RayCluster": Kind("ray.io/v1", "RayCluster", "rayclusters", ray_cluster, {"state": "ready", "desiredWorkerReplicas": 1, "readyWorkerReplicas": 1}, None, *SPEC),
+}
