@@ -17,7 +17,10 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "system")]
 
 from gateway import Gateway, Shared  # noqa: E402
+from jobs import job  # noqa: E402
+from kinds import KINDS  # noqa: E402
 from mirrored import KUEUE, queue  # noqa: E402
+from process import eventually  # noqa: E402
 from testbed.control import Remote  # noqa: E402
 
 
@@ -71,6 +74,7 @@ def mirror(request, ns):
     """The shared gateway in mirror role over the workers with Kueue; the test's namespace and queue are on all of them."""
     g = request.config.shared.get("mirror")
     add_mirrored_namespace(g, ns)
+    wait_policy(g, ns)
     yield g
     remove_namespace(g, ns)
 
@@ -85,6 +89,7 @@ def queues(mirror, ns):
             api.delete(f"/apis/{KUEUE}/namespaces/{ns}/localqueues/lq")
             api.wait(f"/apis/{KUEUE}/namespaces/{ns}/localqueues/lq", lambda o: o is None)
             add_namespace(api, ns, ns, DISPATCH if api is mirror.api else None)
+        wait_policy(mirror, ns)
 
     yield make
     for api in (mirror.api, *(w.api for w in mirror.workers)):
@@ -113,6 +118,14 @@ def add_namespace(api, name, cluster_queue, labels=None):
     api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
     api.apply({"apiVersion": "kueue.x-k8s.io/v1beta2", "kind": "LocalQueue", "metadata": {"name": "lq", "namespace": name, "labels": labels or {}},
                "spec": {"clusterQueue": cluster_queue}})
+
+
+def wait_policy(g, ns):
+    """The API server's admission policy sees a new LocalQueue a moment after it is made (its parameters are watched); jobs submitted
+    before are not marked, and spillway rejects them. So users make queues before jobs, and so do tests."""
+    tries = (job("try", ns), ("spec", "managedBy")), (KINDS["PyTorchJob"].make("try", ns), ("spec", "runPolicy", "managedBy"))
+    for what, where in tries:
+        eventually(lambda: KINDS["PyTorchJob"].at(g.api.call("POST", g.api.collection(what) + "?dryRun=All", what), where), "the policy marks jobs of the new queue")
 
 
 def remove_namespace(g, ns):

@@ -6,14 +6,15 @@ from jobs import QUEUE, pod_template
 NOW = "2026-01-01T00:00:00Z"
 
 
-def template(**more):
-    t = pod_template(**more)
+def template(container="main"):
+    t = pod_template()
     t["spec"].pop("restartPolicy")
+    t["spec"]["containers"][0]["name"] = container
     return t
 
 
-def kubeflow(replicas, field):
-    return {"runPolicy": {}, field: {name: {"replicas": n, "restartPolicy": "Never", "template": template()} for name, n in replicas.items()}}
+def kubeflow(replicas, field, container):
+    return {"runPolicy": {}, field: {name: {"replicas": n, "restartPolicy": "Never", "template": template(container)} for name, n in replicas.items()}}
 
 
 def kubeflow_status(*types):
@@ -42,11 +43,11 @@ class Kind:
         return obj
 
 
-def training(kind, plural, field, replicas):
+def training(kind, plural, field, container, replicas):
     first = list(replicas)[-1]
     running = {"conditions": kubeflow_status("Created", "Running"), "replicaStatuses": {first: {"active": replicas[first]}}, "startTime": NOW}
-    done = {"conditions": kubeflow_status("Created", "Running", "Succeeded"), "replicaStatuses": {first: {"succeeded": replicas[first]}}, "startTime": NOW, "completionTime": NOW}
-    return Kind("kubeflow.org/v1", kind, plural, lambda: kubeflow(replicas, field), running, done)
+    done = {"conditions": kubeflow_status("Created", "Running", "Succeeded"), "replicaStatuses": {first: {"active": 0, "succeeded": replicas[first]}}, "startTime": NOW, "completionTime": NOW}
+    return Kind("kubeflow.org/v1", kind, plural, lambda: kubeflow(replicas, field, container), running, done)
 
 
 def jobset():
@@ -73,18 +74,27 @@ def condition(kind, status="True", reason="Test"):
 
 SPEC = ("spec", "managedBy"), ("spec", "suspend")
 KINDS = {
-    "PyTorchJob": training("PyTorchJob", "pytorchjobs", "pytorchReplicaSpecs", {"Master": 1, "Worker": 2}),
-    "TFJob": training("TFJob", "tfjobs", "tfReplicaSpecs", {"Chief": 1, "Worker": 1}),
-    "PaddleJob": training("PaddleJob", "paddlejobs", "paddleReplicaSpecs", {"Master": 1, "Worker": 1}),
-    "XGBoostJob": training("XGBoostJob", "xgboostjobs", "xgbReplicaSpecs", {"Master": 1, "Worker": 1}),
-    "JAXJob": training("JAXJob", "jaxjobs", "jaxReplicaSpecs", {"Worker": 2}),
+    "PyTorchJob": training("PyTorchJob", "pytorchjobs", "pytorchReplicaSpecs", "pytorch", {"Master": 1, "Worker": 2}),
+    "TFJob": training("TFJob", "tfjobs", "tfReplicaSpecs", "tensorflow", {"Chief": 1, "Worker": 1}),
+    "PaddleJob": training("PaddleJob", "paddlejobs", "paddleReplicaSpecs", "paddle", {"Master": 1, "Worker": 1}),
+    "XGBoostJob": training("XGBoostJob", "xgboostjobs", "xgbReplicaSpecs", "xgboost", {"Master": 1, "Worker": 1}),
     "MPIJob": Kind("kubeflow.org/v2beta1", "MPIJob", "mpijobs", mpi,
                    {"conditions": kubeflow_status("Created", "Running"), "replicaStatuses": {"Worker": {"active": 2}}, "startTime": NOW},
-                   {"conditions": kubeflow_status("Created", "Running", "Succeeded"), "replicaStatuses": {"Launcher": {"succeeded": 1}}, "startTime": NOW, "completionTime": NOW}),
+                   {"conditions": kubeflow_status("Created", "Running", "Succeeded"), "replicaStatuses": {"Launcher": {"succeeded": 1}, "Worker": {"active": 0}}, "startTime": NOW, "completionTime": NOW}),
     "JobSet": Kind("jobset.x-k8s.io/v1alpha2", "JobSet", "jobsets", jobset,
                    {"replicatedJobsStatus": replicated(active=2, ready=2), "restarts": 0},
                    {"conditions": [condition("Completed", reason="AllJobsCompleted")], "replicatedJobsStatus": replicated(succeeded=2), "restarts": 0, "terminalState": "Completed"}, *SPEC),
     "RayJob": Kind("ray.io/v1", "RayJob", "rayjobs", lambda: {"entrypoint": "true", "shutdownAfterJobFinishes": True, "rayClusterSpec": ray_cluster()},
                    {"jobStatus": "RUNNING", "jobDeploymentStatus": "Running"}, {"jobStatus": "SUCCEEDED", "jobDeploymentStatus": "Complete"}, *SPEC),
     "RayCluster": Kind("ray.io/v1", "RayCluster", "rayclusters", ray_cluster, {"state": "ready", "desiredWorkerReplicas": 1, "readyWorkerReplicas": 1}, None, *SPEC),
+}
+
+# What Kueue's webhook refuses on a worker: it has no prebuilt Workloads for this kind, so nobody can dispatch it to Kueue workers (0.19.2).
+JAXJOB = training("JAXJob", "jaxjobs", "jaxReplicaSpecs", "jax", {"Worker": 2})
+
+# Statuses of copies that were stopped.
+STOPPED = {
+    "JobSet": {"conditions": [condition("Suspended", reason="SuspendedJobs")], "replicatedJobsStatus": replicated(suspended=2)},
+    "PyTorchJob": {"conditions": [*kubeflow_status("Created"), {**kubeflow_status("Running")[0], "status": "False"}, *kubeflow_status("Suspended")],
+                   "replicaStatuses": {"Master": {"active": 0}, "Worker": {"active": 0}}},
 }

@@ -99,7 +99,7 @@ def test_a_check_rejected_by_somebody_removes_the_mirrors(mirror, ns, queues):
     """No quota on any worker, so mirrors wait; then the check is set Rejected from outside."""
     queues(workers={w.name: 0 for w in mirror.workers})
     mirror.api.create(job("no", ns, {RUN: "forever"}))
-    wait_workload(mirror, ns, "no", lambda o: o["status"].get("nominatedClusterNames"))
+    wait_workload(mirror, ns, "no", lambda o: o.get("status", {}).get("nominatedClusterNames"))
     eventually(lambda: any(workloads(w.api, ns) for w in mirror.workers), "a mirror is offered")
     name = workload_of(mirror.api, ns, "no")["metadata"]["name"]
 

@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Mirror role when API servers, workers and gateways go away and come back."""
+import json
+import signal
+
+import pytest
+from conftest import add_mirrored_namespace, wait_policy
+
+from jobs import RUN, absent, condition, count, ended, finish_all, gone_everywhere, holder, job, path
+from mirrored import evictions, state, wait_workload, workload_of, workload_path, workloads
+from process import eventually
+
+pytestmark = pytest.mark.alone
+
+
+@pytest.fixture
+def gateway(own, ns):
+    """gateway(**settings) in mirror role, its namespace on all sides."""
+    def start(**settings):
+        g = own("mirror", **settings)
+        add_mirrored_namespace(g, ns)
+        wait_policy(g, ns)
+        return g
+
+    return start
+
+
+def running(g, ns, name):
+    g.api.create(job(name, ns, {RUN: "forever"}))
+    g.api.wait(path(ns, name), count("ready", 1))
+    return holder(g, ns, name)
+
+
+def cluster_state(g, w):
+    return next(c["state"] for c in json.loads(g.cli("clusters", "-o", "json")) if c["name"] == w.name)
+
+
+def test_a_short_loss_of_the_worker_evicts_nothing_and_the_cluster_says_so(gateway, ns):
+    g = gateway()
+    w = running(g, ns, "brief")
+    assert cluster_state(g, w) == "Ready"
+    w.kill("kube-apiserver")
+    eventually(lambda: cluster_state(g, w) == "NotReady", "the cluster is shown as not ready")
+    w.start("kube-apiserver")
+    eventually(lambda: cluster_state(g, w) == "Ready", "and ready again")
+    at = wait_workload(g, ns, "brief", lambda o: True)
+    assert state(at) == "Ready" and evictions(at) == 0
+    finish_all(w.api, ns, "brief")
+    g.api.wait(path(ns, "brief"), lambda o: condition(o, "Complete"))
+    gone_everywhere(g, ns, "brief")
+
+
+def test_a_job_deleted_while_its_worker_is_away_is_swept_when_it_returns(gateway, ns):
+    g = gateway()
+    w = running(g, ns, "orphan")
+    w.kill("kube-apiserver")
+    g.api.delete(path(ns, "orphan"))
+    g.api.wait(path(ns, "orphan"), absent)
+    w.start("kube-apiserver")
+    gone_everywhere(g, ns, "orphan")
+    assert eventually(lambda: not workloads(w.api, ns), "and its Workload") is True
+
+
+def test_a_lost_worker_is_left_when_the_queue_allows_two_copies(gateway, ns):
+    """dispatch.lost: duplicate, as MultiKueue does: after the grace the job moves; the returning copy is swept."""
+    g = gateway(dispatch={"lost": "duplicate", "lost_after": "3s"})
+    w = running(g, ns, "lost")
+    w.kill("kube-apiserver")
+    at = wait_workload(g, ns, "lost", lambda o: evictions(o) == 1 and condition(o, "Admitted") and o["status"].get("clusterName") not in (None, w.name))
+    second = next(x for x in g.workers if x.name == at["status"]["clusterName"])
+    g.api.wait(path(ns, "lost"), count("ready", 1))
+    w.start("kube-apiserver")
+    w.api.wait(path(ns, "lost"), absent, what="the old copy is swept")
+    finish_all(second.api, ns, "lost")
+    g.api.wait(path(ns, "lost"), lambda o: condition(o, "Complete"))
+    gone_everywhere(g, ns, "lost")
+
+
+def test_a_lost_worker_holds_its_jobs_by_default(gateway, ns):
+    g = gateway(dispatch={"lost_after": "1s"})
+    w = running(g, ns, "held")
+    w.kill("kube-apiserver")
+    eventually(lambda: cluster_state(g, w) == "Lost", "the worker is lost")
+    at = wait_workload(g, ns, "held", lambda o: True)
+    assert at["status"]["clusterName"] == w.name and evictions(at) == 0
+    assert not any(x.api.find(path(ns, "held")) for x in g.workers if x is not w), "no second copy"
+    w.start("kube-apiserver")
+    finish_all(w.api, ns, "held")
+    g.api.wait(path(ns, "held"), lambda o: condition(o, "Complete"))
+
+
+def test_a_gateway_restarted_while_the_worker_is_away_waits_and_then_moves(gateway, ns):
+    """The grace starts anew: nothing moves at once, and it moves in the end."""
+    g = gateway(dispatch={"lost": "duplicate", "lost_after": "4s"})
+    w = running(g, ns, "again")
+    w.kill("kube-apiserver")
+    g.stop(signal.SIGKILL)
+    g.start(wait=False)
+    g.process.wait_for("in sight of everything")
+    assert evictions(wait_workload(g, ns, "again", lambda o: True)) == 0
+    at = wait_workload(g, ns, "again", lambda o: evictions(o) == 1 and condition(o, "Admitted") and o["status"].get("clusterName") not in (None, w.name))
+    second = next(x for x in g.workers if x.name == at["status"]["clusterName"])
+    w.start("kube-apiserver")
+    w.api.wait(path(ns, "again"), absent)
+    finish_all(second.api, ns, "again")
+    g.api.wait(path(ns, "again"), lambda o: condition(o, "Complete"))
+    gone_everywhere(g, ns, "again")
+
+
+def test_a_killed_gateway_finishes_what_ended_meanwhile(gateway, ns):
+    g = gateway()
+    w = running(g, ns, "meanwhile")
+    g.stop(signal.SIGKILL)
+    finish_all(w.api, ns, "meanwhile")
+    g.start()
+    assert condition(g.api.wait(path(ns, "meanwhile"), lambda o: o and ended(o) and o), "Complete")
+    gone_everywhere(g, ns, "meanwhile")
+
+
+def test_a_killed_manager_api_server_disturbs_nothing(gateway, ns, bed):
+    g = gateway()
+    w = running(g, ns, "steady")
+    bed["manager"].kill("kube-apiserver")
+    bed["manager"].start("kube-apiserver")
+    finish_all(w.api, ns, "steady")
+    done = g.api.wait(path(ns, "steady"), lambda o: o and ended(o) and o)
+    assert condition(done, "Complete") and done["status"]["succeeded"] == 1
+    gone_everywhere(g, ns, "steady")
+
+
+def test_a_manager_restored_from_an_old_copy_deletes_nothing(gateway, ns, bed):
+    """The job's Workload is not in the restored etcd: its copy is nobody's, and still it is not deleted unseen."""
+    g = gateway()
+    bed["manager"].snapshot(ns)
+    w = running(g, ns, "newer")
+    bed["manager"].restore(ns)
+    eventually(lambda: "set back in time" in g.text() or "older" in g.text(), "the gateway says what it found")
+    assert g.api.find(path(ns, "newer")) is None
+    for other in range(2):
+        g.api.create(job(f"after{other}", ns, {RUN: "200ms"}))
+    eventually(lambda: json.loads(g.cli("gc", "-o", "json")) is not None, "gc answers")
+    assert w.api.get(path(ns, "newer"))["status"]["ready"] == 1, "the copy still runs"
+
+
+def test_two_installations_on_one_worker_do_not_touch_each_other(own, ns, bed):
+    """The second is refused by the claim of the first, and says so; the first one's copy runs on."""
+    g = own("mirror")
+    add_mirrored_namespace(g, ns)
+    wait_policy(g, ns)
+    w = running(g, ns, "mine")
+    from gateway import Gateway
+
+    other = Gateway("offers", g.dir.parent / "second", bed)
+    other.dir.mkdir()
+    import yaml
+
+    (other.dir / "spillway.yaml").write_text(yaml.safe_dump(other.settings()))
+    other.start()
+    try:
+        rows = eventually(lambda: [c for c in json.loads(other.cli("clusters", "-o", "json")) if "claimed by installation" in c.get("why", "")], "the second says whose it is")
+        assert {c["name"] for c in rows} <= {x.name for x in g.workers}
+        assert w.api.get(path(ns, "mine"))["status"]["ready"] == 1
+    finally:
+        other.stop()
+    finish_all(w.api, ns, "mine")
+    g.api.wait(path(ns, "mine"), lambda o: condition(o, "Complete"))
+
+
+def test_a_standby_takes_over_from_a_leader_that_is_stopped(own, ns, bed):
+    """SIGSTOP for longer than the lease: the standby leads; continued, the old one sees it and ends instead of writing."""
+    g = own("mirror", manager={"lease_duration": "2s"})
+    add_mirrored_namespace(g, ns)
+    wait_policy(g, ns)
+    from gateway import Gateway
+
+    standby = Gateway("mirror", g.dir.parent / "standby", bed)
+    standby.dir.mkdir()
+    text = (g.dir / "spillway.yaml").read_text().replace(str(g.dir), str(standby.dir))
+    (standby.dir / "spillway.yaml").write_text(text)
+    standby.start(wait=False)
+    try:
+        w = running(g, ns, "relay")
+        g.process.p.send_signal(signal.SIGSTOP)
+        standby.process.wait_for("leading")
+        finish_all(w.api, ns, "relay")
+        g.api.wait(path(ns, "relay"), lambda o: condition(o, "Complete"))
+        gone_everywhere(g, ns, "relay")
+        g.process.p.send_signal(signal.SIGCONT)
+        assert eventually(lambda: g.process.p.poll() is not None, "the old leader ends") is True
+    finally:
+        standby.stop()
