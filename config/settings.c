@@ -16,7 +16,7 @@
 
 static const char *const levels[] = {"debug", "info", "warn", "error", "off", NULL}; /* enum sw_log_level's order */
 static const char *const formats[] = {"text", "json", NULL};                         /* false, true */
-static const char *const roles[] = {"embedded", "mirror", NULL};                     /* enum sw_manager_role's order */
+static const char *const roles[] = {"embedded", "mirror", "nominate", NULL};         /* enum sw_manager_role's order */
 const char *const sw_lost_names[] = {"hold", "duplicate", "lease", NULL};            /* enum sw_lost's order */
 
 static const char *const on_errors[] = {"hold", "default-policy", NULL}; /* enum sw_on_error's order */
@@ -42,13 +42,16 @@ const struct setting sw_settings[] = {
 	ROW("log.level", CHOICE, log_level, 0, 0, "info", levels, "least level that is printed"),
 	ROW("log.format", FLAG, log_json, 0, 0, "text", formats, "one JSON object or one line of text per message"),
 	ROW("manager.role", CHOICE, manager_role, 0, 0, "embedded", roles,
-	    "where users' jobs and quota live: embedded (spillway's own API server) or mirror (a cluster with Kueue)"),
+	    "where users' jobs and quota live: embedded (spillway's own API server), mirror (a cluster with Kueue) or "
+	    "nominate (a cluster whose Kueue runs MultiKueue; spillway only names the clusters)"),
 	ROW("manager.kubeconfig", TEXT, manager_kubeconfig, 0, 4096, "", NULL,
-	    "mirror: how to reach the cluster that runs Kueue; empty: the service account of the pod we run in"),
+	    "mirror, nominate: how to reach the cluster that runs Kueue; empty: the service account of the pod we run "
+	    "in"),
 	ROW("manager.context", TEXT, manager_context, 0, 253, "", NULL,
-	    "mirror: context in it; empty: the current one"),
+	    "mirror, nominate: context in it; empty: the current one"),
 	ROW("manager.check", TEXT, manager_check, 0, 253, "", NULL,
-	    "mirror: the one AdmissionCheck to serve; empty: every one whose controllerName is spillway.dev/dispatch"),
+	    "mirror, nominate: the one AdmissionCheck to serve; empty: every one whose controllerName is "
+	    "spillway.dev/dispatch (nominate: kueue.x-k8s.io/multikueue)"),
 	ROW("manager.namespace", TEXT, manager_ns, 1, 63, "spillway-system", NULL,
 	    "mirror: namespace of the Lease and the ConfigMap that spillway keeps on the manager"),
 	ROW("manager.lease", TEXT, manager_lease, 1, 63, "spillway", NULL, "mirror: name of that Lease and ConfigMap"),

@@ -46,7 +46,7 @@ static struct sw_err write_admin(struct sw_gateway *g)
 
 static struct sw_err open_decisions(struct sw_gateway *g)
 {
-	if (g->config->decisions_bytes == 0)
+	if (g->config->decisions_bytes == 0 || g->nominate)
 		return SW_OK;
 	char *beside = sw_asprintf("%s/decisions.jsonl", g->config->data_dir);
 	struct sw_decision_log_options opt = {.loop = g->loop,
@@ -61,6 +61,8 @@ static struct sw_err open_decisions(struct sw_gateway *g)
 
 static struct sw_err open_dispatch(struct sw_gateway *g)
 {
+	if (g->nominate) /* Kueue's own dispatcher does the rest */
+		return SW_OK;
 	struct sw_dispatch_options opt = {.loop = g->loop,
 					  .http = g->http,
 					  .metrics = g->metrics,

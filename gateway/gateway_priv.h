@@ -5,6 +5,7 @@
 
 #include "spillway/embedded.h"
 #include "spillway/gateway.h"
+#include "spillway/nominate.h"
 
 struct sw_gateway {
 	struct sw_loop *loop;
@@ -20,7 +21,8 @@ struct sw_gateway {
 	struct sw_api *api;     /* our server: the embedded manager's, or one with pages only */
 	bool lost;              /* another gateway may lead: this process must end */
 	struct sw_queue *queue; /* the embedded manager's; NULL in other roles: there Kueue has it */
-	struct sw_dispatch *dispatch;
+	struct sw_dispatch *dispatch; /* NULL in the nominate role */
+	struct sw_nominate *nominate; /* in that role only */
 	struct sw_timer *turns_timer;
 	char *kubeconfig;
 	struct live_log *logs; /* streams being proxied */
@@ -30,6 +32,9 @@ struct sw_gateway {
 /* pages.c: GET /spillway/v1/... */
 extern const struct sw_api_view gateway_views[];
 extern const size_t gateway_n_views;
+/* pages_nominate.c: of the nominate role, which has no dispatch */
+extern const struct sw_api_view gateway_nominate_views[];
+extern const size_t gateway_n_nominate_views;
 
 /* roles.c: the manager that the configuration names, and the server beside it. */
 struct sw_err gateway_open_manager(struct sw_gateway *g);

@@ -110,6 +110,8 @@ static void install(struct policies *p)
 	for (size_t i = 1; i < p->n; i++)
 		p->rules[n++] = (struct sw_policy_rule){p->at[i].queue, p->at[i].policy};
 	p->g->policy = p->at[0].policy;
+	if (p->g->nominate)
+		sw_nominate_set_policies(p->g->nominate, p->at[0].policy, p->rules, n);
 	if (p->g->dispatch)
 		sw_dispatch_set_policies(p->g->dispatch, p->at[0].policy, p->rules, n);
 }

@@ -3,6 +3,7 @@
  * roles.c - the manager that the configuration names, and the HTTPS server beside it
  *
  * embedded   the manager is the server
+ * nominate   the manager is a cluster whose Kueue mirrors; it is only told where to. There is no dispatch
  * mirror     the manager is a cluster with Kueue; our own server has only health, metrics and spillway's pages
  */
 #include <stdlib.h>
@@ -97,14 +98,50 @@ static struct sw_err open_mirror(struct sw_gateway *g, const char *const *hosts)
 	return sw_failed(e) ? e : sw_mirror_new(g->loop, &opt, &g->manager);
 }
 
+/* ---- nominate ---------------------------------------------------------------------------- */
+
+static bool nominate_ready(void *owner, char why[128])
+{
+	struct sw_gateway *g = owner;
+	const char *missing = "the manager's client is not open yet";
+	bool ready = g->nominate && sw_nominate_ready(g->nominate, &missing);
+	sw_cut(why, 128, missing);
+	return ready;
+}
+
+static struct sw_err open_nominate(struct sw_gateway *g, const char *const *hosts)
+{
+	struct sw_api_options api = server_options(g, hosts);
+	struct sw_nominate_options opt = {.loop = g->loop,
+					  .http = g->http,
+					  .metrics = g->metrics,
+					  .config = g->config,
+					  .catalog = g->catalog,
+					  .policy = g->policy,
+					  .fallback = g->fallback};
+	gateway_policies_rules(g, &opt.rules, &opt.n_rules);
+	api.serve = SW_SERVE_PAGES;
+	api.ready = nominate_ready;
+	api.owner = g;
+	api.views = gateway_nominate_views;
+	api.n_views = gateway_n_nominate_views;
+	struct sw_err e = sw_api_new(g->loop, &api, &g->api);
+	return sw_failed(e) ? e : sw_nominate_new(&opt, &g->nominate);
+}
+
 /* ------------------------------------------------------------------------------------------- */
+
+static const struct {
+	struct sw_err (*open)(struct sw_gateway *g, const char *const *hosts);
+} roles[] = {[SW_MANAGER_EMBEDDED] = {open_embedded},
+	     [SW_MANAGER_MIRROR] = {open_mirror},
+	     [SW_MANAGER_NOMINATE] = {open_nominate}};
 
 struct sw_err gateway_open_manager(struct sw_gateway *g)
 {
 	char *copy;
 	const char **hosts = split_hosts(g->config->hosts, &copy);
-	struct sw_err e =
-		g->config->manager_role == SW_MANAGER_MIRROR ? open_mirror(g, hosts) : open_embedded(g, hosts);
+	struct sw_err e = roles[g->config->manager_role].open(g, hosts);
 	free(copy);
 	free(hosts);
 	return e;
@@ -112,10 +149,13 @@ struct sw_err gateway_open_manager(struct sw_gateway *g)
 
 void gateway_close_manager(struct sw_gateway *g)
 {
-	if (g->config->manager_role == SW_MANAGER_MIRROR) {
-		sw_mirror_free(g->manager);
-		sw_api_free(g->api);
-	} else {
+	if (g->config->manager_role == SW_MANAGER_EMBEDDED) {
 		sw_embedded_free(g->manager);
+		return;
 	}
+	if (g->config->manager_role == SW_MANAGER_NOMINATE)
+		sw_nominate_free(g->nominate);
+	else
+		sw_mirror_free(g->manager);
+	sw_api_free(g->api);
 }

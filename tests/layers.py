@@ -23,6 +23,7 @@ ALLOWED = {
     "providers": PURE_API + "api catalog config kinds kube provider sim store http kubeconfig".split(),
     "workers": "catalog companions config http kinds kube kubeconfig manager needs provider translate workers".split(),
     "burst": "burst catalog config kinds manager provider workers".split(),
+    "nominate": "catalog config http kinds kube kubeconfig nominate policy provider workers".split(),
     "dispatch": "burst catalog companions config decision dispatch kinds kube manager needs policy provider translate workers http".split(),
 }
 # cli, and gateway.c which puts the rooms together, may use everything.

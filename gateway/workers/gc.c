@@ -408,7 +408,7 @@ struct sw_err gc_open(struct sw_worker *w)
 {
 	struct sw_manager *m = w->ws->opt.manager;
 	struct sw_err e = sw_timer_new(w->ws->opt.loop, on_timer, w, &w->gc.timer);
-	if (sw_failed(e))
+	if (sw_failed(e) || w->ws->opt.observe)
 		return e;
 	m->ops->notes(m, "adoption/", on_adoption, w);
 	sw_timer_in(w->gc.timer, PASS_MS);

@@ -359,7 +359,7 @@ static void on_timer(void *owner)
 	slow_checks(w);
 	struct feed *f = to_probe(w);
 	struct sw_err e = f ? probe(w, f) : watches(w);
-	if (!sw_failed(e) && !f && l->claim_due)
+	if (!sw_failed(e) && !f && l->claim_due && !w->ws->opt.observe)
 		claim_step(w);
 	else if (!sw_failed(e) && !l->call)
 		link_kick(w, SLOW_MS);
@@ -380,10 +380,11 @@ static void feeds_init(struct sw_worker *w)
 	w->n_feeds = FEED_KINDS;
 	for (size_t i = 0; i < FEED_KINDS; i++)
 		w->feeds[i] = (struct feed){.of = sources[i],
-					    .unused = sources[i].kueue && !w->ops->offer,
+					    .unused = sources[i].kueue &&
+						      (!w->ops->offer || (w->ws->opt.observe && i == FEED_MIRRORS)),
 					    .served = sources[i].kueue ? SERVED_UNKNOWN : SERVED_YES,
 					    .probe_due = sources[i].kueue};
-	for (size_t i = 0; sw_kind_at(i) && w->n_feeds < FEEDS_MAX; i++) {
+	for (size_t i = 0; sw_kind_at(i) && !w->ws->opt.observe && w->n_feeds < FEEDS_MAX; i++) {
 		const struct sw_kind *k = sw_kind_at(i);
 		w->feeds[w->n_feeds++] = (struct feed){
 			.kind = k, .of = {k->group, k->version, k->plural, .ours = true}, .probe_due = true};

@@ -180,7 +180,7 @@ struct sw_worker *sw_workers_find(struct sw_workers *ws, const char *name)
 
 void sw_workers_set_epoch(struct sw_workers *ws, uint64_t epoch)
 {
-	if (epoch <= ws->opt.epoch)
+	if (ws->opt.observe || epoch <= ws->opt.epoch)
 		return;
 	ws->opt.epoch = epoch;
 	for (size_t i = 0; i < ws->n; i++) {

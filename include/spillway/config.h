@@ -16,7 +16,8 @@
 #include "spillway/json.h"
 #include "spillway/log.h"
 
-enum sw_manager_role { SW_MANAGER_EMBEDDED, SW_MANAGER_MIRROR }; /* where jobs and quota live; see manager/README.md */
+/* Where jobs and quota live; see manager/README.md. */
+enum sw_manager_role { SW_MANAGER_EMBEDDED, SW_MANAGER_MIRROR, SW_MANAGER_NOMINATE };
 /* What happens to jobs of a lost worker; see dispatch/README.md. */
 enum sw_lost { SW_LOST_HOLD, SW_LOST_DUPLICATE, SW_LOST_LEASE };
 extern const char *const sw_lost_names[]; /* NULL-terminated */

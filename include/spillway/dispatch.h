@@ -18,11 +18,6 @@
 #include "spillway/workers.h"
 
 struct sw_dispatch;
-/* Whose jobs another policy than the default one decides. */
-struct sw_policy_rule {
-	const char *queue; /* a ClusterQueue, or NAMESPACE/LOCALQUEUE */
-	struct sw_policy *policy;
-};
 struct sw_dispatch_options {
 	struct sw_loop *loop;
 	struct sw_http *http;

@@ -31,6 +31,8 @@ __attribute__((warn_unused_result)) struct sw_err sw_kubeconfig_load(const char 
  * the Secret may not read our files or run our programs. `name` is for messages. */
 __attribute__((warn_unused_result)) struct sw_err sw_kubeconfig_parse(const char *name, const char *text, size_t len,
 								      const char *context, struct sw_kubeconfig **out);
+/* In a pod: writes data_dir/pod.kubeconfig, which uses its service account, and gives that path. INVALID elsewhere. */
+__attribute__((warn_unused_result)) struct sw_err sw_kubeconfig_of_pod(const char *data_dir, char **path);
 void sw_kubeconfig_free(struct sw_kubeconfig *kc);
 const char *
 sw_kubeconfig_server(const struct sw_kubeconfig *kc); /* "https://host:port/prefix" without trailing slash */

@@ -22,6 +22,12 @@ struct sw_policy_limits {
 	size_t memory_bytes;
 }; /* 0: 2,000,000 and 8 MiB */
 
+/* Whose jobs another policy than the default one decides. */
+struct sw_policy_rule {
+	const char *queue; /* a ClusterQueue, or NAMESPACE/LOCALQUEUE */
+	struct sw_policy *policy;
+};
+
 /* What a policy may define. It needs place or rank. */
 enum {
 	SW_POLICY_HAS_PLACE = 1,

@@ -39,7 +39,9 @@ struct sw_workers_options {
 	const struct sw_catalog *catalog;
 	struct sw_manager *manager; /* notes: claims and tombstones */
 	const char *origin;         /* installation id */
-	uint64_t epoch;             /* of the store: raised by dispatch/identity at each restore it notices */
+	bool observe;   /* capacity is looked at, and nothing is written anywhere: no claim, no copies; never
+			   ready. manager may be NULL then */
+	uint64_t epoch; /* of the store: raised by dispatch/identity at each restore it notices */
 	/* Something about this workload's copy, or about the cluster (key NULL), changed. */
 	void (*on_change)(void *owner, const char *key, struct sw_worker *w);
 	/* A pod of ours changed (object) or is gone (object NULL). */

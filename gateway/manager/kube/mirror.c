@@ -90,34 +90,6 @@ static const struct sw_manager_ops ops = {
 
 /* ---- the way in --------------------------------------------------------------------------------------- */
 
-/* In a pod: its service account, whose token is a file that is renewed. */
-static struct sw_err pod_kubeconfig(const char *data_dir, char **path)
-{
-	static const char account[] = "/var/run/secrets/kubernetes.io/serviceaccount";
-	const char *host = getenv("KUBERNETES_SERVICE_HOST"), *port = getenv("KUBERNETES_SERVICE_PORT");
-
-	if (!host || !port || !data_dir)
-		return sw_err(
-			SW_E_INVALID,
-			"manager.kubeconfig: empty, and this is no pod (KUBERNETES_SERVICE_HOST is not set): name "
-			"the kubeconfig of the cluster that runs Kueue");
-	const char *open = strchr(host, ':') ? "[" : "", *close = strchr(host, ':') ? "]" : "";
-	char *text =
-		sw_asprintf("apiVersion: v1\nkind: Config\ncurrent-context: pod\n"
-			    "contexts: [{name: pod, context: {cluster: pod, user: pod}}]\n"
-			    "clusters: [{name: pod, cluster: {server: 'https://%s%s%s:%s', "
-			    "certificate-authority: %s/ca.crt}}]\nusers: [{name: pod, user: {tokenFile: %s/token}}]\n",
-			    open, host, close, port, account, account);
-
-	*path = sw_asprintf("%s/pod.kubeconfig", data_dir);
-	struct sw_err e = sw_mkdirs(data_dir, 0700);
-
-	if (!sw_failed(e))
-		e = sw_file_write(*path, text, strlen(text), 0600);
-	free(text);
-	return e;
-}
-
 static struct sw_err client_open(struct mir *m)
 {
 	struct sw_kubeconfig *kc;
@@ -128,7 +100,7 @@ static struct sw_err client_open(struct mir *m)
 	if (*m->opt.kubeconfig)
 		m->kubeconfig = sw_strdup(m->opt.kubeconfig);
 	else
-		e = pod_kubeconfig(m->opt.data_dir, &m->kubeconfig);
+		e = sw_kubeconfig_of_pod(m->opt.data_dir, &m->kubeconfig);
 	if (sw_failed(e))
 		return e;
 	m->kubeconfig_stamp = sw_file_stamp(m->kubeconfig);
