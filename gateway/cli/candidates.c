@@ -40,13 +40,19 @@ void print_candidates(json_t *list)
 		{"CLUSTER", "cluster", false, CLI_PLAIN},   {"POOL", "pool", false, CLI_PLAIN},
 		{"GPU", "model", false, CLI_PLAIN},         {"FREE", "freeOf", true, CLI_PLAIN},
 		{"+NODES", "nodesNeeded", true, CLI_PLAIN}, {"$/H", "priceHour", true, CLI_MONEY},
-		{"START", "startMs", true, CLI_AGE_MS},     {"SPOT", "spot", false, CLI_YESNO},
-		{"STEP", "step", true, CLI_PLAIN},          {"VERDICT", "verdict", false, CLI_STATE},
-		{"WHY", "reason", false, CLI_LONG},
+		{"DATA $", "egressCost", true, CLI_MONEY},  {"START", "startMs", true, CLI_AGE_MS},
+		{"SPOT", "spot", false, CLI_YESNO},         {"STEP", "step", true, CLI_PLAIN},
+		{"VERDICT", "verdict", false, CLI_STATE},   {"WHY", "reason", false, CLI_LONG},
 	};
+	enum { N_COLS = sizeof cols / sizeof *cols };
+	struct cli_column shown[N_COLS];
+	size_t n = 0;
+	bool data = false;                 /* somewhere reading the job's data costs something, or nobody knows */
 	json_t *rows = sw_json_copy(list); /* with what only people want to see */
 	for (size_t i = 0; i < sw_json_len(rows); i++) {
 		json_t *row = sw_json_idx(rows, i);
+		json_t *egress = sw_json_key(row, "egressCost");
+		data |= !egress || json_object_get_double(egress) > 0;
 		int64_t start = sw_json_int(row, "expectedStartSeconds", -1);
 		char text[64];
 		snprintf(text, sizeof text, "%lld/%lld", (long long)sw_json_int(row, "free", 0),
@@ -55,6 +61,9 @@ void print_candidates(json_t *list)
 		if (start >= 0)
 			sw_json_set_int(row, "startMs", start * 1000);
 	}
-	cli_print_table(stdout, cols, sizeof cols / sizeof *cols, rows);
+	for (size_t i = 0; i < N_COLS; i++)
+		if (data || strcmp(cols[i].path, "egressCost") != 0)
+			shown[n++] = cols[i];
+	cli_print_table(stdout, shown, n, rows);
 	json_object_put(rows);
 }

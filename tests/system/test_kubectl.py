@@ -220,6 +220,8 @@ BAD = {
     "an unknown field": (lambda j: j["spec"].update(paralelism=2), 'unknown field "spec.paralelism"'),
     "a wrong type": (lambda j: j["spec"].update(parallelism="two"), "spec.parallelism"),
     "a GPU model that does not exist": (lambda j: j["metadata"]["annotations"].update({"spillway.dev/gpu": "H1000"}), "H100"),
+    "a wish, misspelt": (lambda j: j["metadata"]["annotations"].update({"spillway.dev/gpu-memroy": "4Gi"}), 'did you mean "spillway.dev/gpu-memory"'),
+    "data without a size": (lambda j: j["metadata"]["annotations"].update({"spillway.dev/data": "gs://b@europe-west4"}), "metadata.annotations[spillway.dev/data]"),
     "a negative quantity": (lambda j: j["spec"]["template"]["spec"]["containers"][0]["resources"]["requests"].update(cpu="-1"), "cpu"),
     "an overflowing quantity": (lambda j: j["spec"]["template"]["spec"]["containers"][0]["resources"]["requests"].update(memory="9999999999Ei"), "memory"),
     "no queue": (lambda j: j["metadata"].update(labels={}), "kueue.x-k8s.io/queue-name"),
