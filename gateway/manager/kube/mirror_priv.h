@@ -147,7 +147,8 @@ struct op {
 	bool about_job; /* of the request under way: its object is the job, else the Workload */
 	bool rereads;   /* the request under way reads again after a conflict */
 	bool mine;      /* the row's resourceVersion is of our own write */
-	unsigned requests;
+	bool over;      /* it has had its answer */
+	unsigned requests, depth;
 	uint64_t wait_until_ms;
 	struct sw_kube_call *call;
 	sw_manager_fn *done;
@@ -167,7 +168,7 @@ struct op {
 };
 struct op *op_new(struct mir *m, const char *key, void (*run)(struct op *), sw_manager_fn *done, void *owner);
 void op_start(struct op *o);                      /* first run, from the loop */
-void op_end(struct op *o, struct sw_err e);       /* inside run(): at once, which is never inside the call */
+void op_end(struct op *o, struct sw_err e);       /* inside run() only; which is never inside the call */
 void op_wait(struct op *o, const char *for_what); /* BUSY if it takes too long */
 /* PATCH of the Workload's status, or of the job's: body is taken. */
 void op_patch_workload(struct op *o, struct sw_buf *body, enum sw_kube_class cls);

@@ -44,21 +44,31 @@ static void op_free(struct op *o)
 	free(o);
 }
 
+/* run() may end its op and still look at it: it is freed when the outermost caller is done. */
+static void enter(struct op *o)
+{
+	o->depth++;
+}
+
+static void leave(struct op *o)
+{
+	if (--o->depth == 0 && o->over)
+		op_free(o);
+}
+
 void op_end(struct op *o, struct sw_err e)
 {
+	SW_REQUIRE(!o->over && o->depth);
 	sw_manager_fn *done = o->done;
 	sw_manager_read_fn *read_done = o->read_done;
 	void *owner = o->owner;
-	json_t *job = json_object_get(o->job), *workload = json_object_get(o->workload);
 	bool closing = o->m->closing;
 
-	op_free(o);
+	o->over = true;
 	if (read_done && !closing)
-		read_done(owner, e, sw_failed(e) ? NULL : job, sw_failed(e) ? NULL : workload);
+		read_done(owner, e, sw_failed(e) ? NULL : o->job, sw_failed(e) ? NULL : o->workload);
 	else if (done && !closing)
 		done(owner, e);
-	json_object_put(job);
-	json_object_put(workload);
 }
 
 /* ---- from the loop -------------------------------------------------------------------------- */
@@ -125,7 +135,9 @@ void ops_tick(struct mir *m)
 		struct op *o = m->ops_ready;
 
 		move(o, &m->ops_busy);
+		enter(o);
 		o->run(o);
+		leave(o);
 		if (sw_loop_slice_over(m->loop, began)) {
 			sw_timer_in(m->op_timer, 0);
 			return;
@@ -200,26 +212,31 @@ static void failed(struct op *o, struct sw_err err, long status)
 		op_end(o, err);
 }
 
+static void take_reply(struct op *o, json_t *object, bool reread_now)
+{
+	sw_json_del(object, "metadata.managedFields");
+	keep_read(o, object);
+	o->mine = !o->about_job && !reread_now;
+	if (o->mine)
+		o->rv = rv_of(object);
+	apply(o, object);
+}
+
 static void on_reply(void *owner, struct sw_err err, const struct sw_kube_reply *reply)
 {
 	struct op *o = owner;
-	bool conflict = o->rereads;
+	bool reread_now = o->rereads;
 
 	o->call = NULL;
 	o->rereads = false;
-	if (sw_failed(err)) {
+	enter(o);
+	if (!sw_failed(err) && reply->object)
+		take_reply(o, reply->object, reread_now);
+	if (sw_failed(err))
 		failed(o, err, reply->status);
-		return;
-	}
-	if (reply->object) {
-		sw_json_del(reply->object, "metadata.managedFields");
-		keep_read(o, reply->object);
-		o->mine = !o->about_job && !conflict;
-		if (o->mine)
-			o->rv = rv_of(reply->object);
-		apply(o, reply->object);
-	}
-	o->run(o);
+	else
+		o->run(o);
+	leave(o);
 }
 
 static void op_send(struct op *o, enum sw_kube_class cls, const char *method, struct sw_buf *path, struct sw_buf *body)

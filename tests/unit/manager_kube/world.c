@@ -6,6 +6,10 @@
 #include "mirror_test.h"
 #include "spillway/fault.h"
 
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/lsan_interface.h>
+#endif
+
 char fault_log[8000];
 const char *fault_lose;
 uint64_t clock_ahead_ms;
@@ -160,6 +164,9 @@ void world_close(struct world *w)
 	sw_loop_free(w->loop);
 	nftw(w->dir, rm_one, 8, FTW_DEPTH | FTW_PHYS);
 	free(w->kubeconfig);
+#ifdef __SANITIZE_ADDRESS__
+	cr_expect_eq(__lsan_do_recoverable_leak_check(), 0, "nothing may be left behind");
+#endif
 }
 
 /* ---- the server's truth ------------------------------------------------------------------------ */
