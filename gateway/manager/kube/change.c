@@ -137,7 +137,7 @@ static void win(struct op *o)
 	op_patch_workload(o, &body, SW_KUBE_STATUS);
 }
 
-static void message(struct op *o)
+void message_run(struct op *o)
 {
 	struct sw_buf body;
 	char now[32];
@@ -259,12 +259,17 @@ static char **names_copy(const char *const *names)
 	return copy;
 }
 
+static void said(struct op *o)
+{
+	op_end(o, SW_OK);
+}
+
 struct sw_err mir_change(struct sw_manager *base, const char *key, uint64_t rv, const struct sw_change *c,
 			 sw_manager_fn *done, void *owner)
 {
 	static void (*const runs[])(struct op *) = {
-		[SW_CHANGE_NOMINATE] = nominate, [SW_CHANGE_MESSAGE] = message,   [SW_CHANGE_WIN] = win,
-		[SW_CHANGE_EVICT] = state,       [SW_CHANGE_RELEASED] = released, [SW_CHANGE_REJECT] = state,
+		[SW_CHANGE_NOMINATE] = nominate, [SW_CHANGE_MESSAGE] = message_run, [SW_CHANGE_WIN] = win,
+		[SW_CHANGE_EVICT] = state,       [SW_CHANGE_RELEASED] = released,   [SW_CHANGE_REJECT] = state,
 	};
 	struct mir *m = mir_of(base);
 	struct wl *w = wl_find(m, key);
@@ -277,8 +282,13 @@ struct sw_err mir_change(struct sw_manager *base, const char *key, uint64_t rv, 
 		return sw_err(SW_E_INVALID, "workload %s: expected the name of the cluster that wins", key);
 	if ((w->flags & WL_GONE) && c->op != SW_CHANGE_RELEASED)
 		return sw_err(SW_E_MISSING, "workload %s is gone", key);
-	struct op *o = op_new(m, key, runs[c->op], done, owner);
+	/* While it runs the message is only news (all pods are scheduled): a job that ends soon is not worth a write,
+	 * and Kueue is busy with the object just then. */
+	bool news = c->op == SW_CHANGE_MESSAGE && w->cluster && w->check == SW_CHECK_READY;
+	struct op *o = op_new(m, key, news ? said : runs[c->op], done, owner);
 
+	if (news)
+		self_say_later(m, w, c->message ? c->message : "");
 	o->what = c->op;
 	o->rv = rv;
 	o->cluster = sw_strdup(c->cluster);

@@ -43,6 +43,7 @@ enum wl_flag {
 	WL_CHECKED = 128,     /* our check is in its list */
 	WL_JOB_GONE = 256,    /* its job is being deleted, or gone */
 	WL_REQUEUE_SET = 512, /* our check has requeueAfterSeconds */
+	WL_UNSAID = 2048,     /* message is newer than what the API server has, and is written later */
 	WL_SWEPT = 1024,      /* it is being deleted, and dispatch has swept its copies */
 };
 
@@ -180,6 +181,7 @@ void ops_tick(struct mir *m);
 void ops_free(struct mir *m);
 
 /* change.c, read.c, home.c */
+void message_run(struct op *o);
 struct sw_err mir_change(struct sw_manager *m, const char *key, uint64_t rv, const struct sw_change *c,
 			 sw_manager_fn *done, void *owner);
 struct sw_err mir_read(struct sw_manager *m, const char *key, sw_manager_read_fn *done, void *owner);
@@ -306,6 +308,7 @@ void checks_close(struct mir *m);
 /* self.c */
 struct sw_err self_open(struct mir *m);
 void self_look(struct mir *m, const struct wl *w);
+void self_say_later(struct mir *m, struct wl *w, const char *message);
 void self_close(struct mir *m);
 
 /* event.c */

@@ -401,8 +401,21 @@ static void link_job(struct mir *m, struct wl *was, struct wl *is)
 		is->flags |= WL_JOB_GONE;
 }
 
+/* What was not written yet stays said, as long as it is about the same run. */
+static void carry_unsaid(struct wl *old, struct wl *now)
+{
+	if (!(old->flags & WL_UNSAID) || now->check != SW_CHECK_READY || !now->cluster || now->cluster != old->cluster)
+		return;
+	free(now->message);
+	now->message = old->message;
+	old->message = NULL;
+	now->flags |= WL_UNSAID;
+}
+
 static void replace(struct mir *m, struct wl *old, struct wl *now)
 {
+	if (now && old)
+		carry_unsaid(old, now);
 	if (now && old && memcmp(old->job_uid, now->job_uid, 16) == 0)
 		now->flags |= old->flags & (WL_JOB_GONE | WL_SWEPT);
 	if (now)

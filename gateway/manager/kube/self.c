@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * self.c - what is refused without asking dispatch: jobs that could never run through us
+ * self.c - what is written without dispatch: refusals, and messages that could wait
  *
- * A job whose managedBy is not Kueue's would be started here by its own controller as soon as our check is Ready, and
- * managedBy cannot be changed any more. Kinds without managedBy (pods, groups of them) would do the same. Their check
- * is Rejected with the reason, as MultiKueue does; nothing else ever is ("fits nowhere today" is a reason to wait).
+ * Jobs that could never run through us are refused. A job whose managedBy is not Kueue's would be started here by its
+ * own controller as soon as our check is Ready, and managedBy cannot be changed any more. Kinds without managedBy
+ * (pods, groups of them) would do the same. Their check is Rejected with the reason, as MultiKueue does; nothing else
+ * ever is ("fits nowhere today" is a reason to wait).
  */
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +13,7 @@
 #include "spillway/log.h"
 #include "spillway/text.h"
 
-enum { WHY_MAX = 500, AGAIN_MS = 5000 };
+enum { WHY_MAX = 500, AGAIN_MS = 5000, SAY_MS = 20 * 1000 };
 
 /* Why it must be rejected; false: it need not. */
 static bool hopeless(struct mir *m, const struct wl *w, char why[WHY_MAX])
@@ -61,17 +62,50 @@ static void run(struct op *o)
 	op_patch_workload(o, &body, SW_KUBE_STATUS);
 }
 
+/* ---- messages that could wait --------------------------------------------------------------- */
+
+static void say(struct op *o)
+{
+	struct wl *w = wl_find(o->m, o->key);
+
+	if (o->mine && w)
+		w->flags &= (uint16_t)~WL_UNSAID;
+	if (!o->mine && w && w->rv != o->rv) /* after a conflict: on the state as it is now */
+		o->rv = w->rv;
+	message_run(o);
+}
+
+static void say_now(struct mir *m, struct wl *w)
+{
+	struct op *o = op_new(m, w->text, say, NULL, NULL);
+
+	o->rv = w->rv;
+	o->message = sw_strdup(w->message);
+	op_start(o);
+}
+
+void self_say_later(struct mir *m, struct wl *w, const char *message)
+{
+	free(w->message);
+	w->message = sw_strdup(message);
+	w->flags |= WL_UNSAID;
+	sw_reconciler_add_in(m->self_queue, w->text, SAY_MS);
+}
+
 /* Looked at again until it is not hopeless any more: that is how an error heals. */
 static void reconcile(void *owner, const char *key)
 {
 	struct mir *m = owner;
 	struct wl *w = wl_find(m, key);
 	char why[WHY_MAX];
-	bool refuse = w && mir_may_write(m) && m->told_synced && hopeless(m, w, why);
+	bool may = w && mir_may_write(m) && m->told_synced, refuse = may && hopeless(m, w, why);
+	bool tell = may && (w->flags & WL_UNSAID) && !(w->flags & (WL_FINISHED | WL_DELETING));
 
 	if (refuse)
 		op_start(op_new(m, key, run, NULL, NULL));
-	sw_reconciler_done(m->self_queue, key, refuse ? AGAIN_MS : 0);
+	else if (tell)
+		say_now(m, w);
+	sw_reconciler_done(m->self_queue, key, refuse || tell ? AGAIN_MS : 0);
 }
 
 void self_look(struct mir *m, const struct wl *w)

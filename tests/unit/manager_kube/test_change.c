@@ -397,3 +397,28 @@ Test(change, hostile_statuses_crash_nobody)
 	}
 	world_close(&w);
 }
+
+Test(change, what_is_only_news_while_a_job_runs_is_written_later)
+{
+	struct world w;
+
+	world_open(&w);
+	kueue_job(&w, "pi");
+	kueue_reserve(&w, "pi");
+	IS(win(&w, "pi", "east"));
+	log_clear();
+	IS(change(&w, "pi", (struct sw_change){.op = SW_CHANGE_MESSAGE, .message = "all pods are scheduled"}));
+	cr_expect_str_eq(row(&w, "pi")->message, "all pods are scheduled");
+	cr_expect_str_eq(fault_log, "");
+	json_t *o = workload(&w, "pi"); /* Kueue writes something */
+
+	sw_json_set_condition(o, "Admitted", true, "Admitted", "", "2026-11-23T10:00:00Z");
+	unsigned before = w.changes;
+
+	put_status(&w, WL, o);
+	UNTIL(&w, w.changes > before);
+	cr_expect_str_eq(row(&w, "pi")->message, "all pods are scheduled", "not forgotten");
+	kueue_evict(&w, "pi", "Preempted");
+	cr_expect(strstr(row(&w, "pi")->message, "Previously"), "the attempt is over: %s", row(&w, "pi")->message);
+	world_close(&w);
+}
