@@ -199,6 +199,8 @@ void status_idle(const struct sw_kind *k, json_t *status, const char *now)
 	json_t *was = sw_json_copy(status);
 
 	k->idle(k, status);
+	if (condition_true(status, "Running"))
+		set_condition(status, "Running", false, "JobSuspended", "Job suspended", now);
 	if (is_batch(k)) {
 		sw_json_del(status, "startTime");
 		for (size_t i = 0; i < 2; i++) /* absent is 0 */
@@ -210,20 +212,35 @@ void status_idle(const struct sw_kind *k, json_t *status, const char *now)
 	json_object_put(was);
 }
 
+/* Whole numbers above 0 and the objects around them; which of them are counters is the kind's business. */
+static json_t *numbers_of(json_t *v, int depth)
+{
+	static const char *const states[] = {"active", "ready", "terminating", "suspended"};
+	json_t *out = NULL;
+
+	if (json_object_is_type(v, json_type_int))
+		return json_object_get_int64(v) > 0 ? json_object_get(v) : NULL;
+	if (!json_object_is_type(v, json_type_object) || depth == 0)
+		return NULL;
+	json_object_object_foreach(v, key, child)
+	{
+		bool state = false;
+
+		for (size_t i = 0; i < sizeof(states) / sizeof(*states); i++)
+			state |= strcmp(key, states[i]) == 0;
+		json_t *kept = state ? NULL : numbers_of(child, depth - 1);
+
+		if (!kept)
+			continue;
+		out = out ? out : json_object_new_object();
+		json_object_object_add(out, key, kept);
+	}
+	return out;
+}
+
 json_t *status_base(json_t *status)
 {
-	static const char *const counters[] = {"failed", "succeeded", "replicaStatuses"};
-	json_t *base = NULL;
-
-	for (size_t i = 0; i < sizeof(counters) / sizeof(*counters); i++) {
-		json_t *v = sw_json_key(status, counters[i]);
-
-		if (!v)
-			continue;
-		base = base ? base : json_object_new_object();
-		json_object_object_add(base, counters[i], json_object_get(v));
-	}
-	return base;
+	return numbers_of(status, 4);
 }
 
 void status_end(const struct sw_kind *k, json_t *status, enum sw_outcome outcome, const char *message, const char *now)
