@@ -24,7 +24,7 @@ static struct patch_words words(struct op *o, char now[32])
 	return (struct patch_words){.message = o->message, .now = now};
 }
 
-/* The row if it is still what was decided on; else the op is ended. */
+/* The row if it is still what was decided on; else NULL, and the op is ended: nothing of it may be touched any more. */
 static struct wl *row_now(struct op *o)
 {
 	struct wl *w = wl_find(o->m, o->key);
@@ -35,6 +35,15 @@ static struct wl *row_now(struct op *o)
 		op_end(o, sw_err(SW_E_MISSING, "workload %s is gone", o->key));
 	else
 		op_end(o, sw_err(SW_E_CONFLICT, "workload %s was changed meanwhile", o->key));
+	return NULL;
+}
+
+/* The same for a change of one write: once that is done, so is the op. NULL: o is gone, touch it no more. */
+static struct wl *row_unwritten(struct op *o)
+{
+	if (!o->mine)
+		return row_now(o);
+	op_end(o, SW_OK);
 	return NULL;
 }
 
@@ -100,11 +109,8 @@ static void nominate(struct op *o)
 	struct sw_buf body;
 	char now[32];
 	struct patch_words p = words(o, now);
-	bool mine = o->mine; /* row_now() may end the op */
-	struct wl *w = mine ? NULL : row_now(o);
+	struct wl *w = row_unwritten(o);
 
-	if (mine)
-		op_end(o, SW_OK);
 	if (!w || !prepare(o, w, "clusters are to be nominated"))
 		return;
 	sw_buf_init(&body, BODY_MAX);
@@ -142,11 +148,8 @@ void message_run(struct op *o)
 	struct sw_buf body;
 	char now[32];
 	struct patch_words p = words(o, now);
-	bool mine = o->mine; /* row_now() may end the op */
-	struct wl *w = mine ? NULL : row_now(o);
+	struct wl *w = row_unwritten(o);
 
-	if (mine)
-		op_end(o, SW_OK);
 	if (!w)
 		return;
 	if (!(w->flags & WL_CHECKED) || (w->flags & WL_FINISHED)) {
@@ -164,11 +167,8 @@ static void state(struct op *o)
 	struct sw_buf body;
 	char now[32];
 	struct patch_words p = words(o, now);
-	bool mine = o->mine; /* row_now() may end the op */
-	struct wl *w = mine ? NULL : row_now(o);
+	struct wl *w = row_unwritten(o);
 
-	if (mine)
-		op_end(o, SW_OK);
 	if (!w)
 		return;
 	/* Kueue evicts what is deactivated by itself. */
