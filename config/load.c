@@ -316,6 +316,8 @@ void sw_config_example(FILE *to)
 		"\n# Queues whose jobs another policy decides: a ClusterQueue or NAMESPACE/LOCALQUEUE, and a .lua file "
 		"or a "
 		"shipped policy.\npolicies: []\n#  - {queue: interactive, file: soonest}\n"
+		"\n# What queues may spend on bought nodes, for policies that read it (fair-spend): USD in a window.\n"
+		"budgets: []\n#  - {queue: team, limit: 5000, window: 30d}\n"
 		"\n# Kinds of jobs beside the built-in ones, for managers that run Kueue. gateway/kinds/README.md "
 		"explains "
 		"each field.\nkinds: []\n"

@@ -25,7 +25,7 @@ struct config {
 };
 
 /* name in the file. read_NAME(c, value) is called with the section's value if the file has it, free_NAME(c) always. */
-#define SECTION_MAP(X) X(clusters) X(policies) X(bootstrap) X(catalog) X(kinds) X(companions) X(queues)
+#define SECTION_MAP(X) X(clusters) X(policies) X(budgets) X(bootstrap) X(catalog) X(kinds) X(companions) X(queues)
 #define X(name)                                                                                                        \
 	__attribute__((warn_unused_result)) struct sw_err read_##name(struct config *c, json_t *value);                \
 	void free_##name(struct config *c);

@@ -76,7 +76,7 @@ static bool fits_when_empty(struct sw_worker *w, const struct sw_pool *p, const 
 }
 
 /* How many of the pool's nodes the gang takes, as a share: a quarter of a node costs a quarter. */
-static double nodes_taken(const struct sw_pool *p, const struct sw_demand *d)
+double nodes_taken(const struct sw_pool *p, const struct sw_demand *d)
 {
 	double gpus = 0, cpu = 0, memory = 0;
 	for (size_t i = 0; i < d->n_sets; i++) {

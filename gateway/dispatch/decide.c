@@ -7,6 +7,7 @@
  */
 #include "dispatch_priv.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,7 +108,10 @@ static void on_won(void *owner, struct sw_err err)
 {
 	struct work *wk = owner;
 	if (!sw_failed(err)) {
+		const struct sw_workload *row = row_of(wk->d, wk->key);
 		work_say(wk, false, "Placed", wk->text);
+		if (row)
+			spend_begin(wk, row, wk->cost_next);
 		sw_metric_add(wk->d->m_placed, 1, sw_worker_name(wk->reserved.w), wk->reserved.pool);
 		if (wk->grows.w)
 			sw_burst_unwant(wk->d->burst, wk->key);
@@ -157,6 +161,8 @@ void decide_win(struct sw_dispatch *d, struct work *wk, struct scene *s, struct 
 		 *reason ? ": " : "", reason);
 	s->plan.gang = gang_of(wk->demand);
 	s->plan.lease_s = lease_for(d, wk, s, w);
+	s->plan.cost_micro = llround(spend_price(wk, w, pool) * 1e6);
+	wk->cost_next = (double)s->plan.cost_micro / 1e6;
 	plan_set_winner(&s->plan, sw_worker_name(w), pool);
 	plan_encode(&s->plan, words, message);
 	free(wk->text);

@@ -54,6 +54,7 @@ void work_drop_job(struct work *wk)
 void work_free(struct work *wk)
 {
 	struct sw_dispatch *d = wk->d;
+	spend_end(wk);
 	HASH_DEL(d->works, wk);
 	sw_metric_set(d->m_works, HASH_COUNT(d->works));
 	depth_set(wk, "");
@@ -121,8 +122,10 @@ static void settle(struct sw_dispatch *d, struct work *wk, const char *key)
 		work_withdraw(wk);
 	if (wk && !wk->pods_busy && !remember)
 		work_free(wk);
-	else if (wk)
+	else if (wk) {
+		spend_end(wk);
 		work_drop_job(wk);
+	}
 	sw_reconciler_done(d->queue, key, 0);
 }
 
@@ -390,7 +393,9 @@ struct sw_err sw_dispatch_new(const struct sw_dispatch_options *opt, struct sw_d
 	d->m = opt->manager;
 	d->shapes = sw_shapes_new(0);
 	metrics_make(d);
-	struct sw_err e = sw_reconciler_new(opt->loop, "dispatch", reconcile, d, &d->queue);
+	struct sw_err e = spend_open(d);
+	if (!sw_failed(e))
+		e = sw_reconciler_new(opt->loop, "dispatch", reconcile, d, &d->queue);
 	if (!sw_failed(e))
 		e = sw_reconciler_new(opt->loop, "pods", pods_reconcile, d, &d->pods_queue);
 	if (!sw_failed(e))
@@ -421,6 +426,7 @@ void sw_dispatch_free(struct sw_dispatch *d)
 	HASH_ITER(hh, d->works, wk, next)
 	work_free(wk);
 	history_free(d);
+	spend_close(d);
 	sw_shapes_free(d->shapes);
 	asked_free(d);
 	words_free(d);
@@ -437,15 +443,18 @@ struct sw_workers *sw_dispatch_workers(struct sw_dispatch *d)
 	return d->workers;
 }
 
-struct sw_policy *policy_for(const struct sw_dispatch *d, const struct sw_workload *row)
+bool queue_is(const struct sw_workload *row, const char *queue)
 {
 	size_t ns = strlen(row->ns);
-	for (size_t i = 0; i < d->opt.n_rules; i++) {
-		const char *q = d->opt.rules[i].queue;
-		bool local = strncmp(q, row->ns, ns) == 0 && q[ns] == '/' && strcmp(q + ns + 1, row->queue) == 0;
-		if (local || (row->cluster_queue && strcmp(q, row->cluster_queue) == 0))
+	bool local = strncmp(queue, row->ns, ns) == 0 && queue[ns] == '/' && strcmp(queue + ns + 1, row->queue) == 0;
+	return local || (row->cluster_queue && strcmp(queue, row->cluster_queue) == 0);
+}
+
+struct sw_policy *policy_for(const struct sw_dispatch *d, const struct sw_workload *row)
+{
+	for (size_t i = 0; i < d->opt.n_rules; i++)
+		if (queue_is(row, d->opt.rules[i].queue))
 			return d->opt.rules[i].policy;
-	}
 	return d->opt.policy;
 }
 

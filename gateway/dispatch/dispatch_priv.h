@@ -14,6 +14,7 @@
  *   operator.c    drained, declared dead, removed: what operators say about a cluster
  *   question.c    what the policy is asked                      mend.c       what would have to change
  *   preview.c     the answer for a job that is not there (yet)
+ *   spend.c       budgets of queues, and what was spent of them
  *   decision.c    a decision as a line of JSON, and back        record.c     the log of them
  *
  * A work is what we keep in memory for one workload that is being placed, runs or ends; those that wait for quota
@@ -105,6 +106,11 @@ struct work {
 	char *log_bytes;
 	uint64_t finish_by_ms; /* loop time: logs are not waited for beyond it; 0: not finishing */
 
+	struct account *account;     /* its queue's; NULL: none, or not placed */
+	double cost_hour, cost_next; /* USD; where it is; where it is about to be */
+	int64_t charged_ms;          /* Unix: until when */
+	bool cost_known;
+
 	/* of the step under way */
 	const struct sw_kind *kind;
 	enum step step;
@@ -112,6 +118,9 @@ struct work {
 	struct sw_worker *w;
 	char *text; /* event text when it succeeded */
 };
+
+struct account; /* spend.c */
+struct spend;
 
 struct depth {
 	UT_hash_handle hh;
@@ -150,6 +159,7 @@ struct sw_dispatch {
 	struct sw_shapes *shapes; /* equal jobs are decided once */
 	uint64_t advice_said;     /* hash of the last failure of grow() or release() */
 	struct identity id;
+	struct spend *spend;
 	struct asked asked;
 	struct word *words; /* of operators */
 	struct word_call *word_calls;
@@ -169,6 +179,7 @@ void dispatch_look_at_all(struct sw_dispatch *d);   /* every workload that holds
 void dispatch_kick(struct sw_dispatch *d);          /* the world changed: those that wait look again */
 void depth_set(struct work *wk, const char *place); /* "" leaves the count */
 int depth_of(const struct sw_dispatch *d, const char *cluster, const char *pool);
+bool queue_is(const struct sw_workload *row, const char *queue); /* a ClusterQueue, or NAMESPACE/LOCALQUEUE */
 struct sw_policy *policy_for(const struct sw_dispatch *d, const struct sw_workload *row); /* by its queue */
 const struct sw_workload *row_of(const struct sw_dispatch *d, const char *key);
 
@@ -299,6 +310,15 @@ void pods_on_pod(struct sw_dispatch *d, const char *key, struct sw_worker *w, co
 void pods_reconcile(void *owner, const char *key);
 void pods_free(struct work *wk);
 bool pods_dirty(const struct work *wk);
+
+/* ---- spend.c ---------------------------------------------------------------------------------- */
+struct sw_err spend_open(struct sw_dispatch *d);
+void spend_close(struct sw_dispatch *d);
+double spend_price(const struct work *wk, struct sw_worker *w, const char *pool); /* USD per hour */
+void spend_begin(struct work *wk, const struct sw_workload *row, double cost_hour);
+void spend_end(struct work *wk); /* it left the cluster, or goes from memory */
+struct sw_policy_budget spend_budget(struct sw_dispatch *d, const struct sw_workload *row);
+double nodes_taken(const struct sw_pool *p, const struct sw_demand *d); /* candidates.c */
 
 /* ---- explain.c -------------------------------------------------------------------------------- */
 void asked_free(struct sw_dispatch *d);

@@ -16,7 +16,7 @@ enum { NAME_MAX_BYTES = 128 };
 void plan_init(struct plan *p)
 {
 	p->n = p->at = 0;
-	p->until_ms = p->gang = p->lease_s = 0;
+	p->until_ms = p->gang = p->lease_s = p->cost_micro = 0;
 	p->win_cluster = p->win_pool = p->policy = 0;
 	p->text[0] = '\0';
 	p->used = 1;
@@ -129,6 +129,8 @@ void plan_encode(const struct plan *p, const char *sentence, char out[PLAN_MESSA
 		}
 		if (p->lease_s)
 			sw_buf_printf(&b, " l=%lld", (long long)p->lease_s);
+		if (p->cost_micro > 0)
+			sw_buf_printf(&b, " c=%lld", (long long)p->cost_micro);
 		if (p->gang)
 			sw_buf_printf(&b, " g=%lld", (long long)p->gang);
 		if (p->n)
@@ -269,6 +271,8 @@ static bool read_field(struct plan *p, char key, const char **at, int64_t *step)
 		return read_number(at, &p->lease_s);
 	case 'g':
 		return read_number(at, &p->gang);
+	case 'c':
+		return read_number(at, &p->cost_micro);
 	case 'h':
 		return (p->policy = read_name(p, at)) != 0;
 	case 'w':

@@ -10,7 +10,7 @@
  *   p  steps: patience_ms:cluster/pool,cluster/pool;...
  *   l  seconds of the lease that its copy has, if any
  *   w  the winner, cluster/pool          g  pods that must be scheduled together; gone once they were
- *   h  hash of the policy that decided
+ *   h  hash of the policy that decided     c  what it costs, in millionths of USD per hour
  *
  * Names are percent-encoded. Whoever may write workloads/status may write anything here, so the reader is bounded and
  * tolerant: what it cannot read is no plan, and then the policy is asked again. Nothing here decides where a copy may
@@ -37,6 +37,7 @@ struct plan {
 	int64_t until_ms; /* its deadline, Unix */
 	struct plan_step step[SW_PLAN_STEPS];
 	uint16_t win_cluster, win_pool; /* offsets; 0: none */
+	int64_t cost_micro;             /* of the place that won; 0: nothing is bought for it */
 	uint16_t policy;                /* hash of the policy that decided; 0: not known */
 	int64_t lease_s;                /* 0: its copy has none */
 	int64_t gang;                   /* 0: all of its pods were scheduled once */

@@ -63,6 +63,7 @@ void question_make(struct sw_dispatch *d, const struct work *wk, const struct sw
 					 .n_labels = labels_read(wk, q->labels),
 					 .attempts = q->attempts,
 					 .n_attempts = history_attempts(d, row->key, q->attempts),
+					 .budget = spend_budget(d, row),
 					 .committed_hour = committed(d),
 					 .max_hour = d->opt.config->max_price_hour};
 }

@@ -42,6 +42,11 @@ struct sw_cluster_cfg {
 
 struct sw_kind;
 
+struct sw_budget_cfg {
+	const char *queue; /* a ClusterQueue, or NAMESPACE/LOCALQUEUE */
+	double limit;      /* USD on bought nodes in one window */
+	int64_t window_ms;
+};
 struct sw_policy_cfg {
 	const char *queue; /* a ClusterQueue, or NAMESPACE/LOCALQUEUE */
 	const char *file;  /* path, or the name of a shipped policy */
@@ -82,6 +87,8 @@ struct sw_config {
 	size_t n_policies;
 	const struct sw_queue_cfg *queues;
 	size_t n_queues;
+	const struct sw_budget_cfg *budgets;
+	size_t n_budgets;
 	const struct sw_catalog_site *catalog; /* what the site adds to it; NULL: nothing */
 	const struct sw_kind *const *kinds;    /* declared by the site, built: sw_kinds_lend() */
 	size_t n_kinds;
