@@ -41,10 +41,10 @@ struct sw_shapes *sw_shapes_new(size_t max)
 
 void sw_shapes_clear(struct sw_shapes *s)
 {
-	struct kept *k, *next;
-	HASH_ITER(hh, s->plans, k, next)
-	{
-		HASH_DEL(s->plans, k);
+	struct kept *k = s->plans, *next;
+	HASH_CLEAR(hh, s->plans);
+	for (; k; k = next) {
+		next = k->hh.next;
 		free(k);
 	}
 	s->n_masks = 0;

@@ -24,7 +24,7 @@ struct history {
 	struct past past[SW_POLICY_ATTEMPTS];
 	size_t n;
 	struct plan *plan; /* of the attempt that ended last, until evicted() was asked about it; NULL: it was */
-	char key[];
+	char *key;
 };
 
 static void past_free(struct past *p)
@@ -34,12 +34,19 @@ static void past_free(struct past *p)
 	free(p->reason);
 }
 
-static void forget(struct sw_dispatch *d, struct history *h)
+static void wipe(struct history *h)
 {
-	HASH_DEL(d->histories, h);
 	for (size_t i = 0; i < h->n; i++)
 		past_free(&h->past[i]);
 	free(h->plan);
+	free(h->key);
+	memset(h, 0, sizeof *h);
+}
+
+static void forget(struct sw_dispatch *d, struct history *h)
+{
+	HASH_DEL(d->histories, h);
+	wipe(h);
 	free(h);
 }
 
@@ -59,9 +66,13 @@ void history_forget(struct sw_dispatch *d, const char *key)
 
 void history_free(struct sw_dispatch *d)
 {
-	struct history *h, *next;
-	HASH_ITER(hh, d->histories, h, next)
-	forget(d, h);
+	struct history *h = d->histories, *next;
+	HASH_CLEAR(hh, d->histories);
+	for (; h; h = next) {
+		next = h->hh.next;
+		wipe(h);
+		free(h);
+	}
 }
 
 static struct history *get(struct sw_dispatch *d, const char *key)
@@ -69,11 +80,15 @@ static struct history *get(struct sw_dispatch *d, const char *key)
 	struct history *h = find(d, key);
 	if (h)
 		return h;
-	if (HASH_COUNT(d->histories) >= JOBS_MAX)
-		forget(d, d->histories);
-	h = sw_calloc(1, sizeof *h + strlen(key) + 1);
-	memcpy(h->key, key, strlen(key));
-	HASH_ADD_STR(d->histories, key, h);
+	if (HASH_COUNT(d->histories) >= JOBS_MAX) {
+		h = d->histories; /* the oldest */
+		HASH_DEL(d->histories, h);
+		wipe(h);
+	} else {
+		h = sw_calloc(1, sizeof *h);
+	}
+	h->key = sw_strdup(key);
+	HASH_ADD_KEYPTR(hh, d->histories, h->key, strlen(h->key), h);
 	return h;
 }
 

@@ -72,8 +72,7 @@ void question_fill(struct question *q)
 						    .began_ms = 1000000,
 						    .ended_ms = 1090000,
 						    .spot = true};
-	q->demand =
-		(struct sw_demand){.n_sets = 2, .gpus = 16, .max_price = 100, .data = "gs://b@europe-west4:500Gi"};
+	q->demand = (struct sw_demand){.n_sets = 2, .gpus = 16, .max_price = 100, .data = "gs://b@europe-west4:500Gi"};
 	q->demand.sets[0] = (struct sw_podset){.name = "master", .count = 1, .cpu_milli = 1500};
 	q->demand.sets[1] = (struct sw_podset){
 		.name = "worker", .count = 2, .cpu_milli = 8000, .memory_bytes = 64LL << 30, .gpus = 8};
