@@ -29,7 +29,8 @@ void link_kick(struct sw_worker *w, uint64_t in_ms)
 
 /* ---- what is synced ------------------------------------------------------------------ */
 
-static bool feed_is_up(const struct feed *f)
+/* A kind that the cluster does not serve is as good as watched. */
+bool feed_is_up(const struct feed *f)
 {
 	return f->unused || (f->kind && f->served == SERVED_NO) || f->synced;
 }

@@ -12,7 +12,7 @@ static uint64_t first_loss(const struct sw_worker *w)
 	uint64_t since = 0;
 	for (size_t i = 0; i < w->n_feeds; i++) {
 		const struct feed *f = &w->feeds[i];
-		if (!f->of.kueue && !f->synced && f->since_ms && (!since || f->since_ms < since))
+		if (!f->of.kueue && !feed_is_up(f) && f->since_ms && (!since || f->since_ms < since))
 			since = f->since_ms;
 	}
 	return since ? since : worker_now(w);

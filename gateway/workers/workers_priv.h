@@ -324,6 +324,7 @@ uint64_t worker_now(const struct sw_worker *w);
 struct sw_err link_open(struct sw_worker *w);
 void link_close(struct sw_worker *w);
 void link_kick(struct sw_worker *w, uint64_t in_ms);
+bool feed_is_up(const struct feed *f);
 bool link_synced(const struct sw_worker *w);   /* the watches run that show what the cluster holds and runs */
 bool queues_synced(const struct sw_worker *w); /* and those that a cluster with Kueue needs besides; true without it */
 bool mirrors_in_sight(const struct sw_worker *w);

@@ -21,6 +21,7 @@ from jobs import job  # noqa: E402
 from kinds import KINDS  # noqa: E402
 from mirrored import KUEUE, queue  # noqa: E402
 from process import eventually  # noqa: E402
+from testbed.api import ApiError  # noqa: E402
 from testbed.control import Remote  # noqa: E402
 
 
@@ -124,8 +125,16 @@ def wait_policy(g, ns):
     """The API server's admission policy sees a new LocalQueue a moment after it is made (its parameters are watched); jobs submitted
     before are not marked, and spillway rejects them. So users make queues before jobs, and so do tests."""
     tries = (job("try", ns), ("spec", "managedBy")), (KINDS["PyTorchJob"].make("try", ns), ("spec", "runPolicy", "managedBy"))
+    def marked(what, where):
+        try:
+            return KINDS["PyTorchJob"].at(g.api.call("POST", g.api.collection(what) + "?dryRun=All", what), where)
+        except ApiError as e:
+            if "failed to configure policy" in str(e):  # the API server has just been started
+                return None
+            raise
+
     for what, where in tries:
-        eventually(lambda: KINDS["PyTorchJob"].at(g.api.call("POST", g.api.collection(what) + "?dryRun=All", what), where), "the policy marks jobs of the new queue")
+        eventually(lambda: marked(what, where), "the policy marks jobs of the new queue")
 
 
 def remove_namespace(g, ns):

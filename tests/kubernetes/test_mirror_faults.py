@@ -4,8 +4,10 @@ import json
 import signal
 
 import pytest
-from conftest import add_mirrored_namespace, wait_policy
+import yaml
+from conftest import add_mirrored_namespace, remove_namespace, wait_policy
 
+from gateway import Gateway
 from jobs import RUN, absent, condition, count, ended, finish_all, gone_everywhere, holder, job, path
 from mirrored import evictions, state, wait_workload, workload_of, workload_path, workloads
 from process import eventually
@@ -14,15 +16,21 @@ pytestmark = pytest.mark.alone
 
 
 @pytest.fixture
-def gateway(own, ns):
+def gateway(own, ns, bed):
     """gateway(**settings) in mirror role, its namespace on all sides."""
+    made = []
+
     def start(**settings):
         g = own("mirror", **settings)
+        made.append(g)
         add_mirrored_namespace(g, ns)
         wait_policy(g, ns)
         return g
 
-    return start
+    yield start
+    bed.heal()
+    for g in made:
+        remove_namespace(g, ns)
 
 
 def running(g, ns, name):
@@ -142,18 +150,12 @@ def test_a_manager_restored_from_an_old_copy_deletes_nothing(gateway, ns, bed):
     assert w.api.get(path(ns, "newer"))["status"]["ready"] == 1, "the copy still runs"
 
 
-def test_two_installations_on_one_worker_do_not_touch_each_other(own, ns, bed):
+def test_two_installations_on_one_worker_do_not_touch_each_other(gateway, ns, bed):
     """The second is refused by the claim of the first, and says so; the first one's copy runs on."""
-    g = own("mirror")
-    add_mirrored_namespace(g, ns)
-    wait_policy(g, ns)
+    g = gateway()
     w = running(g, ns, "mine")
-    from gateway import Gateway
-
     other = Gateway("offers", g.dir.parent / "second", bed)
     other.dir.mkdir()
-    import yaml
-
     (other.dir / "spillway.yaml").write_text(yaml.safe_dump(other.settings()))
     other.start()
     try:
@@ -166,13 +168,9 @@ def test_two_installations_on_one_worker_do_not_touch_each_other(own, ns, bed):
     g.api.wait(path(ns, "mine"), lambda o: condition(o, "Complete"))
 
 
-def test_a_standby_takes_over_from_a_leader_that_is_stopped(own, ns, bed):
+def test_a_standby_takes_over_from_a_leader_that_is_stopped(gateway, ns, bed):
     """SIGSTOP for longer than the lease: the standby leads; continued, the old one sees it and ends instead of writing."""
-    g = own("mirror", manager={"lease_duration": "2s"})
-    add_mirrored_namespace(g, ns)
-    wait_policy(g, ns)
-    from gateway import Gateway
-
+    g = gateway(manager={"lease_duration": "2s"})
     standby = Gateway("mirror", g.dir.parent / "standby", bed)
     standby.dir.mkdir()
     text = (g.dir / "spillway.yaml").read_text().replace(str(g.dir), str(standby.dir))

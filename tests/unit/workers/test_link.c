@@ -124,6 +124,24 @@ Test(link, unreachable_is_never_absent_and_lost_counts_from_the_first_loss)
 	cluster_free(c);
 }
 
+Test(link, a_cluster_without_some_kinds_has_the_same_grace)
+{
+	struct cluster *c = cluster_new();
+	c->no_kubeflow = true;
+	cluster_open(c);
+	cluster_turn(c, 70000); /* longer than the grace */
+	cr_expect(sw_worker_state(c->w).ready);
+	cluster_down(c, true);
+	uint64_t first = sw_loop_now(c->loop);
+	cluster_turn(c, 30000);
+	struct sw_worker_state s = sw_worker_state(c->w);
+	cr_expect(!s.ready && !s.lost && s.lost_since_ms >= first, "lost since %d ms before the loss",
+		  (int)(first - s.lost_since_ms));
+	cluster_turn(c, 40000);
+	cr_expect(sw_worker_state(c->w).lost);
+	cluster_free(c);
+}
+
 Test(link, a_cluster_that_is_down_at_the_start_is_reached_later)
 {
 	struct cluster *c = cluster_new();
