@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Jobs as users write them, and what is asked of them."""
 from process import eventually
+from testbed.api import ApiError
 
 QUEUE = "kueue.x-k8s.io/queue-name"
 RUN, EXIT, FINISH, START, TERMINATE = (f"testbed.spillway.dev/{w}" for w in ("run", "exit", "finish", "start", "terminate"))
@@ -51,14 +52,19 @@ def pods(api, ns, name):
 def finish(api, ns, name, code=0):
     """Tells the job's running pods to end now."""
     for p in pods(api, ns, name):
-        api.patch(f"/api/v1/namespaces/{ns}/pods/{p['metadata']['name']}", {"metadata": {"annotations": {FINISH: str(code)}}})
+        try:
+            api.patch(f"/api/v1/namespaces/{ns}/pods/{p['metadata']['name']}", {"metadata": {"annotations": {FINISH: str(code)}}})
+        except ApiError as e:
+            if e.code != 404:  # gone meanwhile
+                raise
 
 
 def finish_all(api, ns, name, code=0):
-    """Tells running pods to end until the job has ended where it runs."""
+    """Tells running pods to end until the job has ended where it runs, or was swept."""
     def over():
         finish(api, ns, name, code)
-        return ended(api.find(path(ns, name)))
+        at = api.find(path(ns, name))
+        return at is None or ended(at)
 
     eventually(over, f"{ns}/{name} ends")
 

@@ -34,6 +34,7 @@ def gateway(own, ns, bed):
 
 
 def running(g, ns, name):
+    wait_policy(g, ns)
     g.api.create(job(name, ns, {RUN: "forever"}))
     g.api.wait(path(ns, name), count("ready", 1))
     return holder(g, ns, name)
