@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The table in README.md holds every test that Kueue has for MultiKueue, and every test that it names is there."""
+import pathlib
+import re
+
+import pytest
+
+from testbed import sources
+
+HERE = pathlib.Path(__file__).resolve().parent
+VERDICTS = {"same", "better", "not applicable", "not yet"}
+
+
+def table():
+    rows = [re.split(r"\s*\|\s*", line.strip("| \n")) for line in (HERE / "README.md").read_text().splitlines() if re.match(r"\| (integration|e2e)/", line)]
+    assert all(len(r) == 3 for r in rows), [r for r in rows if len(r) != 3]
+    return rows
+
+
+def upstream():
+    """folder/file: text, of each test in Kueue's own source."""
+    root = sources.kueue_dir("kueue") / "test"
+    found = set()
+    for part in ("integration/multikueue", "e2e/multikueue"):
+        for f in (root / part).rglob("*_test.go"):
+            name = str(f.relative_to(root)).removesuffix("_test.go")
+            found |= {f"{name}: {text}" for text in re.findall(r'ginkgo\.(?:It|Entry)\(\s*"([^"]+)"', f.read_text())}
+    return found
+
+
+def test_no_row_is_missing_and_none_is_made_up():
+    rows = [r[0] for r in table() if "singlecluster" not in r[0]]
+    assert len(rows) == len(set(rows))
+    assert set(rows) == upstream() and len(rows) > 100
+
+
+def test_every_verdict_says_why_or_names_a_test():
+    for what, verdict, words in table():
+        assert verdict in VERDICTS, what
+        assert words, what
+        if verdict in ("same", "better"):
+            assert re.search(r"\btest_\w+", words), f"{what}: names no test"
+
+
+@pytest.mark.parametrize("name", sorted({n for r in table() for n in re.findall(r"\btest_\w+", r[2])}))
+def test_a_test_that_the_table_names_is_there(name):
+    assert any(re.search(rf"^def {name}\(", f.read_text(), re.M) for f in HERE.glob("test_*.py")), f"the table names {name}, which is no test"
