@@ -300,8 +300,9 @@ static bool by_offer(const struct work *wk, const struct sw_workload *row, struc
 		return false;
 	struct sw_queue_look q = sw_worker_queue(o->w, row->ns, row->queue, wk->demand);
 	struct sw_offered offered = sw_worker_offered(o->w, wk->key, row->job_uid);
-	if (q.known && !q.open) {
-		judge(o, VERDICT_OUT, OB_CLUSTER, "%s", q.why);
+	if (q.known && !q.open) { /* what is stopped may go on while a plan lasts */
+		judge(o, q.there ? VERDICT_LATER : VERDICT_OUT, OB_CLUSTER, "%s", q.why);
+		o->c.nodes_needed = o->c.nodes_needed > 0 ? o->c.nodes_needed : 1;
 		return true;
 	}
 	if (o->c.nodes_needed > 0)

@@ -53,6 +53,7 @@ static bool lease_over(const struct view *v)    { return v->has_winner && v->lea
 static bool renew_due(const struct view *v)     { return v->has_winner && v->renew_due; }
 static bool vanished(const struct view *v)      { return v->has_winner && v->begun; }
 static bool lost_track(const struct view *v)    { return v->has_winner && v->seen == SW_COPY_ABSENT && !v->named_now; }
+static bool offer_left(const struct view *v)    { return v->has_winner && !v->may_run && v->offer_left; }
 static bool taken_back(const struct view *v)    { return v->has_winner && v->taken_back; }
 static bool taken_unseen(const struct view *v)  { return v->has_winner && v->taken_unseen; }
 static bool to_start(const struct view *v)      { return v->has_winner && (!v->current || (v->suspended && !v->by_offer)); }
@@ -100,6 +101,7 @@ static const struct { const char *name; bool (*applies)(const struct view *); en
 	{ "finished",                                                 finished,         STEP_FORGET },
 	{ "deleted, and its cluster is lost: remembered for later",   can_bury,         STEP_TOMBSTONE },
 	{ "must stop, but its cluster cannot be asked: held",         held_ending,      STEP_HOLD },
+	{ "the winner's offer is not gone yet",                       offer_left,       STEP_WAIT },
 	{ "deleted: nothing of it is left",                           deleted,          STEP_RELEASE },
 	{ "evicted: nothing of it is left",                           evicted,          STEP_RELEASE },
 	{ "must not run any more",                                    stopped,          STEP_EVICT },

@@ -77,6 +77,7 @@ struct view {
 	/* where the cluster it names decides by itself when the job starts: by an offer that it has admitted */
 	bool by_offer;
 	bool taken_back;   /* it has not admitted the offer any more, or given it up */
+	bool offer_left;   /* the offer is still there, so a job on its way could take it */
 	bool taken_unseen; /* a job has the offer, but we see none: it is about to show, or to go */
 
 	/* one copy that must not be (any cluster) */

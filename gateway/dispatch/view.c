@@ -157,6 +157,7 @@ static void see_winners_offer(struct scene *s, const char *key)
 	bool current = o.seen == SW_COPY_OURS && o.attempt == s->row->attempt;
 	bool no_copy = v->seen == SW_COPY_ABSENT;
 	v->by_offer = true;
+	v->offer_left = current;
 	v->taken_unseen = no_copy && current && o.taken;
 	if (no_copy && current && !o.taken)
 		v->named_now = true; /* no job has had it: none of this attempt can have run */

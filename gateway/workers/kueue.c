@@ -20,6 +20,7 @@
 #include "workers_priv.h"
 
 enum { WORKLOAD_MAX = 4 << 20, LABEL_VALUE_MAX = 63 };
+#define ENV_ATTEMPT     "SPILLWAY_ATTEMPT" /* from the second attempt on */
 #define PREBUILT        "kueue.x-k8s.io/prebuilt-workload-name"
 #define LABEL_ORIGIN_MK "kueue.x-k8s.io/multikueue-origin"
 
@@ -46,6 +47,35 @@ static void mirror_identity(struct sw_worker *w, json_t *mirror, const struct sw
 	sw_json_set_annotation(mirror, SW_ANN_OWNER_UID, o->owner_uid);
 	sw_json_set_annotation(mirror, SW_ANN_ATTEMPT, attempt);
 	sw_json_set_annotation(mirror, SW_ANN_POOL, o->pool);
+}
+
+static void env_set(json_t *container, const char *name, const char *value)
+{
+	json_t *list = sw_json_key(container, "env"), *one = json_object_new_object();
+
+	if (!json_object_is_type(list, json_type_array)) {
+		list = json_object_new_array();
+		json_object_object_add(container, "env", list);
+	}
+	sw_json_set_str(one, "name", name);
+	sw_json_set_str(one, "value", value);
+	json_object_array_add(list, one);
+}
+
+/* A POST of an earlier attempt's job may land at any later time, and it names this mirror, which has the same name.
+ * Kueue compares containers: with another attempt in them it gives both up (OutOfSync) instead of running the job. */
+static void podsets_mark(json_t *podsets, unsigned attempt)
+{
+	static const char *const lists[] = {"containers", "initContainers"};
+	char text[16];
+
+	snprintf(text, sizeof text, "%u", attempt);
+	for (size_t i = 0; i < sw_json_len(podsets) && attempt > 1; i++) {
+		json_t *spec = sw_json_at(sw_json_idx(podsets, i), "template.spec");
+		for (size_t l = 0; l < 2; l++)
+			for (size_t k = 0; k < sw_json_len(sw_json_key(spec, lists[l])); k++)
+				env_set(sw_json_idx(sw_json_key(spec, lists[l]), k), ENV_ATTEMPT, text);
+	}
 }
 
 static struct sw_err podsets_translate(json_t *podsets, const struct sw_target *to)
@@ -83,6 +113,7 @@ static struct sw_err mirror_build(struct sw_worker *w, const struct sw_offer *o,
 	if (sw_failed(e))
 		return e;
 	e = podsets_translate(sw_json_key(spec, "podSets"), &to);
+	podsets_mark(sw_json_key(spec, "podSets"), o->attempt);
 	sw_target_fini(&to);
 	return e;
 }

@@ -234,9 +234,10 @@ struct sw_queue_look sw_worker_queue(struct sw_worker *w, const char *ns, const 
 	const struct queue_row *local = row_find(w->local_queues, key), *cluster;
 	look.open = is_open(local, "LocalQueue", key, &look);
 	free(key);
+	cluster = local ? row_find(w->cluster_queues, local->cluster_queue) : NULL;
+	look.there = cluster != NULL;
 	if (!look.open)
 		return look;
-	cluster = row_find(w->cluster_queues, local->cluster_queue);
 	look.open = is_open(cluster, "ClusterQueue", local->cluster_queue, &look);
 	if (!look.open)
 		return look;

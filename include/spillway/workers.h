@@ -234,7 +234,8 @@ __attribute__((warn_unused_result)) struct sw_err sw_worker_withdraw(struct sw_w
 /* The queue that an offer would wait in, as the cluster's own objects say. */
 struct sw_queue_look {
 	bool known;          /* false: the cluster keeps no queue, or it is not seen yet */
-	bool open;           /* it is there and takes work */
+	bool there;          /* LocalQueue and ClusterQueue exist */
+	bool open;           /* and take work */
 	bool room;           /* quota for the whole gang is free, and nobody waits */
 	int64_t free, total; /* quota of the GPUs asked for; of CPU cores without any */
 	int pending;

@@ -35,6 +35,7 @@ def offers(site, bed, ns):
     for w in site.workers:
         give(w, ns, 0)
         add_namespace(w.api, ns, ns)
+        w.api.wait(f"{KUEUE}/namespaces/{ns}/localqueues/lq", lambda o: condition(o, "Active"))
     yield site
     for w in site.workers:
         w.api.delete(f"{KUEUE}/clusterqueues/{ns}")

@@ -172,6 +172,9 @@ static const struct {
 	 STEP_RELEASE},
 	{"its lease ran out while we could not renew", {RUNS, .lease_over = true}, STEP_EVICT},
 	{"its lease is due", {RUNS, .renew_due = true, .status_new = true}, STEP_RENEW},
+	{"evicted, its winner's offer is going",
+	 {WON, .seen = SW_COPY_ABSENT, .may_run = false, .evicted = true, .by_offer = true, .offer_left = true},
+	 STEP_WAIT},
 	{"finished, an offer is left", {PLACING, .finished = true, .may_run = false, .extra_offer = 2}, STEP_WITHDRAW},
 	{"quota lost, offers are left", {PLACING, .may_run = false, .extra_offer = 2}, STEP_WITHDRAW},
 	{"evicted, offers are left before quota goes back",
@@ -269,6 +272,7 @@ Test(step, no_view_starts_a_copy_beside_another)
 				 .lease_over = bit(),
 				 .renew_due = bit(),
 				 .taken_back = bit(),
+				 .offer_left = bit(),
 				 .taken_unseen = bit(),
 				 .to_offer = bit(),
 				 .duplicate = bit(),
@@ -311,6 +315,8 @@ Test(step, no_view_starts_a_copy_beside_another)
 		if (s == STEP_RELEASE && v.has_winner && !v.duplicate && !v.deleting)
 			cr_assert(v.configured && v.seen != SW_COPY_UNKNOWN && v.extra < 0, "%s: unseen is not absent",
 				  why);
+		if (s == STEP_RELEASE && v.has_winner)
+			cr_assert(!v.offer_left, "%s: a job on its way could take the offer", why);
 		if (s == STEP_SWEEP)
 			cr_assert(v.extra_ended || v.extra_suspended);
 	}

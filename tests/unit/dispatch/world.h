@@ -35,7 +35,7 @@ struct w_copy {
 };
 
 struct w_mirror { /* an offer on a cluster with a queue of its own */
-	bool exists, admitted, evicted, deleting;
+	bool exists, admitted, evicted, deleting, over;
 	char owner_uid[24], uid[24], pool[32];
 	char taken[24]; /* uid of the copy that has it */
 	unsigned attempt;

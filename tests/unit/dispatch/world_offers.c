@@ -58,6 +58,11 @@ static void mirror_run(struct world *w, int cluster, int job)
 	if (!*m->taken && p && !p->deleting) {
 		snprintf(m->taken, sizeof m->taken, "%s", p->uid);
 		mine = true;
+		m->over = p->attempt != m->attempt; /* out of sync: the attempt stands in the containers */
+	}
+	if (m->over) {
+		suspend(w, p, true);
+		return;
 	}
 	if (!m->admitted && quota_free(w, c) >= w->job[job].gpus * w->job[job].pods) {
 		m->admitted = true;
@@ -130,7 +135,7 @@ void world_mirrors_gc(struct world *w, int cluster)
 bool world_is_offered(struct world *w, int cluster, int job, unsigned attempt)
 {
 	const struct w_mirror *m = &w->cluster[cluster].seen_mirror[job];
-	return m->exists && m->admitted && !m->deleting && !*m->taken && m->attempt == attempt &&
+	return m->exists && m->admitted && !m->over && !m->deleting && !*m->taken && m->attempt == attempt &&
 	       strcmp(m->owner_uid, w->job[job].uid) == 0;
 }
 
@@ -152,7 +157,8 @@ struct sw_offered sw_worker_offered(struct sw_worker *w, const char *key, const 
 		return none;
 	return (struct sw_offered){.seen = strcmp(m->owner_uid, owner_uid) == 0 ? SW_COPY_OURS : SW_COPY_STALE,
 				   .attempt = m->attempt,
-				   .ready = m->admitted && !m->deleting,
+				   .ready = m->admitted && !m->over && !m->deleting,
+				   .over = m->over,
 				   .evicted = m->evicted,
 				   .taken = *m->taken,
 				   .deleting = m->deleting,
@@ -167,6 +173,7 @@ struct sw_queue_look sw_worker_queue(struct sw_worker *w, const char *ns, const 
 	int left = quota_free(the_world, of(w));
 	(void)ns, (void)queue;
 	return (struct sw_queue_look){.known = of(w)->synced && of(w)->kueue,
+				      .there = true,
 				      .open = true,
 				      .room = left >= demand->gpus,
 				      .free = left,

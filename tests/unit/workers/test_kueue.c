@@ -124,6 +124,27 @@ Test(kueue, a_mirror_is_the_workload_without_owner_translated_for_the_pool)
 	cluster_free(c);
 }
 
+/* A POST of attempt 1 that lands late finds the mirror of attempt 2 under the same name: Kueue must see a difference.
+ */
+Test(kueue, a_mirror_of_a_later_attempt_differs_in_what_kueue_compares)
+{
+	struct cluster *c = begun();
+	json_t *first, *second;
+	cr_assert(!sw_failed(offer_once(c, 1)));
+	first = sw_json_copy(sw_json_idx(sw_json_at(cluster_get(c, MIRROR), "spec.podSets"), 0));
+	cluster_delete(c, MIRROR);
+	cluster_turn(c, 0);
+	cr_assert(!sw_failed(offer_once(c, 2)));
+	second = sw_json_idx(sw_json_at(cluster_get(c, MIRROR), "spec.podSets"), 0);
+	cr_expect(!json_object_equal(sw_json_at(first, "template.spec.containers"),
+				     sw_json_at(second, "template.spec.containers")));
+	json_t *env = sw_json_key(sw_json_idx(sw_json_at(second, "template.spec.containers"), 0), "env");
+	cr_expect_str_eq(sw_json_str(sw_json_idx(env, 0), "name"), "SPILLWAY_ATTEMPT");
+	cr_expect_str_eq(sw_json_str(sw_json_idx(env, 0), "value"), "2");
+	json_object_put(first);
+	cluster_free(c);
+}
+
 Test(kueue, the_job_is_made_from_the_mirror_once_it_is_admitted)
 {
 	struct cluster *c = begun();
@@ -349,10 +370,10 @@ Test(kueue, queues_that_are_missing_or_stopped_say_so)
 	cr_expect(q.open && q.room && q.free == 5 && q.total == 5, "%lld", (long long)q.free);
 	put_local(c, ",\"stopPolicy\":\"HoldAndDrain\"");
 	q = queue_look(c);
-	cr_expect(!q.open && strstr(q.why, "stopped"), "%s", q.why);
+	cr_expect(!q.open && q.there && strstr(q.why, "stopped"), "%s", q.why);
 	cluster_delete(c, QUEUES "namespaces/ns/localqueues/lq");
 	cluster_turn(c, 0);
-	cr_expect(!queue_look(c).open);
+	cr_expect(!queue_look(c).open && !queue_look(c).there);
 	cluster_free(c);
 }
 
