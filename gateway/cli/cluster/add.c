@@ -168,3 +168,70 @@ int cluster_add(const struct cli_command *self, const struct cluster_args *a)
 	free(dir);
 	return sw_failed(e) ? cli_fail(self, "%s", e.text) : CLI_OK;
 }
+
+/* ---- every MultiKueueCluster of a manager -------------------------------------------------------- */
+
+static bool is_known(const struct sw_config *c, const char *name)
+{
+	for (size_t i = 0; i < c->n_clusters; i++)
+		if (strcmp(c->clusters[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+static struct sw_err list_multikueue(const struct cluster_args *a, json_t **out)
+{
+	struct cli_client c;
+	struct sw_err e = cli_client_open(a->manager, NULL, &c);
+
+	*out = NULL;
+	if (sw_failed(e))
+		return e;
+	e = cli_client_call(&c, "GET", "/apis/kueue.x-k8s.io/v1beta2/multikueueclusters", NULL, NULL, out);
+	cli_client_close(&c);
+	return e;
+}
+
+/* One that cannot be added does not keep the others out. */
+static size_t import_all(const struct cluster_args *a, const char *dir, const struct sw_config *c, json_t *items)
+{
+	size_t failed = 0;
+
+	for (size_t i = 0; i < sw_json_len(items); i++) {
+		struct cluster_args one = *a;
+		one.name = one.multikueue = sw_json_str(sw_json_idx(items, i), "metadata.name");
+		if (!one.name || is_known(c, one.name))
+			continue;
+		struct sw_err e =
+			sw_is_dns_label(one.name)
+				? add(&one, dir)
+				: sw_err(SW_E_INVALID, "its name has other than lower-case letters, digits and '-': "
+						       "add it under another");
+		if (sw_failed(e))
+			fprintf(stderr, "cluster %s: not added: %s\n", one.name, e.text);
+		failed += sw_failed(e);
+	}
+	return failed;
+}
+
+int cluster_import(const struct cli_command *self, const struct cluster_args *a)
+{
+	struct sw_config *c = NULL;
+	char *dir = NULL;
+	json_t *list = NULL;
+	size_t failed = 0;
+
+	if (!a->config)
+		return cli_misuse(self, "import needs --config FILE, whose clusters_dir the clusters are written to");
+	struct sw_err e = cluster_folder(a, &dir);
+	if (!sw_failed(e))
+		e = sw_config_load(a->config, &c);
+	if (!sw_failed(e))
+		e = list_multikueue(a, &list);
+	if (!sw_failed(e))
+		failed = import_all(a, dir, c, sw_json_key(list, "items"));
+	json_object_put(list);
+	sw_config_free(c);
+	free(dir);
+	return sw_failed(e) ? cli_fail(self, "%s", e.text) : failed ? CLI_FAILED : CLI_OK;
+}

@@ -44,6 +44,7 @@ static const struct verb {
 } verbs[] = {
 	{"list", false, list},
 	{"add", true, cluster_add},
+	{"import", false, cluster_import},
 	{"drain", true, cluster_drain},
 	{"undrain", true, cluster_undrain},
 	{"remove", true, cluster_remove},
@@ -71,11 +72,12 @@ static int run(const struct cli_command *self, int argc, char **argv)
 		{"from", 0, "KUBECONFIG", "add: how to reach it", &a.from, NULL},
 		{"context", 0, "NAME", "add: this context of it (default: the current one)", &a.context, NULL},
 		{"multikueue", 0, "NAME", "add: what this MultiKueueCluster of the manager names", &a.multikueue, NULL},
-		{"manager", 0, "KUBECONFIG", "add: the manager that has it (default: as kubectl)", &a.manager, NULL},
+		{"manager", 0, "KUBECONFIG", "add, import: the manager that has it (default: as kubectl)", &a.manager,
+		 NULL},
 		{"worker", 0, "KIND", "add: kueue or plain (default: whether Kueue is there)", &a.worker, NULL},
 		{"region", 0, "REGION", "add: where it is", &a.region, NULL},
 		{"provider", 0, "NAME", "add: what grows its pools (default: static)", &a.provider, NULL},
-		{"config", 'c', "FILE", "add, remove: in this configuration's clusters_dir", &a.config, NULL},
+		{"config", 'c', "FILE", "add, import, remove: in this configuration's clusters_dir", &a.config, NULL},
 		{"dir", 0, "DIR", "add, remove: in this folder (add's default: print a Secret)", &a.dir, NULL},
 		{"unchecked", 0, NULL, "add: without looking whether it answers", NULL, &a.unchecked},
 		CLI_CLIENT_OPTIONS(&a.common),
@@ -100,7 +102,7 @@ static int run(const struct cli_command *self, int argc, char **argv)
 
 const struct cli_command cli_cluster = {
 	.name = "cluster",
-	.usage = "list | add NAME --from KUBECONFIG | drain|undrain|remove|declare-dead|readmit NAME",
+	.usage = "list | add NAME --from KUBECONFIG | import | drain|undrain|remove|declare-dead|readmit NAME",
 	.summary = "Register, drain and remove worker clusters, or declare one dead",
 	.details = "add looks whether the cluster answers and has Kueue, puts what the kubeconfig names in files "
 		   "inside, and "
@@ -108,11 +110,13 @@ const struct cli_command cli_cluster = {
 		   "NAME.kubeconfig to the configuration's clusters_dir, or prints them as a Secret. The user of the "
 		   "kubeconfig needs the rights\n"
 		   "of config/kubernetes/worker. A kubeconfig that changes later is read again by itself.\n\n"
+		   "import: adds every MultiKueueCluster of a manager that is not there yet.\n\n"
 		   "drain: nothing new is placed there, what runs goes on. remove: refused while jobs are there. "
 		   "declare-dead: its jobs are moved\n"
 		   "at once; only for a cluster that does not answer, and only once somebody has seen to it that "
 		   "nothing runs there. When it\n"
-		   "answers again its copies are deleted, and it takes nothing until readmit.",
+		   "answers again its copies are deleted, and it takes nothing until readmit. "
+		   "One that was removed and is added again: undrain.",
 	.examples =
 		"  spillway cluster add onprem --from onprem.kubeconfig --config /etc/spillway/spillway.yaml\n"
 		"  spillway cluster add w1 --multikueue w1 | kubectl apply --server-side --field-manager "

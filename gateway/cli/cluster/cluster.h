@@ -38,6 +38,7 @@ __attribute__((warn_unused_result)) struct sw_err cluster_from_multikueue(const 
 /* The folder of --dir, or of the configuration's clusters_dir. gives; NULL: neither was named. */
 __attribute__((warn_unused_result)) struct sw_err cluster_folder(const struct cluster_args *a, char **out);
 
+int cluster_import(const struct cli_command *self, const struct cluster_args *a);
 int cluster_drain(const struct cli_command *self, const struct cluster_args *a);
 int cluster_undrain(const struct cli_command *self, const struct cluster_args *a);
 int cluster_remove(const struct cli_command *self, const struct cluster_args *a);
