@@ -76,8 +76,11 @@ static const char *manager_kubeconfig(const struct sw_config *config, const stru
 	return config->manager_kubeconfig;
 }
 
-static unsigned manager_scope(const char *role)
+/* The word of the command line, else of the configuration; 0: neither role. */
+static unsigned manager_scope(const struct sw_config *config, const char *role)
 {
+	if (!role && config)
+		return config->manager_role == SW_MANAGER_NOMINATE ? DOCTOR_NOMINATE : DOCTOR_MIRROR;
 	return !role || strcmp(role, "mirror") == 0 ? DOCTOR_MIRROR
 	       : strcmp(role, "nominate") == 0      ? DOCTOR_NOMINATE
 						    : 0;
@@ -96,7 +99,7 @@ static struct sw_err examine(const struct sw_config *config, const struct doctor
 	if (!sw_failed(e))
 		e = sw_http_new(loop, &http);
 	if (!sw_failed(e) && manager)
-		e = add_cluster(loop, s, kcs, "manager", manager_scope(a->role), manager,
+		e = add_cluster(loop, s, kcs, "manager", manager_scope(config, a->role), manager,
 				!a->manager && *config->manager_context ? config->manager_context : NULL);
 	for (size_t i = 0; !sw_failed(e) && i < config->n_clusters; i++) {
 		const struct sw_cluster_cfg *cl = &config->clusters[i];
@@ -237,7 +240,7 @@ static int run(const struct cli_command *self, int argc, char **argv)
 		return CLI_USAGE;
 	if (words || (!a.config && !a.manager && !a.gateway))
 		return cli_misuse(self, "expected --config FILE, --manager FILE or --kubeconfig FILE");
-	if (!manager_scope(a.role))
+	if (!manager_scope(NULL, a.role))
 		return cli_misuse(self, "--role: found \"%s\", expected mirror or nominate", a.role);
 	return diagnose(self, &a, json);
 }

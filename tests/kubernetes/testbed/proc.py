@@ -75,7 +75,7 @@ class Server:
         return self.p is not None and self.p.poll() is None
 
     def died(self):
-        return self.wanted and self.p.poll() is not None
+        return self.wanted and self.p is not None and self.p.poll() is not None
 
     def tail(self, n=4000):
         return self.log.read_bytes()[-n:].decode(errors="replace") if self.log.exists() else ""
