@@ -12,6 +12,9 @@ import shutil
 import pytest
 
 from process import BUILD, ROOT, Process, run
+from test_nominate import WORKERS as NOMINATED
+from test_nominate import cluster_queue
+from test_nominate import site as multikueue_site  # noqa: F401  (a fixture: a manager whose Kueue waits for spillway, and its workers)
 
 pytestmark = [pytest.mark.alone, pytest.mark.skipif(not os.environ.get("KUBECTL"), reason="no kubectl")]
 BLOCK = re.compile(r"^```(sh|sh background|sh elsewhere|text|yaml|)\n(.*?)^```$", re.M | re.S)
@@ -55,13 +58,19 @@ def multikueue(bed):
 
 
 @pytest.fixture
-def desk(bed, multikueue, tmp_path, request):
-    """A directory with an administrator's kubeconfigs, and commands on PATH."""
+def desk(bed, multikueue, tools, tmp_path, request):
+    """A directory with an administrator's kubeconfigs."""
     request.config.shared.stop()
     for name in ("manager", "w1", "w2"):
         shutil.copy(bed[name].kubeconfig, tmp_path / f"{name}.kubeconfig")
         if name != "manager":
             bed[name].api.delete("/api/v1/namespaces/spillway-system/configmaps/spillway-claim")
+    return tools
+
+
+@pytest.fixture
+def tools(tmp_path):
+    """A directory with the shipped configuration, and commands on PATH."""
     (tmp_path / "config").symlink_to(ROOT / "config")
     tools = tmp_path / "bin"
     tools.mkdir()
@@ -81,7 +90,7 @@ def walk(desk, blocks):
         for kind, text in blocks:
             if kind == "sh background":
                 running.append(Process(desk / f"background-{len(running)}.log", ["bash", "-c", f"cd {desk} && exec {text.strip()}"], env))
-                running[-1].wait_for("serving")
+                running[-1].wait_for("nominations are written" if "nominate" in (desk / "spillway.yaml").read_text() else "serving")
             elif kind == "sh":
                 done = run("bash", "-ec", f"cd {desk}\n{text}", check=False, env=env, timeout=180)
                 printed = done.stdout + done.stderr
@@ -102,11 +111,22 @@ def test_every_block_is_of_a_kind_that_is_checked():
     assert sum(len(b) for b in sections().values()) == len(fences)
 
 
-@pytest.mark.parametrize("role", [s for s in sections() if any(k == "sh" for k, _ in sections()[s])])
+@pytest.mark.parametrize("role", [s for s in sections() if s != "Nominate" and any(k == "sh" for k, _ in sections()[s])])
 def test_the_page_leads_to_a_finished_job(desk, bed, role):
     clean(bed)
     walk(desk, sections()[role])
     clean(bed)
+
+
+def test_the_page_leads_to_a_job_that_multikueue_sends_where_spillway_says(multikueue_site, tools):  # noqa: F811
+    bed = multikueue_site
+    shutil.copy(bed["nm"].kubeconfig, tools / "manager.kubeconfig")
+    for name in ("nm", *(w["name"] for w in NOMINATED)):
+        q = cluster_queue("spillway", 100, ["mk"] if name == "nm" else ())
+        if name != "nm":
+            del q["spec"]["admissionChecksStrategy"]
+        bed[name].api.apply([q, {"apiVersion": "kueue.x-k8s.io/v1beta2", "kind": "LocalQueue", "metadata": {"name": "spillway", "namespace": "default"}, "spec": {"clusterQueue": "spillway"}}])
+    walk(tools, sections()["Nominate"])
 
 
 def clean(bed):
