@@ -202,10 +202,36 @@ static void release_write(struct op *o, struct wl *w)
 	op_patch_workload(o, &body, SW_KUBE_FENCE);
 }
 
+/* Deleted or finished: nothing is owed to Kueue, the row goes (with the object, if that is still there). */
+static bool let_go(struct op *o, struct wl *w)
+{
+	bool over = !w || (w->flags & (WL_DELETING | WL_JOB_GONE | WL_FINISHED));
+
+	if (w && (w->flags & (WL_DELETING | WL_JOB_GONE)))
+		w->flags |= WL_SWEPT;
+	if (w && (w->flags & WL_GONE))
+		wl_drop(o->m, w);
+	if (over)
+		op_end(o, SW_OK);
+	return over;
+}
+
+static void release_job(struct op *o, const struct wl *w)
+{
+	struct job *j = wl_job(o->m, w);
+
+	if (w->cluster || !j || (j->flags & JOB_DONE))
+		op_end(o, SW_OK);
+	else if (!(j->flags & JOB_SUSPENDED) && !job_is_idle(j))
+		op_wait(o, "Kueue to suspend the job");
+	else if (!hold_job(o, w, j))
+		op_end(o, SW_OK);
+}
+
 /*
  * 1. Kueue has evicted (the count of evictions is the next attempt's number).
  * 2. The winner is cleared, and what earlier attempts counted is kept in the check's message, in one PATCH. From here
- * on nothing of the old attempt is named. First, because Kueue may reserve quota again as soon as it sees step 3.
+ *    on nothing of the old attempt is named. First, because Kueue may reserve quota again as soon as it sees step 3.
  * 3. The job says that nothing is active: only then does Kueue give the quota back, and only a lost worker's word would
  *    otherwise do that. It has to be suspended by Kueue before.
  * Each step is found undone and done again by whoever comes after a crash: 1 and 2 by this op (the row is still
@@ -214,34 +240,15 @@ static void release_write(struct op *o, struct wl *w)
 static void released(struct op *o)
 {
 	struct wl *w = wl_find(o->m, o->key);
-	struct job *j = w ? wl_job(o->m, w) : NULL;
 
-	if (w && (w->flags & (WL_DELETING | WL_JOB_GONE)))
-		w->flags |= WL_SWEPT; /* the row goes with the object */
-	bool over = !w || (w->flags & (WL_SWEPT | WL_FINISHED));
-
-	if (w && (w->flags & WL_GONE))
-		wl_drop(o->m, w);
-	if (over) {
-		op_end(o, SW_OK);
+	if (let_go(o, w))
 		return;
-	}
-	if (w->check == SW_CHECK_RETRY && !(w->flags & WL_EVICTED)) {
+	if (w->check == SW_CHECK_RETRY && !(w->flags & WL_EVICTED))
 		op_wait(o, "Kueue to evict the workload");
-		return;
-	}
-	if ((w->cluster || w->nominated) && wl_over(w)) {
+	else if ((w->cluster || w->nominated) && wl_over(w))
 		release_write(o, w);
-		return;
-	}
-	if (w->cluster || !j || (j->flags & JOB_DONE)) {
-		op_end(o, SW_OK);
-		return;
-	}
-	if (!(j->flags & JOB_SUSPENDED) && !job_is_idle(j))
-		op_wait(o, "Kueue to suspend the job");
-	else if (!hold_job(o, w, j))
-		op_end(o, SW_OK);
+	else
+		release_job(o, w);
 }
 
 /* ---- entry ---------------------------------------------------------------------------------------------- */
