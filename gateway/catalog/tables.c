@@ -151,6 +151,18 @@ static const struct sw_machine *spec_find(const struct sw_catalog *c, const char
 	return NULL;
 }
 
+/* A whole number of GPUs, or a part of one. */
+static bool is_gpus(double n)
+{
+	return n >= 0 && n <= 1024 && (n < 1 || n == floor(n));
+}
+
+/* Above 0, or unknown. */
+static bool is_size(double n, double most)
+{
+	return isnan(n) || (n > 0 && n <= most);
+}
+
 static struct sw_err machine_holds(const struct row *r, struct sw_machine *m)
 {
 	double gpus, cpu, ram;
@@ -162,8 +174,7 @@ static struct sw_err machine_holds(const struct row *r, struct sw_machine *m)
 	if (sw_failed(e))
 		return e;
 	bool part = gpus > 0 && gpus < 1;
-	if (!(gpus >= 0 && gpus <= 1024 && (part || gpus == floor(gpus))) || cpu <= 0 || cpu > 1e6 || ram <= 0 ||
-	    ram > 1e8)
+	if (!is_gpus(gpus) || !is_size(cpu, 1e6) || !is_size(ram, 1e8))
 		return sw_err(
 			SW_E_INVALID,
 			"%s: gpus, cpu and memory_gib: found \"%.20s\", \"%.20s\" and \"%.20s\", expected a whole "
@@ -174,6 +185,17 @@ static struct sw_err machine_holds(const struct row *r, struct sw_machine *m)
 	m->cpu_milli = isnan(cpu) ? 0 : (int64_t)(cpu * 1000);
 	m->memory_bytes = isnan(ram) ? 0 : (int64_t)(ram * (double)(1 << 30));
 	return SW_OK;
+}
+
+static struct sw_err machine_prices(const struct row *r, struct sw_machine *m)
+{
+	struct sw_err e = row_number(r, M_PRICE, "price_hour", &m->price_hour);
+	if (!sw_failed(e))
+		e = row_number(r, M_SPOT, "spot_hour", &m->spot_hour);
+	/* A price of 0 in a table is a hole in its source, not a gift. */
+	m->price_hour = m->price_hour > 0 ? m->price_hour : NAN;
+	m->spot_hour = m->spot_hour > 0 ? m->spot_hour : NAN;
+	return sw_failed(e) ? e : date_read(r, M_DATE, true, &m->priced_at_ms);
 }
 
 /* A site's price row need not say again what the machine holds. */
@@ -192,16 +214,7 @@ static struct sw_err machine_read(struct sw_catalog *c, const struct row *r, int
 		return sw_err(SW_E_INVALID, "%s: provider and type must not be empty", r->where);
 	if (!spec || !silent)
 		e = machine_holds(r, m);
-	if (!sw_failed(e))
-		e = row_number(r, M_PRICE, "price_hour", &m->price_hour);
-	if (!sw_failed(e))
-		e = row_number(r, M_SPOT, "spot_hour", &m->spot_hour);
-	if (!sw_failed(e))
-		e = date_read(r, M_DATE, true, &m->priced_at_ms);
-	/* A price of 0 in a table is a hole in its source, not a gift. */
-	m->price_hour = m->price_hour > 0 ? m->price_hour : NAN;
-	m->spot_hour = m->spot_hour > 0 ? m->spot_hour : NAN;
-	return e;
+	return sw_failed(e) ? e : machine_prices(r, m);
 }
 
 static struct machine_entry *machine_find(struct sw_catalog *c, const struct sw_machine *m)
@@ -295,36 +308,45 @@ static bool same_way(const struct sw_egress *a, const struct sw_egress *b)
 	       strcmp(a->to_provider, b->to_provider) == 0 && strcmp(a->to_region, b->to_region) == 0;
 }
 
-static struct sw_err egress_add(struct sw_catalog *c, const struct row *r, int layer)
+static struct sw_err egress_read(const struct row *r, struct sw_egress *g)
 {
-	struct sw_egress g = {.provider = r->field[E_PROVIDER],
-			      .region = r->field[E_REGION],
-			      .to_provider = r->field[E_TO_PROVIDER],
-			      .to_region = r->field[E_TO_REGION],
-			      .source = r->field[E_SOURCE]};
-	struct egress_entry *to = NULL;
-	struct sw_err e = row_number(r, E_USD, "usd_gib", &g.usd_gib);
-	if (!sw_failed(e) && isnan(g.usd_gib))
-		e = sw_err(SW_E_INVALID,
-			   "%s: usd_gib: found nothing, expected USD per GiB; leave the row out if it is "
-			   "unknown",
-			   r->where);
-	if (!sw_failed(e) && (!*g.provider || !*g.region || !*g.to_provider || !*g.to_region))
-		e = sw_err(SW_E_INVALID,
-			   "%s: provider, region, to_provider and to_region must not be empty; \"*\" stands for any",
-			   r->where);
-	if (!sw_failed(e))
-		e = date_read(r, E_DATE, true, &g.priced_at_ms);
-	for (size_t i = 0; !sw_failed(e) && !to && i < c->n_egress; i++)
-		if (same_way(&c->egress[i].egress, &g))
-			to = &c->egress[i];
-	if (!sw_failed(e) && to && to->layer == layer)
-		return twice(r, "this way", to->where);
-	if (!sw_failed(e) && !to)
-		e = grow(&c->egress, c->n_egress, sizeof *c->egress, r->where);
+	*g = (struct sw_egress){.provider = r->field[E_PROVIDER],
+				.region = r->field[E_REGION],
+				.to_provider = r->field[E_TO_PROVIDER],
+				.to_region = r->field[E_TO_REGION],
+				.source = r->field[E_SOURCE]};
+	struct sw_err e = row_number(r, E_USD, "usd_gib", &g->usd_gib);
 	if (sw_failed(e))
 		return e;
-	to = to ? to : &c->egress[c->n_egress++];
+	if (isnan(g->usd_gib))
+		return sw_err(SW_E_INVALID,
+			      "%s: usd_gib: found nothing, expected USD per GiB; leave the row out if it is unknown",
+			      r->where);
+	if (!*g->provider || !*g->region || !*g->to_provider || !*g->to_region)
+		return sw_err(SW_E_INVALID,
+			      "%s: provider, region, to_provider and to_region must not be empty; \"*\" stands for any",
+			      r->where);
+	return date_read(r, E_DATE, true, &g->priced_at_ms);
+}
+
+static struct sw_err egress_add(struct sw_catalog *c, const struct row *r, int layer)
+{
+	struct sw_egress g;
+	struct egress_entry *to = NULL;
+	struct sw_err e = egress_read(r, &g);
+	if (sw_failed(e))
+		return e;
+	for (size_t i = 0; !to && i < c->n_egress; i++)
+		if (same_way(&c->egress[i].egress, &g))
+			to = &c->egress[i];
+	if (to && to->layer == layer)
+		return twice(r, "this way", to->where);
+	if (!to) {
+		e = grow(&c->egress, c->n_egress, sizeof *c->egress, r->where);
+		if (sw_failed(e))
+			return e;
+		to = &c->egress[c->n_egress++];
+	}
 	*to = (struct egress_entry){.egress = g, .where = where_own(c, r), .layer = layer};
 	return SW_OK;
 }

@@ -240,11 +240,27 @@ static int verb_run(const struct cli_command *self, const struct verb *v, struct
 	return rc;
 }
 
+/* NULL after saying what is wrong. */
+static const struct verb *verb_find(const struct cli_command *self, int n, char **words)
+{
+	const char *names[COUNT(verbs)], *found = n > 1 ? words[1] : n ? words[0] : "";
+	if (n == 0)
+		return &verbs[0];
+	for (size_t i = 0; i < COUNT(verbs); i++) {
+		names[i] = verbs[i].name;
+		if (n == 1 && strcmp(found, verbs[i].name) == 0)
+			return &verbs[i];
+	}
+	const char *near = sw_nearest(found, names, COUNT(verbs));
+	cli_misuse(self, "found \"%s\", expected gpus, machines, egress or check%s%s%s", found,
+		   near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+	return NULL;
+}
+
 static int run(const struct cli_command *self, int argc, char **argv)
 {
 	struct catalog_args a = {0};
-	const char *file = NULL, *output = NULL, *names[COUNT(verbs)];
-	const struct verb *v = NULL;
+	const char *file = NULL, *output = NULL;
 	int words;
 	const struct cli_option options[] = {
 		{"gpu", 0, "MODEL", "gpus, machines: only this model or family", &a.gpu, NULL},
@@ -255,19 +271,13 @@ static int run(const struct cli_command *self, int argc, char **argv)
 	};
 	if (!cli_parse(self, options, argc, argv, &words) || !cli_wants_json(self, output, &a.json))
 		return CLI_USAGE;
-	for (size_t i = 0; i < COUNT(verbs); i++) {
-		names[i] = verbs[i].name;
-		if (words == 1 && strcmp(argv[0], verbs[i].name) == 0)
-			v = &verbs[i];
-	}
-	v = words ? v : &verbs[0];
-	const char *near = v ? NULL : sw_nearest(argv[0], names, COUNT(verbs));
+	const struct verb *v = verb_find(self, words, argv);
 	if (!v)
-		return cli_misuse(self, "found \"%s\", expected gpus, machines, egress or check%s%s%s",
-				  words > 1 ? argv[1] : argv[0], near ? "; did you mean " : "", near ? near : "",
-				  near ? "?" : "");
-	if ((a.gpu && !v->gpu) || (a.region && !v->region))
-		return cli_misuse(self, "%s takes no --%s", v->name, a.gpu && !v->gpu ? "gpu" : "region");
+		return CLI_USAGE;
+	if (a.gpu && !v->gpu)
+		return cli_misuse(self, "%s takes no --gpu", v->name);
+	if (a.region && !v->region)
+		return cli_misuse(self, "%s takes no --region", v->name);
 	return verb_run(self, v, &a, file);
 }
 

@@ -111,10 +111,37 @@ static void check_own_prices(struct report *r, const struct sw_catalog *c, const
 		     cl->name);
 }
 
+typedef void check_fn(struct report *r, const struct sw_catalog *c, const struct sw_cluster_cfg *cl, const char *s);
+
+static void check_model(struct report *r, const struct sw_catalog *c, const struct sw_cluster_cfg *cl,
+			const char *model)
+{
+	if (sw_catalog_gpu(c, model))
+		return;
+	const char *near = sw_catalog_nearest_gpu(c, model);
+	tell(r, true, cl->where, "cluster %s: options: the catalog has no GPU \"%.60s\"%s%s%s", cl->name, model,
+	     near ? ", did you mean " : "", near ? near : "", near ? "?" : "");
+}
+
+static void check_type(struct report *r, const struct sw_catalog *c, const struct sw_cluster_cfg *cl, const char *type)
+{
+	const char *cloud = cloud_of(cl);
+	if (cloud && !sw_catalog_machine(c, cloud, type, ""))
+		tell(r, true, cl->where, "cluster %s: options: the catalog has no machine type \"%.60s\" of %s",
+		     cl->name, type, cloud);
+}
+
 /* Options of any provider that name a model or a machine type. */
 static void check_options(struct report *r, const struct sw_catalog *c, const struct sw_cluster_cfg *cl, json_t *o)
 {
-	const char *cloud = cloud_of(cl);
+	static const struct {
+		const char *key;
+		check_fn *check;
+	} keys[] = {{"gpu", check_model},
+		    {"model", check_model},
+		    {"machine", check_type},
+		    {"machine_type", check_type},
+		    {"vm_size", check_type}};
 	for (size_t i = 0; i < sw_json_len(o); i++)
 		check_options(r, c, cl, sw_json_idx(o, i));
 	if (!json_object_is_type(o, json_type_object))
@@ -122,19 +149,11 @@ static void check_options(struct report *r, const struct sw_catalog *c, const st
 	json_object_object_foreach(o, key, v)
 	{
 		const char *s = json_object_is_type(v, json_type_string) ? json_object_get_string(v) : NULL;
-		bool gpu = strcmp(key, "gpu") == 0 || strcmp(key, "model") == 0;
-		bool machine =
-			strcmp(key, "machine") == 0 || strcmp(key, "machine_type") == 0 || strcmp(key, "vm_size") == 0;
-		if (s && *s && gpu && !sw_catalog_gpu(c, s)) {
-			const char *near = sw_catalog_nearest_gpu(c, s);
-			tell(r, true, cl->where, "cluster %s: options: the catalog has no GPU \"%.60s\"%s%s%s",
-			     cl->name, s, near ? ", did you mean " : "", near ? near : "", near ? "?" : "");
-		} else if (s && *s && machine && cloud && !sw_catalog_machine(c, cloud, s, "")) {
-			tell(r, true, cl->where, "cluster %s: options: the catalog has no machine type \"%.60s\" of %s",
-			     cl->name, s, cloud);
-		} else if (!s) {
+		if (!s)
 			check_options(r, c, cl, v);
-		}
+		for (size_t i = 0; s && *s && i < sizeof keys / sizeof *keys; i++)
+			if (strcmp(key, keys[i].key) == 0)
+				keys[i].check(r, c, cl, s);
 	}
 }
 

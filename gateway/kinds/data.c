@@ -51,6 +51,20 @@ static struct sw_err part_take(const char *from, size_t n, const char *what, cha
 	return SW_OK;
 }
 
+/* "region:size"; size is behind its colon. */
+static struct sw_err place_read(const char *region, const char *size, struct sw_data *out)
+{
+	struct sw_err e = part_take(region, (size_t)(size - region - 1), "region", out->region, sizeof out->region);
+
+	if (!sw_failed(e) && !sw_is_label_value(out->region))
+		e = sw_err(SW_E_INVALID, "the region \"%s\" is none: letters, digits and '-'", out->region);
+	if (!sw_failed(e))
+		e = sw_err_wrap(sw_quantity_ceil(size, &out->bytes), "size");
+	if (!sw_failed(e) && out->bytes <= 0)
+		e = sw_err(SW_E_INVALID, "the size is %.40s, expected more than zero", size);
+	return e;
+}
+
 static struct sw_err parts_read(const char *text, struct sw_data *out)
 {
 	const char *colon = strstr(text, "://"), *bucket = colon ? colon + 3 : NULL;
@@ -66,15 +80,7 @@ static struct sw_err parts_read(const char *text, struct sw_data *out)
 		e = sw_err(SW_E_INVALID, "there is no \":size\" behind the region");
 	if (!sw_failed(e))
 		e = part_take(bucket, (size_t)(at - bucket), "bucket", out->bucket, sizeof out->bucket);
-	if (!sw_failed(e))
-		e = part_take(at + 1, (size_t)(size - at - 1), "region", out->region, sizeof out->region);
-	if (!sw_failed(e) && !sw_is_label_value(out->region))
-		e = sw_err(SW_E_INVALID, "the region \"%s\" is none: letters, digits and '-'", out->region);
-	if (!sw_failed(e))
-		e = sw_err_wrap(sw_quantity_ceil(size + 1, &out->bytes), "size");
-	if (!sw_failed(e) && out->bytes <= 0)
-		e = sw_err(SW_E_INVALID, "the size is %.40s, expected more than zero", size + 1);
-	return e;
+	return sw_failed(e) ? e : place_read(at + 1, size + 1, out);
 }
 
 struct sw_err sw_data_read(const char *text, struct sw_data *out)

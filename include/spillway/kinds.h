@@ -233,8 +233,8 @@ sw_demand_of_podsets(json_t *podsets, json_t *holder, const struct sw_catalog *c
 uint32_t sw_demand_mark(json_t *job);
 /* May this GPU serve it? NULL: yes; otherwise why not, in words ("T4 has no fp64"), in buf. */
 const char *sw_demand_refuses(const struct sw_demand *d, const struct sw_gpu *gpu, char *buf, size_t size);
-/* The same for the shape of a TPU slice ("4x4") whose nodes have chips_per_node: a slice of several nodes is taken whole,
- * with pods that take all chips of their node. topology NULL or unreadable: nothing to say. */
+/* The same for the shape of a TPU slice ("4x4") whose nodes have chips_per_node: a slice of several nodes is taken
+ * whole, with pods that take all chips of their node. topology NULL or unreadable: nothing to say. */
 const char *sw_demand_refuses_topology(const struct sw_demand *d, const char *topology, int chips_per_node, char *buf,
 				       size_t size);
 int sw_topology_chips(const char *topology); /* "4x4" -> 16; 0: none */
