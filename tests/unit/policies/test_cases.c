@@ -61,7 +61,7 @@ static const char *const good[] = {
 	"} }",
 	"return { { workload = { labels = { fail = 'yes' } }, expect_failure = 'as it was told' } }",
 	"return { { candidates = {}, expect = {} } }",
-	"return { { candidates = { { pool = 'a', fits = false } }, expect = { { patience = 1 } } } }",
+	"return { { candidates = { { pool = 'a', fits = false, price = 5 } }, expect = { { patience = 1 } } } }",
 	"return { { workload = { spot = 'allow', models = { 'H100' }, precision = 'fp8', gpu_memory = 80, deadline = "
 	"60, "
 	"attempts = { { cluster = 'c', pool = 'p', outcome = 'preempted' } }, budget = { limit = 5, spent = 1 }, "
