@@ -72,10 +72,26 @@ static struct sw_err cluster_entry(const struct source *f, struct sw_cluster_cfg
 		      near ? ", did you mean \"" : "", near ? near : "", near ? "\"?" : "");
 }
 
-static struct sw_err check_cluster(const struct config *c, const struct sw_cluster_cfg *cl)
+static struct sw_err check_provider(const struct sw_cluster_cfg *cl)
 {
 	int n;
-	const char *const *providers = sw_provider_names(&n);
+	const char *const *providers = sw_provider_names(&n), *near = sw_nearest(cl->provider, providers, n);
+	char known[128] = "";
+	if (sw_provider_find(cl->provider))
+		return SW_OK;
+	for (int i = 0; i < n; i++)
+		snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s",
+			 !i          ? ""
+			 : i + 1 < n ? ", "
+				     : " or ",
+			 providers[i]);
+	return sw_err(SW_E_INVALID, "%s: cluster %s: there is no provider \"%s\", expected %s%s%s%s", cl->where,
+		      cl->name, cl->provider, known, near ? "; did you mean \"" : "", near ? near : "",
+		      near ? "\"?" : "");
+}
+
+static struct sw_err check_cluster(const struct config *c, const struct sw_cluster_cfg *cl)
+{
 	if (!cl->name || !sw_is_dns_label(cl->name))
 		return sw_err(SW_E_INVALID,
 			      "%s: name: found \"%s\", expected lower-case letters, digits and '-' (at most 63)",
@@ -84,19 +100,9 @@ static struct sw_err check_cluster(const struct config *c, const struct sw_clust
 		if (strcmp(other->name, cl->name) == 0)
 			return sw_err(SW_E_INVALID, "%s: a second cluster named \"%s\" (the first is at %s)", cl->where,
 				      cl->name, other->where);
-	if (!sw_provider_find(cl->provider)) {
-		char known[128] = "";
-		for (int i = 0; i < n; i++)
-			snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s",
-				 !i          ? ""
-				 : i + 1 < n ? ", "
-					     : " or ",
-				 providers[i]);
-		const char *near = sw_nearest(cl->provider, providers, n);
-		return sw_err(SW_E_INVALID, "%s: cluster %s: there is no provider \"%s\", expected %s%s%s%s", cl->where,
-			      cl->name, cl->provider, known, near ? "; did you mean \"" : "", near ? near : "",
-			      near ? "\"?" : "");
-	}
+	struct sw_err e = check_provider(cl);
+	if (sw_failed(e))
+		return e;
 	if (strcmp(cl->worker, "plain") != 0 && strcmp(cl->worker, "kueue") != 0)
 		return sw_err(SW_E_INVALID, "%s: cluster %s: worker: found \"%s\", expected plain or kueue", cl->where,
 			      cl->name, cl->worker);

@@ -37,13 +37,27 @@ static void image_version(const struct doctor_cluster *c, char *out, size_t size
 		snprintf(out, size, "%.*s", (int)strcspn(colon + 1, "@"), colon + 1);
 }
 
+/* "v0.19.2": false if it is no version. */
+static bool read_version(const char *s, long *major, long *minor)
+{
+	char *end;
+
+	if (*s != 'v' || s[1] < '0' || s[1] > '9')
+		return false;
+	*major = strtol(s + 1, &end, 10);
+	if (*end != '.')
+		return false;
+	*minor = strtol(end + 1, &end, 10);
+	return true;
+}
+
 void doctor_check_kueue_version(struct doctor_site *s, struct doctor_cluster *c)
 {
 	char version[64];
-	int major = 0, minor = 0;
+	long major = 0, minor = 0;
 
 	image_version(c, version, sizeof version);
-	if (sscanf(version, "v%d.%d", &major, &minor) != 2)
+	if (!read_version(version, &major, &minor))
 		doctor_say(s, c, DOCTOR_WARN, "Kueue", NULL,
 			   "its version is not known: deployment kueue-system/kueue-controller-manager was not found");
 	else if (major == 0 && minor < 18)
