@@ -230,7 +230,13 @@ static void on_read(void *owner, struct sw_err err, const struct sw_kube_reply *
 	} else if (ours || is_free(m)) {
 		take(m, !ours);
 	} else {
-		snprintf(m->why, sizeof(m->why), "standing by: %.150s leads", l->holder);
+		char why[sizeof(m->why)];
+
+		snprintf(why, sizeof(why), "standing by: %.150s leads", l->holder);
+		if (strcmp(why, m->why) != 0)
+			sw_log(INFO, "manager", "standing by", "lease=%s/%s leader=%s", m->opt.ns, m->opt.lease,
+			       l->holder);
+		memcpy(m->why, why, sizeof(why));
 		mir_state(m);
 		again_in(m, lease_ms(m) / 8);
 	}
