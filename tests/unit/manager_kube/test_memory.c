@@ -3,7 +3,7 @@
 #include <malloc.h>
 #include "mirror_test.h"
 
-enum { N = 300, LIMIT = 2500 /* bytes a job; a manifest and its Workload are 6,000 */ };
+enum { N = 300, LIMIT = 1500 /* bytes a job; a manifest and its Workload are 6,000 */ };
 
 static void count(void *owner, const struct sw_workload *w)
 {
@@ -33,6 +33,19 @@ static size_t heap(struct world *w, int n)
 	return mallinfo2().uordblks - before;
 }
 
+/* Connections come and go with the moment: the least of some. */
+static size_t least_heap(struct world *w, int n)
+{
+	size_t least = heap(w, n);
+
+	for (int i = 0; i < 4; i++) {
+		size_t again = heap(w, n);
+
+		least = again < least ? again : least;
+	}
+	return least;
+}
+
 static void waiting_job(struct world *w, int i)
 {
 	char name[32], wl[64];
@@ -54,11 +67,11 @@ Test(memory, a_job_that_waits_for_quota_costs_a_row_and_not_a_manifest, .timeout
 	struct world w;
 
 	world_open(&w);
-	size_t alone = heap(&w, 0);
+	size_t alone = least_heap(&w, 0);
 
 	for (int i = 0; i < N; i++)
 		waiting_job(&w, i);
-	size_t full = heap(&w, N), each = full > alone ? (full - alone) / N : 0;
+	size_t full = least_heap(&w, N), each = full > alone ? (full - alone) / N : 0;
 
 	cr_log_info("%zu bytes a job, %zu alone", each, alone);
 	cr_expect_lt(each, LIMIT, "%zu bytes a job", each);
