@@ -129,7 +129,7 @@ def wait_policy(g, ns):
         try:
             return KINDS["PyTorchJob"].at(g.api.call("POST", g.api.collection(what) + "?dryRun=All", what), where)
         except ApiError as e:
-            if "failed to configure policy" in str(e):  # the API server has just been started
+            if "failed to configure" in str(e):  # the API server has just been started
                 return None
             raise
 

@@ -11,7 +11,8 @@ from testbed.api import Api
 
 CLAIM = "/api/v1/namespaces/spillway-system/configmaps/spillway-claim"
 OWN = ["/api/v1/namespaces/spillway-system/configmaps/spillway", "/apis/coordination.k8s.io/v1/namespaces/spillway-system/leases/spillway"]
-WORKERS = {"embedded": ["p1", "p2"], "mirror": ["w1", "w2"], "offers": ["w1", "w2"]}
+WORKERS = {"embedded": ["p1", "p2"], "mirror": ["w1", "w2"], "offers": ["w1", "w2"], "older": ["w18"]}
+MANAGERS = {"mirror": "manager", "older": "manager18"}  # the mirror role's; "older" is the same with the previous minor of Kueue
 
 
 def merge(base, over):
@@ -24,6 +25,7 @@ class Gateway:
     def __init__(self, kind, where, bed):
         self.kind, self.dir, self.bed = kind, where, bed
         self.workers = [bed[w] for w in WORKERS[kind]]
+        self.manager = bed[MANAGERS[kind]] if kind in MANAGERS else None
         self.process = None
 
     def settings(self):
@@ -31,9 +33,9 @@ class Gateway:
             "data_dir": str(self.dir / "data"), "listen": "127.0.0.1:0", "log": {"level": "debug"},
             "clusters": [{"name": w.name, "kubeconfig": str(w.account), "worker": "plain" if self.kind == "embedded" else "kueue"} for w in self.workers],
         }
-        if self.kind != "mirror":
+        if not self.manager:
             return {**own, "bootstrap": [str(ROOT / "config" / "samples" / "queue.yaml")]}
-        return {**own, "manager": {"role": "mirror", "kubeconfig": str(self.bed["manager"].account)}}
+        return {**own, "manager": {"role": "mirror", "kubeconfig": str(self.manager.account)}}
 
     def make(self, **over):
         """A new installation: no data, and nobody's claim on the workers."""
@@ -42,9 +44,9 @@ class Gateway:
         (self.dir / "spillway.yaml").write_text(yaml.safe_dump(merge(self.settings(), over)))
         for w in self.workers:
             w.api.delete(CLAIM)
-        if self.kind == "mirror":
+        if self.manager:
             for own in OWN:
-                self.bed["manager"].api.delete(own)
+                self.manager.api.delete(own)
         return self
 
     def start(self, binary="spillway", wait=True):
@@ -69,7 +71,7 @@ class Gateway:
     @property
     def api(self):
         """Where users submit."""
-        return self.bed["manager"].api if self.kind == "mirror" else Api(self.kubeconfig)
+        return self.manager.api if self.manager else Api(self.kubeconfig)
 
     def cli(self, *argv, **more):
         return run(BUILD / "spillway", *argv, "--kubeconfig", self.kubeconfig, **more)
