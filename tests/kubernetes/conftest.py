@@ -114,6 +114,16 @@ def own(request, tmp_path):
         g.stop()
 
 
+@pytest.fixture
+def lines(bed, tmp_path):
+    """A proxy before each server of the mirror role; the gateway is started with lines.settings()."""
+    from line import SERVERS, Lines
+
+    made = Lines(bed, SERVERS, tmp_path)
+    yield made
+    made.close()
+
+
 def add_namespace(api, name, cluster_queue, labels=None):
     """A namespace with the LocalQueue lq."""
     api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})

@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """A gateway whose every connection passes through a proxy of ours, so that each can be broken on its own."""
+import collections
 import re
 import urllib.parse
 
 import yaml
+from conftest import add_mirrored_namespace, wait_policy
 
+from jobs import path
 from proxy import Proxy
 
+SERVERS = ("manager", "w1", "w2")
 MARK = re.compile(r"(x\d+-[a-z0-9]+(?:-[a-z]+)*-x)")  # the names of jobs whose requests are counted: "x03-reply-lost-x"
 
 
@@ -49,3 +53,31 @@ class Lines:
     def close(self):
         for p in self.proxy.values():
             p.close()
+
+
+def begin(own, lines, ns, **settings):
+    """A gateway in mirror role behind the proxies, and the test's namespace on all sides (made directly)."""
+    g = own("mirror", **lines.settings(), **settings)
+    add_mirrored_namespace(g, ns)
+    wait_policy(g, ns)
+    return g
+
+
+def creations(bed, ns):
+    """How often each job was created on any worker: the API servers' own account."""
+    made = collections.Counter()
+    for w in SERVERS[1:]:
+        for e in bed[w].audit():
+            ref = e.get("objectRef") or {}
+            if e["verb"] == "create" and ref.get("resource") == "jobs" and ref.get("namespace") == ns and e["responseStatus"]["code"] == 201:
+                made[ref["name"]] += 1
+    return made
+
+
+def leftovers(bed, ns):
+    """Jobs and Workloads on the workers."""
+    found = []
+    for w in SERVERS[1:]:
+        for where in (path(ns), path(ns, plural="workloads", group="kueue.x-k8s.io/v1beta2")):
+            found += [f"{w} {o['metadata']['name']}" for o in bed[w].api.get(where)["items"]]
+    return found

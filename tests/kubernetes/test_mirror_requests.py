@@ -9,32 +9,15 @@ import signal
 import threading
 
 import pytest
-from conftest import add_namespace
 
 from jobs import ended, job, path
-from line import Lines, job_of
+from line import SERVERS, begin, creations, job_of, leftovers
 from process import eventually
 
 pytestmark = pytest.mark.alone
 
-SERVERS = ("manager", "w1", "w2")
 FAULTS = ("drop", "reply-lost", "truncate", "delay", "429", "500", "503", "half-open")
 LIFE = 10  # requests that are about one job, at least, from its submission to its end
-
-
-@pytest.fixture
-def lines(bed, tmp_path):
-    made = Lines(bed, SERVERS, tmp_path)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def namespace(bed, ns):
-    add_namespace(bed["manager"].api, ns, "cq", {"spillway.dev/dispatch": "true"})
-    for w in SERVERS[1:]:
-        add_namespace(bed[w].api, ns, "cq")
-    return ns
 
 
 class AtRequest:
@@ -56,26 +39,6 @@ class AtRequest:
             return fault(request) if callable(fault) else fault
 
 
-def creations(bed, ns):
-    """How often each job was created on any worker: the API servers' own account."""
-    made = collections.Counter()
-    for w in SERVERS[1:]:
-        for e in bed[w].audit():
-            ref = e.get("objectRef") or {}
-            if e["verb"] == "create" and ref.get("resource") == "jobs" and ref.get("namespace") == ns and e["responseStatus"]["code"] == 201:
-                made[ref["name"]] += 1
-    return made
-
-
-def leftovers(bed, ns):
-    """Jobs and Workloads on the workers."""
-    found = []
-    for w in SERVERS[1:]:
-        for where in (path(ns), path(ns, plural="workloads", group="kueue.x-k8s.io/v1beta2")):
-            found += [f"{w} {o['metadata']['name']}" for o in bed[w].api.get(where)["items"]]
-    return found
-
-
 def check_all(bed, ns, names, hit):
     """Every job succeeded, was created on one worker once, and left nothing there."""
     for name in names:
@@ -86,11 +49,11 @@ def check_all(bed, ns, names, hit):
     assert eventually(lambda: not leftovers(bed, ns), "nothing is left on the workers", limit=120) is True
 
 
-def test_a_quiet_life_takes_as_many_requests_as_promised(own, lines, bed, namespace):
-    g = own("mirror", **lines.settings())
-    g.api.create(job("x00-none-x", namespace))
-    g.api.wait(path(namespace, "x00-none-x"), ended)
-    eventually(lambda: not leftovers(bed, namespace), "nothing is left on the workers")
+def test_a_quiet_life_takes_as_many_requests_as_promised(own, lines, bed, ns):
+    g = begin(own, lines, ns)
+    g.api.create(job("x00-none-x", ns))
+    g.api.wait(path(ns, "x00-none-x"), ended)
+    eventually(lambda: not leftovers(bed, ns), "nothing is left on the workers")
     sent = lines.requests("x00-none-x")
     shown = {n: [str(r) for r in rs] for n, rs in sent.items()}
     on_manager = [r for r in sent["manager"] if "/events" not in r.path]
@@ -103,20 +66,20 @@ def test_a_quiet_life_takes_as_many_requests_as_promised(own, lines, bed, namesp
     assert all(r.status < 400 for rs in sent.values() for r in rs), shown
 
 
-def test_each_request_fails_in_every_way(own, lines, bed, namespace):
+def test_each_request_fails_in_every_way(own, lines, bed, ns):
     faults = {f"x{at:02d}-{fault}-x": (at, fault) for fault in FAULTS for at in range(LIFE)}
     strike = AtRequest(faults)
     lines.decide(strike)
-    g = own("mirror", **lines.settings())
+    g = begin(own, lines, ns)
     for name in faults:
-        g.api.create(job(name, namespace))
-    check_all(bed, namespace, faults, strike.hit)
+        g.api.create(job(name, ns))
+    check_all(bed, ns, faults, strike.hit)
     assert len(strike.hit) == len(faults), sorted(set(faults) - set(strike.hit))
 
 
-def test_the_gateway_is_killed_at_each_request(own, lines, bed, namespace):
+def test_the_gateway_is_killed_at_each_request(own, lines, bed, ns):
     """Before the server has seen it, and after the server has done it and nobody heard."""
-    g = own("mirror", **lines.settings())
+    g = begin(own, lines, ns)
     killed = threading.Event()
 
     def kill(then):
@@ -144,15 +107,15 @@ def test_the_gateway_is_killed_at_each_request(own, lines, bed, namespace):
     keeper.start()
     try:
         for name in faults:
-            g.api.create(job(name, namespace))
-        check_all(bed, namespace, faults, strike.hit)
+            g.api.create(job(name, ns))
+        check_all(bed, ns, faults, strike.hit)
     finally:
         over.set()
         keeper.join()
     assert len(strike.hit) == len(faults), sorted(set(faults) - set(strike.hit))
 
 
-def test_watches_that_are_too_old_end_in_a_new_list(own, lines, bed, namespace):
+def test_watches_that_are_too_old_end_in_a_new_list(own, lines, bed, ns):
     """410 to the first try of each watch, then a cut of all connections while jobs run."""
     refused = set()
 
@@ -163,12 +126,12 @@ def test_watches_that_are_too_old_end_in_a_new_list(own, lines, bed, namespace):
         return None
 
     lines.decide(once)
-    g = own("mirror", **lines.settings())
+    g = begin(own, lines, ns)
     names = [f"x{i:02d}-old-x" for i in range(5)]
     for name in names:
-        g.api.create(job(name, namespace))
+        g.api.create(job(name, ns))
         for p in lines.proxy.values():
             p.cut("refuse")
             p.mend()
-    check_all(bed, namespace, names, {})
+    check_all(bed, ns, names, {})
     assert {s for s, _ in refused} == set(SERVERS)

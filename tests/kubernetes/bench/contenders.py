@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is compared: each dispatcher has an admission check, a queue and, where it is not Kueue itself, a process of its own."""
 import base64
+import os
 import pathlib
 import subprocess
 import sys
@@ -114,6 +115,46 @@ class Null(Contender):
         self.process.stop()
 
 
+class Spillway(Contender):
+    """Mirror role; the workers have Kueue."""
+
+    title, name, controller, worker = "spillway, workers with Kueue", "spillway", "spillway.dev/dispatch", "kueue"
+
+    def install(self, site):
+        for c in (site.manager, *site.workers):
+            c.api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "spillway-system"}})
+        for w in site.workers:
+            if not w.api.find("/api/v1/nodes/big"):
+                big = {"cpu": "1000000", "memory": "4000Ti", "pods": "1000000"}
+                w.api.apply({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "big"}})
+                w.api.patch("/api/v1/nodes/big/status", {"status": {"capacity": big, "allocatable": big, "conditions": [
+                    {"type": "Ready", "status": "True", "reason": "Bench", "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z",
+                     "lastHeartbeatTime": "2026-01-01T00:00:00Z"}]}})
+        super().install(site)
+
+    def start(self, site):
+        home = site.dir / self.name
+        home.mkdir()
+        settings = {"data_dir": str(home / "data"), "listen": "127.0.0.1:0",
+                    "manager": {"role": "mirror", "kubeconfig": str(site.manager.kubeconfig), "check": self.name},
+                    "clusters": [{"name": w.name, "kubeconfig": str(w.kubeconfig), "worker": self.worker} for w in site.workers]}
+        (home / "spillway.yaml").write_text(yaml.safe_dump(settings))
+        self.process = Process([ROOT / os.environ.get("B", "build") / "spillway", "serve", "--config", home / "spillway.yaml"], home / "log", b"serving")
+        return {"dispatcher": self.process.p.pid}
+
+    def stop(self, site):
+        self.process.stop()
+        # the next contender is another installation
+        for c in (site.manager, *site.workers):
+            c.api.delete("/api/v1/namespaces/spillway-system/configmaps/spillway-claim")
+            c.api.call("DELETE", "/api/v1/namespaces/spillway-system/configmaps")
+            c.api.call("DELETE", "/apis/coordination.k8s.io/v1/namespaces/spillway-system/leases")
+
+
+class SpillwayPlain(Spillway):
+    title, name, worker = "spillway, plain workers", "spillway-plain", "plain"
+
+
 def manager_kueue(site, contender, raised_binary):
     """Restarts the manager's Kueue as this contender wants it."""
     server = site.manager.servers["kueue"]
@@ -129,4 +170,4 @@ def manager_kueue(site, contender, raised_binary):
     server.argv[0] = str(raised_binary) if contender.raised else shipped[0]
     server.start()
     wait_port(config["webhook"]["port"], server.alive)
-ALL = [Null, Raised, Shipped]
+ALL = [Null, Spillway, SpillwayPlain, Raised, Shipped]
