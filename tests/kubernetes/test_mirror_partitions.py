@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The line to a worker is cut for longer than the grace, in every way that a line can be cut."""
+"""The line to a worker is cut for longer than the grace. (Lines on which nothing arrives any more: test_mirror_requests.py, half-open.)"""
 import pytest
 
 from jobs import RUN, count, ended, finish_all, gone_everywhere, holder, job, path
@@ -7,8 +7,6 @@ from line import SERVERS, begin, creations
 from process import eventually
 
 pytestmark = pytest.mark.alone
-
-CUTS = ("refuse", "silent", "one-way")
 
 
 def running(g, ns, name, **more):
@@ -30,11 +28,10 @@ def told(api, ns, name, words):
     return eventually(find, f"an event of {name} that says {words!r}")
 
 
-@pytest.mark.parametrize("cut", CUTS)
-def test_hold_keeps_the_job_where_it_is_until_the_worker_answers(own, lines, bed, ns, cut):
+def test_hold_keeps_the_job_where_it_is_until_the_worker_answers(own, lines, bed, ns):
     g = begin(own, lines, ns, dispatch={"lost_after": "2s", "lost": "hold"})
     w = running(g, ns, "stays")
-    lines.proxy[w.name].cut(cut)
+    lines.proxy[w.name].cut("refuse")
     told(g.api, ns, "stays", "held until it answers")
     finish_all(w.api, ns, "stays")
     w.api.wait(path(ns, "stays"), ended)
@@ -47,7 +44,7 @@ def test_hold_keeps_the_job_where_it_is_until_the_worker_answers(own, lines, bed
 def test_duplicate_moves_the_job_and_sweeps_the_first_copy_when_its_worker_is_back(own, lines, bed, ns):
     g = begin(own, lines, ns, dispatch={"lost_after": "2s", "lost": "duplicate"})
     w = running(g, ns, "moves")
-    lines.proxy[w.name].cut("silent")
+    lines.proxy[w.name].cut("refuse")
     other = next(x for x in g.workers if x.name != w.name)
     other.api.wait(path(ns, "moves"), bool, limit_s=120, what="it is created on the other worker")
     lines.proxy[w.name].mend()
@@ -62,7 +59,7 @@ def test_a_result_that_a_lost_worker_had_is_taken_before_anything_is_deleted(own
     g = begin(own, lines, ns, dispatch={"lost_after": "2s", "lost": "duplicate"})
     w = running(g, ns, "done-there")
     for name in SERVERS[1:]:
-        lines.proxy[name].cut("silent")
+        lines.proxy[name].cut("refuse")
     finish_all(w.api, ns, "done-there")
     w.api.wait(path(ns, "done-there"), ended)
     workload = f"/apis/kueue.x-k8s.io/v1beta2/namespaces/{ns}/workloads"
