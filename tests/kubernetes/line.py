@@ -57,7 +57,7 @@ class Lines:
 
 def begin(own, lines, ns, **settings):
     """A gateway in mirror role behind the proxies, and the test's namespace on all sides (made directly)."""
-    g = own("mirror", **lines.settings(), **settings)
+    g = own("mirror", **{**lines.settings(), **settings})
     add_mirrored_namespace(g, ns)
     wait_policy(g, ns)
     return g

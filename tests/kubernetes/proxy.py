@@ -167,8 +167,8 @@ class Proxy:
             while await self._exchange(End(reader, writer, down), End(up_reader, up_writer, up)):
                 down.start_next_cycle()
                 up.start_next_cycle()
-        except (Cut, OSError, h11.ProtocolError, asyncio.IncompleteReadError):
-            pass
+        except (Cut, OSError, h11.ProtocolError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass  # cancelled: the proxy is closed
         finally:
             for w in (writer, up_writer):
                 if w is not None:

@@ -74,7 +74,7 @@ def test_a_worker_declared_dead_gives_its_job_up_and_is_cleaned_when_it_is_back(
     w = running(g, ns, "moves")
     lines.proxy[w.name].cut("refuse")
     told(g.api, ns, "moves", "held until it answers")
-    g.cli("cluster", "declare-dead", w.name, "--yes")
+    g.cli("cluster", "declare-dead", w.name)
     other = next(x for x in g.workers if x.name != w.name)
     other.api.wait(path(ns, "moves"), bool, limit_s=120, what="it is created on the other worker")
     lines.proxy[w.name].mend()
