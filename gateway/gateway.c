@@ -103,7 +103,7 @@ struct sw_err sw_gateway_new(struct sw_loop *loop, const struct sw_config *confi
 	if (!sw_failed(e))
 		e = sw_http_new(loop, &g->http);
 	if (!sw_failed(e))
-		e = sw_catalog_load_site(config->catalog, &g->catalog);
+		e = gateway_tables_open(g);
 	if (!sw_failed(e))
 		e = gateway_policies_open(g);
 	if (!sw_failed(e) && config->policy_on_error == SW_ON_ERROR_DEFAULT)
@@ -134,7 +134,7 @@ void sw_gateway_free(struct sw_gateway *g)
 	gateway_close_manager(g);
 	gateway_policies_close(g);
 	sw_policy_free(g->fallback);
-	sw_catalog_free(g->catalog);
+	gateway_tables_close(g);
 	sw_http_free(g->http);
 	sw_metrics_free(g->metrics);
 	sw_kinds_lend(NULL, 0);

@@ -13,6 +13,7 @@ struct sw_gateway {
 	struct sw_http *http;
 	struct sw_metrics *metrics;
 	struct sw_catalog *catalog;
+	struct tables *tables;
 	struct policies *policies;
 	struct sw_policy *policy,
 		*fallback; /* policy: lent by policies.c; fallback NULL: jobs are held while the policy fails */
@@ -39,6 +40,18 @@ extern const size_t gateway_n_nominate_views;
 /* roles.c: the manager that the configuration names, and the server beside it. */
 struct sw_err gateway_open_manager(struct sw_gateway *g);
 void gateway_close_manager(struct sw_gateway *g);
+
+/* watch.c: settled is called some time after a file may have changed. */
+struct watch;
+struct sw_err gateway_watch_new(struct sw_loop *loop, void (*settled)(void *owner), void *owner, struct watch **out);
+void gateway_watch_file(struct watch *w, const char *file);
+void gateway_watch_again(struct watch *w, bool now); /* as if one had changed */
+void gateway_watch_free(struct watch *w);
+
+/* tables.c: the catalog */
+__attribute__((warn_unused_result)) struct sw_err gateway_tables_open(struct sw_gateway *g);
+void gateway_tables_reload(struct sw_gateway *g);
+void gateway_tables_close(struct sw_gateway *g); /* after all that was lent the catalog */
 
 /* policies.c */
 __attribute__((warn_unused_result)) struct sw_err gateway_policies_open(struct sw_gateway *g);

@@ -7,7 +7,6 @@
  * thread of libuv's pool; then it takes the old one's place between two decisions. A bad one is refused with the
  * reason, and the last good one stays. Each text is tried once, unless SIGHUP asks again.
  */
-#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +14,6 @@
 #include "gateway_priv.h"
 #include "spillway/text.h"
 
-enum { SETTLE_MS = 300 };
 static const char shipped_default[] = "burst";
 
 /* One policy, and whose jobs it decides. */
@@ -29,19 +27,12 @@ struct decider {
 	char tried[65]; /* digest of what was tried last */
 };
 
-struct watch {
-	uv_fs_event_t uv;
-	char *dir;
-};
-
 struct policies {
 	struct sw_gateway *g;
 	struct decider *at;
 	size_t n;
 	struct sw_policy_rule *rules;
-	struct sw_timer *settle;
-	struct watch **watches;
-	size_t n_watches;
+	struct watch *watch;
 	uv_work_t work;
 	bool busy, again, force, closing;
 	struct sw_metric *m_info, *m_reloads;
@@ -165,7 +156,7 @@ static void on_trial_done(uv_work_t *w, int status)
 		sw_policy_text_free(&d->text);
 	}
 	if (p->again && !p->closing)
-		sw_timer_in(p->settle, SETTLE_MS);
+		gateway_watch_again(p->watch, false);
 	p->again = false;
 }
 
@@ -209,45 +200,8 @@ static void on_settled(void *owner)
 void sw_gateway_reload(struct sw_gateway *g)
 {
 	g->policies->force = true;
-	sw_timer_in(g->policies->settle, 1);
-}
-
-/* ---- watching -------------------------------------------------------------------------- */
-
-static void on_folder(uv_fs_event_t *uv, const char *name, int events, int status)
-{
-	struct policies *p = uv->data;
-	(void)name, (void)events, (void)status;
-	sw_timer_in(p->settle, SETTLE_MS);
-}
-
-static void watch_folder(struct policies *p, const char *file)
-{
-	char *copy = sw_strdup(file);
-	const char *dir = dirname(copy);
-	for (size_t i = 0; i < p->n_watches; i++)
-		if (strcmp(p->watches[i]->dir, dir) == 0) {
-			free(copy);
-			return;
-		}
-	struct watch *w = sw_calloc(1, sizeof *w);
-	w->dir = sw_strdup(dir);
-	free(copy);
-	uv_fs_event_init(sw_loop_uv(p->g->loop), &w->uv);
-	w->uv.data = p;
-	p->watches[p->n_watches++] = w;
-	int rc = uv_fs_event_start(&w->uv, on_folder, w->dir, 0);
-	if (rc)
-		sw_log(WARN, "gateway", "a policy's folder cannot be watched; SIGHUP reads it again",
-		       "folder=%s error=\"%s\"", w->dir, uv_strerror(rc));
-	uv_unref((uv_handle_t *)&w->uv);
-}
-
-static void on_watch_closed(uv_handle_t *uv)
-{
-	struct watch *w = (struct watch *)uv;
-	free(w->dir);
-	free(w);
+	gateway_watch_again(g->policies->watch, true);
+	gateway_tables_reload(g);
 }
 
 /* ---- opening and closing ----------------------------------------------------------------- */
@@ -276,7 +230,7 @@ static struct sw_err open_one(struct policies *p, struct decider *d)
 	if (!sw_failed(e))
 		e = sw_policy_new(d->text.name, d->text.src, d->text.len, limits_of(p->g), &d->policy);
 	if (!sw_failed(e) && !shipped)
-		watch_folder(p, d->text.name);
+		gateway_watch_file(p->watch, d->text.name);
 	sw_policy_text_free(&d->text);
 	return e;
 }
@@ -289,13 +243,12 @@ struct sw_err gateway_policies_open(struct sw_gateway *g)
 	p->n = c->n_policies + 1;
 	p->at = sw_calloc(p->n, sizeof *p->at);
 	p->rules = sw_calloc(p->n, sizeof *p->rules);
-	p->watches = sw_calloc(p->n, sizeof(*p->watches));
 	p->m_info = sw_metric(g->metrics, SW_GAUGE, "spillway_policy_info",
 			      "1 for the version of the policy that decides, by queue (\"\": all others).",
 			      "queue,policy,hash");
 	p->m_reloads = sw_metric(g->metrics, SW_COUNTER, "spillway_policy_reloads_total",
 				 "New versions of policies, by what became of them.", "result");
-	struct sw_err e = sw_timer_new(g->loop, on_settled, p, &p->settle);
+	struct sw_err e = gateway_watch_new(g->loop, on_settled, p, &p->watch);
 	for (size_t i = 0; !sw_failed(e) && i < p->n; i++) {
 		struct decider *d = &p->at[i];
 		d->queue = i ? c->policies[i - 1].queue : NULL;
@@ -324,16 +277,13 @@ void gateway_policies_close(struct sw_gateway *g)
 	if (!p)
 		return;
 	p->closing = true;
-	sw_timer_free(p->settle);
-	for (size_t i = 0; i < p->n_watches; i++)
-		uv_close((uv_handle_t *)&p->watches[i]->uv, on_watch_closed);
+	gateway_watch_free(p->watch);
 	while (p->busy) /* a trial ends by itself, within its limits */
 		uv_run(sw_loop_uv(g->loop), UV_RUN_ONCE);
 	for (size_t i = 0; i < p->n; i++) {
 		sw_policy_free(p->at[i].policy);
 		sw_policy_text_free(&p->at[i].text);
 	}
-	free(p->watches);
 	free(p->rules);
 	free(p->at);
 	free(p);

@@ -131,10 +131,11 @@ static struct sw_err rows_read(struct sw_catalog *c, struct csv *csv, const stru
 
 static const struct table *table_by_header(const struct csv *csv)
 {
+	const struct table *best = NULL; /* machines have a column "model" as well, which is all that tells GPUs */
 	for (size_t i = 0; i < SW_TABLE__COUNT; i++)
-		if (has_keys(&catalog_tables[i], csv))
-			return &catalog_tables[i];
-	return NULL;
+		if (has_keys(&catalog_tables[i], csv) && (!best || catalog_tables[i].n_key > best->n_key))
+			best = &catalog_tables[i];
+	return best;
 }
 
 /* t NULL: its header tells. */
@@ -290,10 +291,16 @@ struct sw_err sw_catalog_load(struct sw_catalog **out)
 	return sw_catalog_load_site(NULL, out);
 }
 
-void sw_catalog_free(struct sw_catalog *c)
+void sw_catalog_replace(struct sw_catalog *c, struct sw_catalog *fresh)
 {
-	if (!c)
-		return;
+	struct sw_catalog old = *c;
+	*c = *fresh;
+	*fresh = old;
+	c->before = fresh;
+}
+
+static void tables_free(struct sw_catalog *c)
+{
 	for (size_t i = 0; i < c->n_owned; i++)
 		free(c->owned[i]);
 	free(c->owned);
@@ -303,6 +310,15 @@ void sw_catalog_free(struct sw_catalog *c)
 	free(c->prices);
 	free(c->egress);
 	free(c);
+}
+
+void sw_catalog_free(struct sw_catalog *c)
+{
+	while (c) {
+		struct sw_catalog *before = c->before;
+		tables_free(c);
+		c = before;
+	}
 }
 
 const char *sw_catalog_hash(const struct sw_catalog *c)

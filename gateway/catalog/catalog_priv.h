@@ -53,6 +53,7 @@ struct sw_catalog {
 	size_t n_owned;
 	uint64_t hash[2];
 	char hash_text[17];
+	struct sw_catalog *before; /* the tables that these replaced: somebody may still point into them */
 };
 
 /* Puts text away with the catalog. */

@@ -18,7 +18,7 @@ static void on_hup(uv_signal_t *s, int signum)
 	sw_gateway_reload(s->data);
 }
 
-/* Runs until SIGTERM or SIGINT. SIGHUP reads the policies again. */
+/* Runs until SIGTERM or SIGINT. SIGHUP reads the policies and the catalog again. */
 static void run_until_signal(struct sw_loop *loop, struct sw_gateway *g)
 {
 	const struct {
@@ -89,7 +89,8 @@ const struct cli_command cli_serve = {
 	.summary = "Run the gateway",
 	.details =
 		"Stops cleanly at SIGTERM. A policy file that changes is tried and takes over (at SIGHUP as well); one "
-		"that fails its tests\nis refused, and the last good one stays.\nThe admin's kubeconfig is "
+		"that fails its tests\nis refused, and the last good one stays; the same holds for the files of "
+		"`catalog.files`.\nThe admin's kubeconfig is "
 		"DATA_DIR/admin.kubeconfig.",
 	.examples = "  spillway serve --config /etc/spillway/spillway.yaml\n",
 	.run = run,

@@ -458,6 +458,14 @@ struct sw_policy *policy_for(const struct sw_dispatch *d, const struct sw_worklo
 	return d->opt.policy;
 }
 
+void sw_dispatch_catalog_changed(struct sw_dispatch *d)
+{
+	if (d->workers)
+		sw_workers_catalog_changed(d->workers);
+	sw_shapes_clear(d->shapes);
+	dispatch_kick(d);
+}
+
 void sw_dispatch_set_policies(struct sw_dispatch *d, struct sw_policy *policy, const struct sw_policy_rule *rules,
 			      size_t n_rules)
 {

@@ -124,10 +124,16 @@ static const char *set_refused(const struct ask *a)
 
 /* ---- the whole job ----------------------------------------------------------------- */
 
+/* By name: the catalog's tables may have been replaced between the job and the node. */
+static bool same_gpu(const struct sw_gpu *a, const struct sw_gpu *b)
+{
+	return a == b || (b && strcmp(a->model, b->model) == 0);
+}
+
 static bool listed(const struct sw_demand *d, const struct sw_gpu *gpu)
 {
 	for (size_t i = 0; i < d->n_models; i++)
-		if (d->models[i] == gpu || (gpu->whole && d->models[i] == gpu->whole))
+		if (same_gpu(d->models[i], gpu) || same_gpu(d->models[i], gpu->whole))
 			return true;
 	return d->n_models == 0;
 }

@@ -145,6 +145,13 @@ void sw_nominate_free(struct sw_nominate *n)
 	free(n);
 }
 
+void sw_nominate_catalog_changed(struct sw_nominate *n)
+{
+	if (n->workers)
+		sw_workers_catalog_changed(n->workers);
+	nom_rows_kick(n);
+}
+
 void sw_nominate_set_policies(struct sw_nominate *n, struct sw_policy *policy, const struct sw_policy_rule *rules,
 			      size_t n_rules)
 {

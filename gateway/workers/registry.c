@@ -178,6 +178,12 @@ struct sw_worker *sw_workers_find(struct sw_workers *ws, const char *name)
 	return NULL;
 }
 
+void sw_workers_catalog_changed(struct sw_workers *ws)
+{
+	for (size_t i = 0; i < ws->n; i++)
+		worker_shape_changed(&ws->at[i]);
+}
+
 void sw_workers_set_epoch(struct sw_workers *ws, uint64_t epoch)
 {
 	if (ws->opt.observe || epoch <= ws->opt.epoch)

@@ -3,7 +3,8 @@
  * catalog.h - what GPUs can do, what machines hold and cost, and what clouds call them
  *
  * Data: the tables in config/catalog (carried in the binary), each row with its source and date, and what a site adds.
- * Unknown stays unknown: prices are NAN, never 0, and NAN never wins. Immutable after loading. Pure.
+ * Unknown stays unknown: prices are NAN, never 0, and NAN never wins. Immutable after loading, but for sw_catalog_replace().
+ * Pure.
  */
 #ifndef SPILLWAY_CATALOG_H
 #define SPILLWAY_CATALOG_H
@@ -112,6 +113,9 @@ __attribute__((warn_unused_result)) struct sw_err sw_catalog_parse_site(const st
 									const struct sw_catalog_text *machines,
 									const struct sw_catalog_text *site,
 									struct sw_catalog **out);
+/* c, which others were lent, has the tables of fresh (taken) from now on. The old ones are kept with it, so that what
+ * was looked up before stays valid: compare GPUs by model, not by address. */
+void sw_catalog_replace(struct sw_catalog *c, struct sw_catalog *fresh);
 void sw_catalog_free(struct sw_catalog *c);
 const char *sw_catalog_hash(const struct sw_catalog *c); /* 16 hex digits of all its tables */
 

@@ -38,6 +38,8 @@ __attribute__((warn_unused_result)) struct sw_err sw_dispatch_new(const struct s
 /* The manager must make no call to us after it: close it before the loop turns again. */
 void sw_dispatch_free(struct sw_dispatch *d);
 
+/* The catalog that it was lent has other tables: jobs that wait look again. */
+void sw_dispatch_catalog_changed(struct sw_dispatch *d);
 /* Decides by these policies from now on (lent, outlive); jobs that wait look again, plans that stand go on. */
 void sw_dispatch_set_policies(struct sw_dispatch *d, struct sw_policy *policy, const struct sw_policy_rule *rules,
 			      size_t n_rules);

@@ -22,8 +22,9 @@ __attribute__((warn_unused_result)) struct sw_err sw_gateway_new(struct sw_loop 
 								 struct sw_gateway **out);
 void sw_gateway_free(struct sw_gateway *g); /* NULL is fine */
 
-/* Reads the policies again. Soon, each whose calls with made-up inputs and tests go well decides; one whose do not is
- * refused in the log, and the last good one stays. The same happens by itself when a policy's file changes. */
+/* Reads the policies and the catalog's files again. Soon, each policy whose calls with made-up inputs and tests go well
+ * decides, and so do tables without an error; what is not good is refused in the log, and the last good one stays. The
+ * same happens by itself when one of the files changes. */
 void sw_gateway_reload(struct sw_gateway *g);
 
 /* The loop was stopped because this process, which led, lost its lease: it must end and start afresh. */

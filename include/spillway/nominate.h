@@ -49,6 +49,8 @@ struct sw_nominate;
 __attribute__((warn_unused_result)) struct sw_err sw_nominate_new(const struct sw_nominate_options *opt,
 								  struct sw_nominate **out);
 void sw_nominate_free(struct sw_nominate *n); /* NULL is fine */
+/* The catalog that it was lent has other tables. */
+void sw_nominate_catalog_changed(struct sw_nominate *n);
 /* Decides by these policies from now on (lent, outlive); the old ones may go. */
 void sw_nominate_set_policies(struct sw_nominate *n, struct sw_policy *policy, const struct sw_policy_rule *rules,
 			      size_t n_rules);

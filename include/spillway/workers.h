@@ -92,6 +92,8 @@ enum sw_needs_seen { SW_NEEDS_MET, SW_NEEDS_UNKNOWN, SW_NEEDS_MISSING };
 enum sw_needs_seen sw_worker_needs(struct sw_worker *w, const char *ns, const struct sw_needs *needs, char *why,
 				   size_t size);
 
+/* Other tables in the catalog: pools are priced anew. What a node is, is read again when it next changes. */
+void sw_workers_catalog_changed(struct sw_workers *ws);
 /* The store's epoch was raised: claims are written anew with it. Never lower than before. */
 void sw_workers_set_epoch(struct sw_workers *ws, uint64_t epoch);
 /* Garbage collection runs only while the manager is synced: pass on what its on_state says. */

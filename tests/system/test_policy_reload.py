@@ -3,6 +3,7 @@
 import signal
 
 import kubernetes
+import pytest
 
 from conftest import BUILD, Door, api_of, eventually, job, run
 
@@ -123,3 +124,72 @@ def test_a_queue_may_have_a_policy_of_its_own(site, tmp_path):
         bad = s.write_config(data="other", policies=wrong)
         done = run(BUILD / "spillway", "config", "check", bad, check=False)
         assert done.returncode == 1 and says in done.stderr, done
+
+
+GPUS = "model,family,memory_gib,vendor,resource,source,date\n"
+
+
+def catalog_metric(site):
+    (now,) = [k for k, v in metric(site, "spillway_catalog_info").items() if v == 1]
+    return now
+
+
+def known(site, name, gpu):
+    """Is a job that asks for this GPU admitted?"""
+    body = job(name, annotations={"spillway.dev/gpu": gpu})
+    body["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"] = {"nvidia.com/gpu": "1"}
+    try:
+        kubernetes.client.BatchV1Api(api_of(site.admin)).create_namespaced_job("default", body)
+    except kubernetes.client.ApiException as e:
+        assert f'"{gpu}"' in e.body.replace("\\", ""), e.body
+        return False
+    return True
+
+
+def test_a_table_that_changes_takes_over_and_a_broken_one_does_not(site, tmp_path):
+    table = tmp_path / "site-gpus.csv"
+    table.write_text(GPUS + "Q1,Q,16,nvidia,nvidia.com/gpu,made up,2026-11-01\n")
+    s = site(catalog={"files": [str(table)]})
+    gateway = s.start_gateway()
+    first = catalog_metric(s)
+    assert known(s, "one", "Q1") and not known(s, "two", "Q2")
+
+    table.write_text(GPUS + "Q1,Q,16,nvidia,nvidia.com/gpu,made up,2026-11-01\nQ2,Q,much,nvidia,nvidia.com/gpu,made up,2026-11-01\n")
+    gateway.wait_for("the new catalog is refused")
+    assert "site-gpus.csv:3" in gateway.text()
+    assert catalog_metric(s) == first and known(s, "three", "Q1") and not known(s, "four", "Q2")
+
+    fresh = tmp_path / "fresh.csv"
+    fresh.write_text(GPUS + "Q1,Q,16,nvidia,nvidia.com/gpu,made up,2026-11-01\nQ2,Q,32,nvidia,nvidia.com/gpu,made up,2026-11-01\n")
+    fresh.rename(table)
+    gateway.wait_for("catalog reloaded")
+    assert catalog_metric(s) != first and known(s, "five", "Q2")
+    counted = metric(s, "spillway_catalog_reloads_total")
+    assert counted['spillway_catalog_reloads_total{result="accepted"}'] == 1 and counted['spillway_catalog_reloads_total{result="refused"}'] >= 1
+    assert gateway.stop() == 0
+
+
+def mounted(folder, version, files):
+    """What the kubelet does when a ConfigMap changes: a new folder, and `..data` that names it instead of the old one."""
+    fresh = folder / f"..{version}"
+    fresh.mkdir(parents=True)
+    for name, text in files.items():
+        (fresh / name).write_text(text)
+        if not (folder / name).is_symlink():
+            (folder / name).symlink_to(f"..data/{name}")
+    (folder / "..data_tmp").symlink_to(fresh.name)
+    (folder / "..data_tmp").rename(folder / "..data")
+
+
+@pytest.mark.parametrize("named", ["place.lua", "..data/place.lua"])
+def test_a_mounted_configmap_is_followed(site, tmp_path, named):
+    folder = tmp_path / "mounted"
+    mounted(folder, "1", {"place.lua": TESTED % "first", "place.test.lua": TESTS % "first"})
+    s = site(policy__file=str(folder / named))
+    gateway = s.start_gateway()
+    assert "first" in placed_by(s, "one")
+
+    for version in ("second", "third"):
+        mounted(folder, version, {"place.lua": TESTED % version, "place.test.lua": TESTS % version})
+        eventually(lambda: gateway.text().count("policy reloaded") == {"second": 1, "third": 2}[version], f"the {version} policy decides")
+        assert version in placed_by(s, f"job-{version}")

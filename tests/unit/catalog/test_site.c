@@ -350,3 +350,26 @@ Test(catalog_site, every_carried_row_has_a_source_and_knows_its_gpu)
 		cr_expect(*e->source && e->usd_gib > 0);
 	sw_catalog_free(c);
 }
+
+Test(catalog_site, replaced_tables_answer_at_once_and_what_was_looked_up_stays_valid)
+{
+	struct sw_catalog *c, *fresh;
+	for (int i = 0; i < 3; i++) {
+		char text[200];
+		struct sw_err e = parse(MACHINE_HEAD "gcp,t-1,X,2,4,16,r1,10,3,s,2026-01-01\n", &c);
+		cr_assert(!sw_failed(e), "%s", e.text);
+		const struct sw_gpu *old = sw_catalog_gpu(c, "X");
+		char before[32];
+		snprintf(before, sizeof before, "%s", sw_catalog_hash(c));
+		for (int k = 0; k <= i; k++) {
+			snprintf(text, sizeof text, MACHINE_HEAD "gcp,t-1,X,2,4,16,r1,%d,3,s,2026-01-01\n", 20 + k);
+			cr_assert(!sw_failed(parse(text, &fresh)));
+			sw_catalog_replace(c, fresh);
+			cr_assert_eq(sw_catalog_machine(c, "gcp", "t-1", "r1")->price_hour, 20 + k);
+		}
+		cr_assert_str_neq(sw_catalog_hash(c), before);
+		cr_assert_neq(sw_catalog_gpu(c, "X"), old);
+		cr_assert_str_eq(old->model, "X");
+		sw_catalog_free(c);
+	}
+}
