@@ -45,3 +45,24 @@ def test_every_verdict_says_why_or_names_a_test():
 @pytest.mark.parametrize("name", sorted({n for r in table() for n in re.findall(r"\btest_\w+", r[2])}))
 def test_a_test_that_the_table_names_is_there(name):
     assert any(re.search(rf"^def {name}\(", f.read_text(), re.M) for f in HERE.glob("test_*.py")), f"the table names {name}, which is no test"
+
+
+def kinds(file):
+    """Rows of the table of kinds: {kind: what it says for each role and worker}."""
+    text = (HERE.parents[1] / file).read_text()
+    start = text.index("| kind | embedded manager |")
+    rows = [[c.strip() for c in line.strip("|").split("|")] for line in text[start : text.index("\n\n", start)].splitlines()[2:]]
+    return {r[0]: r[1:6] for r in rows}
+
+
+def test_the_kinds_of_the_readme_are_those_of_the_code_and_those_that_are_tried_here():
+    """What says yes for mirror role is dispatched by test_mirror_kinds.py or test_mirror_jobs.py, unless the row says what it takes."""
+    from kinds import KINDS
+
+    readme, code = kinds("README.md"), kinds("gateway/kinds/README.md")
+    assert readme == code
+    tried = {k.kind for k in KINDS.values()} | {"Job"}
+    for row, says in readme.items():
+        if "/" in row and says[1] == "yes":
+            missing = [k for k in re.findall(r"\b[A-Z]\w*(?:Job|Set|Cluster)\b|\bJob\b", row) if k not in tried]
+            assert not missing, f"{row}: mirror role says yes, but nothing here tries {missing}"
