@@ -11,7 +11,13 @@
 
 /* ---- writing ------------------------------------------------------------------------ */
 
-static void put_int(struct sw_buf *b, int64_t v)
+/*
+ * A decision has two thousand members: each is written in one piece, into room made once, and printf is asked for the
+ * rare number only that is no decimal with six digits behind the point.
+ */
+enum { NUMBER_ROOM = 40 };
+
+static char *text_int(char *to, int64_t v)
 {
 	char digits[24], *at = digits + sizeof digits;
 	uint64_t u = v < 0 ? -(uint64_t)v : (uint64_t)v;
@@ -20,39 +26,87 @@ static void put_int(struct sw_buf *b, int64_t v)
 	while (u /= 10);
 	if (v < 0)
 		*--at = '-';
-	sw_buf_put(b, at, (size_t)(digits + sizeof digits - at));
+	size_t n = (size_t)(digits + sizeof digits - at);
+	memcpy(to, at, n);
+	return to + n;
+}
+
+/* units of 10^-digits, as a decimal */
+static char *text_decimal(char *to, int64_t units, int digits)
+{
+	int64_t one = 1;
+	for (int i = 0; i < digits; i++)
+		one *= 10;
+	if (units < 0)
+		*to++ = '-';
+	uint64_t u = units < 0 ? -(uint64_t)units : (uint64_t)units, rest = u % (uint64_t)one;
+	to = text_int(to, (int64_t)(u / (uint64_t)one));
+	if (!rest)
+		return to;
+	*to = '.';
+	for (int i = digits; i > 0; i--, rest /= 10)
+		to[i] = (char)('0' + rest % 10);
+	to += digits + 1;
+	while (to[-1] == '0')
+		to--;
+	return to;
+}
+
+static char *text_num(char *to, double v)
+{
+	static const struct {
+		double one;
+		int digits;
+	} scales[] = {{1e3, 3}, {1e6, 6}};
+	if (fabs(v) < 1e15 && v == (double)(int64_t)v)
+		return text_int(to, (int64_t)v);
+	/* A quotient of two whole numbers that doubles hold is rounded as a reader rounds the decimal: if it is v, the
+	 * decimal reads as v. */
+	for (size_t i = 0; i < COUNT(scales) && fabs(v) < 1e9; i++) {
+		int64_t units = llround(v * scales[i].one);
+		if ((double)units / scales[i].one == v)
+			return text_decimal(to, units, scales[i].digits);
+	}
+	return to + snprintf(to, NUMBER_ROOM, "%.17g", v);
 }
 
 static void put_num(struct sw_buf *b, double v)
 {
-	char text[32];
-	if (v == floor(v) && fabs(v) < 1e15) {
-		put_int(b, (int64_t)v);
-		return;
-	}
-	/* prices have two or three digits behind the point; what has more keeps all of them */
-	snprintf(text, sizeof text, "%.6g", v);
-	if (strtod(text, NULL) != v)
-		snprintf(text, sizeof text, "%.17g", v);
-	sw_buf_puts(b, text);
-}
-
-static void put_key(struct sw_buf *b, const char *name)
-{
-	char last = b->len ? b->at[b->len - 1] : '{';
-	sw_buf_puts(b, last == '{' || last == '[' ? "\"" : ",\"");
-	sw_buf_puts(b, name);
-	sw_buf_puts(b, "\":");
+	char *to = sw_buf_room(b, NUMBER_ROOM);
+	if (to)
+		sw_buf_grew(b, (size_t)(text_num(to, v) - to));
 }
 
 static void put_seconds(struct sw_buf *b, int64_t ms)
 {
-	char rest[8];
-	put_int(b, ms / 1000);
-	if (ms % 1000) {
-		snprintf(rest, sizeof rest, ".%03d", (int)(llabs(ms) % 1000));
-		sw_buf_puts(b, rest);
-	}
+	char *to = sw_buf_room(b, NUMBER_ROOM);
+	if (to)
+		sw_buf_grew(b, (size_t)(text_decimal(to, ms, 3) - to));
+}
+
+static char *text_key(const struct sw_buf *b, char *to, const char *name, size_t len)
+{
+	char last = b->len ? b->at[b->len - 1] : '{';
+	if (last != '{' && last != '[')
+		*to++ = ',';
+	*to++ = '"';
+	memcpy(to, name, len);
+	to += len;
+	*to++ = '"';
+	*to++ = ':';
+	return to;
+}
+
+static void put_key_n(struct sw_buf *b, const char *name, size_t len)
+{
+	char *to = sw_buf_room(b, len + 4);
+	if (to)
+		sw_buf_grew(b, (size_t)(text_key(b, to, name, len) - to));
+}
+
+static void put_key(struct sw_buf *b, const char *name)
+{
+	put_key_n(b, name, strlen(name));
 }
 
 static double number_at(const struct row *r, const void *at)
@@ -81,27 +135,40 @@ static void put_text(struct sw_buf *b, const char *name, const char *s)
 	sw_buf_json_str(b, s);
 }
 
+static char *text_value(char *to, const struct row *r, const void *field, double v)
+{
+	switch (r->type) {
+	case T_BOOL:
+		memcpy(to, "true", 4);
+		return to + 4;
+	case T_SEC:
+		return text_decimal(to, *(const int64_t *)field, 3);
+	case T_I64:
+		return text_int(to, *(const int64_t *)field);
+	case T_GIB:
+		return text_num(to, v / (1 << 30));
+	default:
+		return text_num(to, v);
+	}
+}
+
 static void put_row(struct sw_buf *b, const struct row *r, const void *at)
 {
-	const char *p = (const char *)at + r->offset;
+	const void *field = (const char *)at + r->offset;
 	if (r->type == T_STR) {
-		put_text(b, r->name, *(const char *const *)(const void *)p);
+		const char *s = *(const char *const *)field;
+		if (!s || !*s)
+			return;
+		put_key_n(b, r->name, r->len);
+		sw_buf_json_str(b, s);
 		return;
 	}
 	double v = number_at(r, at);
 	if (v == r->none || !isfinite(v))
 		return;
-	put_key(b, r->name);
-	if (r->type == T_BOOL)
-		sw_buf_puts(b, "true");
-	else if (r->type == T_SEC)
-		put_seconds(b, *(const int64_t *)(const void *)p);
-	else if (r->type == T_GIB)
-		put_num(b, v / (1 << 30));
-	else if (r->type == T_I64)
-		put_int(b, *(const int64_t *)(const void *)p);
-	else
-		put_num(b, v);
+	char *to = sw_buf_room(b, r->len + 4 + NUMBER_ROOM);
+	if (to)
+		sw_buf_grew(b, (size_t)(text_value(text_key(b, to, r->name, r->len), r, field, v) - to));
 }
 
 static void put_rows(struct sw_buf *b, const struct row *rows, size_t n, const void *at)

@@ -21,11 +21,12 @@ struct row {
 	enum type type;
 	size_t offset;
 	double none; /* the value that is left out */
+	size_t len;  /* of the name */
 };
 
 #define ROW(type, name, field, kind, none)                                                                             \
 	{                                                                                                              \
-		name, kind, offsetof(type, field), none                                                                \
+		name, kind, offsetof(type, field), none, sizeof(name) - 1                                                                \
 	}
 #define W(name, field, kind, none) ROW(struct sw_policy_input, name, field, kind, none)
 #define D(name, field, kind, none) ROW(struct sw_demand, name, field, kind, none)
