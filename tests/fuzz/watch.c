@@ -109,7 +109,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct sw_reflector *r;
 
 	FUZZ_CHECK(!sw_failed(sw_reflector_new(the_kube(), &cfg, &r)));
-	for (int i = 0; i < FUZZ_PARTS; i += 2) {
+	for (int i = 0; i + 1 < FUZZ_PARTS; i += 2) {
 		give_list(r, p.at[i], p.len[i]);
 		give_lines(r, p.at[i + 1], p.len[i + 1]);
 		FUZZ_CHECK(sw_reflector_len(r) == HASH_COUNT(all));
