@@ -5,6 +5,8 @@
  * Order: catalog and policy (a wrong policy stops the start, before anything runs), manager, dispatch. Everything is
  * taken down in the other order.
  */
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -140,6 +142,18 @@ void sw_gateway_free(struct sw_gateway *g)
 	sw_kinds_lend(NULL, 0);
 	free(g->kubeconfig);
 	free(g);
+}
+
+void gateway_tell(struct sw_gateway *g, bool warning, const char *reason, const char *fmt, ...)
+{
+	char text[600];
+	va_list ap;
+	if (!g->manager || !g->manager->ops->event_check)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	g->manager->ops->event_check(g->manager, warning, reason, text);
 }
 
 bool sw_gateway_lost(const struct sw_gateway *g)

@@ -53,6 +53,10 @@ __attribute__((warn_unused_result)) struct sw_err gateway_tables_open(struct sw_
 void gateway_tables_reload(struct sw_gateway *g);
 void gateway_tables_close(struct sw_gateway *g); /* after all that was lent the catalog */
 
+/* An event that concerns no one job, where the manager shows such. */
+void gateway_tell(struct sw_gateway *g, bool warning, const char *reason, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+
 /* policies.c */
 __attribute__((warn_unused_result)) struct sw_err gateway_policies_open(struct sw_gateway *g);
 void gateway_policies_rules(const struct sw_gateway *g, const struct sw_policy_rule **rules, size_t *n); /* lent */

@@ -112,6 +112,8 @@ static void refuse(struct policies *p, const struct decider *d, struct sw_err e)
 	sw_metric_add(p->m_reloads, 1, "refused");
 	sw_log(ERROR, "gateway", "the new policy is refused, the last good one stays",
 	       "queue=\"%s\" hash=%s error=\"%s\"", queue_word(d), sw_policy_hash(d->policy), e.text);
+	gateway_tell(p->g, true, "PolicyRefused", "The last good policy %s (%s) goes on deciding: %s",
+		     sw_policy_name(d->policy), sw_policy_hash(d->policy), e.text);
 }
 
 static void take_over(struct policies *p, struct decider *d)
@@ -129,6 +131,8 @@ static void take_over(struct policies *p, struct decider *d)
 	say_version(p, d, 1);
 	sw_log(INFO, "gateway", "policy reloaded", "queue=\"%s\" policy=%s hash=%s before=%s", queue_word(d),
 	       sw_policy_name(fresh), sw_policy_hash(fresh), sw_policy_hash(old));
+	gateway_tell(p->g, false, "PolicyReloaded", "Policy %s (%s) decides %s%s, before it %s", sw_policy_name(fresh),
+		     sw_policy_hash(fresh), d->queue ? "for queue " : "now", queue_word(d), sw_policy_hash(old));
 	sw_policy_free(old);
 }
 

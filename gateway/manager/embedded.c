@@ -64,6 +64,17 @@ static void event_op(struct sw_manager *base, const char *key, bool warning, con
 		emb_event_job(m, r, warning, reason, message);
 }
 
+static void event_check_op(struct sw_manager *base, bool warning, const char *reason, const char *message)
+{
+	struct emb *m = emb_of(base);
+	json_t *check = NULL;
+	uint64_t rv;
+
+	if (!sw_failed(emb_get(m, CHECKS, "", SW_CHECK_NAME, &check, &rv)))
+		sw_api_event(m->api, CHECKS, check, warning, reason, message);
+	json_object_put(check);
+}
+
 /* ---- watch, read ------------------------------------------------------------------------------ */
 
 static void report_all(void *owner, struct sw_err e)
@@ -242,6 +253,7 @@ static const struct sw_manager_ops ops = {
 	.sync_status = sync_status_op,
 	.finish = finish_op,
 	.event = event_op,
+	.event_check = event_check_op,
 	.note_put = note_put_op,
 	.notes = notes_op,
 	.mirror_pod = mirror_pod_op,

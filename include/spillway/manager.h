@@ -116,6 +116,8 @@ struct sw_manager_ops {
 				enum sw_outcome outcome, const char *message, sw_manager_fn *done, void *owner);
 	/* On the user's job. Fire and forget, aggregated. */
 	void (*event)(struct sw_manager *m, const char *key, bool warning, const char *reason, const char *message);
+	/* Optional. On the AdmissionCheck `spillway`, which stands for the gateway: what concerns no one job. */
+	void (*event_check)(struct sw_manager *m, bool warning, const char *reason, const char *message);
 
 	/* Durable small things: identity, intents, tombstones. value NULL deletes. */
 	struct sw_err (*note_put)(struct sw_manager *m, const char *name, json_t *value, sw_manager_fn *done,

@@ -126,6 +126,12 @@ def test_a_queue_may_have_a_policy_of_its_own(site, tmp_path):
         assert done.returncode == 1 and says in done.stderr, done
 
 
+def told(site, reason):
+    """Events on the AdmissionCheck, which stands for the gateway."""
+    events = kubernetes.client.CoreV1Api(api_of(site.admin)).list_event_for_all_namespaces(field_selector="involvedObject.name=spillway").items
+    return [e.message for e in events if e.reason == reason and e.involved_object.kind == "AdmissionCheck"]
+
+
 GPUS = "model,family,memory_gib,vendor,resource,source,date\n"
 
 
@@ -166,6 +172,8 @@ def test_a_table_that_changes_takes_over_and_a_broken_one_does_not(site, tmp_pat
     assert catalog_metric(s) != first and known(s, "five", "Q2")
     counted = metric(s, "spillway_catalog_reloads_total")
     assert counted['spillway_catalog_reloads_total{result="accepted"}'] == 1 and counted['spillway_catalog_reloads_total{result="refused"}'] >= 1
+    assert "site-gpus.csv:3" in eventually(lambda: told(s, "CatalogRefused"), "an event says what is wrong")[0]
+    assert eventually(lambda: told(s, "CatalogReloaded"), "an event says which version decides")
     assert gateway.stop() == 0
 
 
@@ -193,3 +201,4 @@ def test_a_mounted_configmap_is_followed(site, tmp_path, named):
         mounted(folder, version, {"place.lua": TESTED % version, "place.test.lua": TESTS % version})
         eventually(lambda: gateway.text().count("policy reloaded") == {"second": 1, "third": 2}[version], f"the {version} policy decides")
         assert version in placed_by(s, f"job-{version}")
+        assert eventually(lambda: told(s, "PolicyReloaded"), "an event says which version decides")
