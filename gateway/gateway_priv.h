@@ -19,9 +19,9 @@ struct sw_gateway {
 		*fallback; /* policy: lent by policies.c; fallback NULL: jobs are held while the policy fails */
 	struct sw_decision_log *decisions;
 	struct sw_manager *manager;
-	struct sw_api *api;     /* our server: the embedded manager's, or one with pages only */
-	bool lost;              /* another gateway may lead: this process must end */
-	struct sw_queue *queue; /* the embedded manager's; NULL in other roles: there Kueue has it */
+	struct sw_api *api;           /* our server: the embedded manager's, or one with pages only */
+	bool lost;                    /* another gateway may lead: this process must end */
+	struct sw_queue *queue;       /* the embedded manager's; NULL in other roles: there Kueue has it */
 	struct sw_dispatch *dispatch; /* NULL in the nominate role */
 	struct sw_nominate *nominate; /* in that role only */
 	struct sw_timer *turns_timer;

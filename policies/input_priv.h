@@ -26,7 +26,7 @@ struct row {
 
 #define ROW(type, name, field, kind, none)                                                                             \
 	{                                                                                                              \
-		name, kind, offsetof(type, field), none, sizeof(name) - 1                                                                \
+		name, kind, offsetof(type, field), none, sizeof(name) - 1                                              \
 	}
 #define W(name, field, kind, none) ROW(struct sw_policy_input, name, field, kind, none)
 #define D(name, field, kind, none) ROW(struct sw_demand, name, field, kind, none)

@@ -38,17 +38,32 @@ static struct sw_err read_text(const char *where, const char *name, json_t *v, c
 	return SW_OK;
 }
 
+static bool is_whole(const struct row *r)
+{
+	return r->type != T_NUM && r->type != T_SEC && r->type != T_GIB;
+}
+
+static double scale_of(const struct row *r)
+{
+	return r->type == T_SEC ? 1000 : r->type == T_GIB ? 1 << 30 : 1;
+}
+
+static bool number_fits(const struct row *r, double n)
+{
+	if (r->type == T_NUM)
+		return true;
+	if (r->type == T_INT || r->type == T_I32)
+		return n == floor(n) && n >= INT32_MIN && n <= INT32_MAX;
+	if (r->type == T_UINT)
+		return n == floor(n) && n >= 0 && n <= UINT32_MAX;
+	return fabs(n * scale_of(r)) < 0x1p62 && (!is_whole(r) || n == floor(n));
+}
+
 static struct sw_err read_number(const char *where, const struct row *r, json_t *v, void *p)
 {
-	double n = json_object_get_double(v), scale = r->type == T_SEC ? 1000 : r->type == T_GIB ? 1 << 30 : 1;
-	bool whole = r->type != T_NUM && r->type != T_SEC && r->type != T_GIB;
-	bool fits = r->type == T_NUM || (fabs(n * scale) < 0x1p62 && (!whole || n == floor(n)));
-	if (r->type == T_INT || r->type == T_I32)
-		fits = fits && n >= INT32_MIN && n <= INT32_MAX;
-	if (r->type == T_UINT)
-		fits = fits && n >= 0 && n <= UINT32_MAX;
-	if (!is_number(v) || !fits)
-		return wrong(where, r->name, v, whole ? "a whole number" : "a number");
+	double n = json_object_get_double(v);
+	if (!is_number(v) || !number_fits(r, n))
+		return wrong(where, r->name, v, is_whole(r) ? "a whole number" : "a number");
 	if (r->type == T_NUM)
 		*(double *)p = n;
 	else if (r->type == T_INT || r->type == T_I32)
@@ -58,7 +73,7 @@ static struct sw_err read_number(const char *where, const struct row *r, json_t 
 	else if (r->type == T_I64 && json_object_is_type(v, json_type_int))
 		*(int64_t *)p = json_object_get_int64(v);
 	else
-		*(int64_t *)p = llround(n * scale);
+		*(int64_t *)p = llround(n * scale_of(r));
 	return SW_OK;
 }
 

@@ -26,8 +26,11 @@ struct cli_command {
 #define CLI_COMMAND_MAP(X)                                                                                             \
 	X(serve)                                                                                                       \
 	X(doctor)                                                                                                      \
-	X(cluster) X(demo) X(sim) X(submit) X(plan) X(explain) X(queue) X(clusters) X(pools) X(logs) X(gc) X(policy)   \
-		X(catalog) X(user) X(config) X(version)
+	X(cluster)                                                                                                     \
+	X(demo)                                                                                                        \
+	X(sim)                                                                                                         \
+	X(submit) X(plan) X(explain) X(queue) X(clusters) X(pools) X(logs) X(gc) X(policy) X(catalog) X(user)          \
+		X(config) X(version)
 #define X(id) extern const struct cli_command cli_##id;
 CLI_COMMAND_MAP(X)
 #undef X

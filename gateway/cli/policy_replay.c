@@ -85,19 +85,9 @@ struct outcome {
 	bool moved, plan_differs;
 };
 
-static void note(struct replay *r, const struct sw_decision_read *d, const struct outcome *o)
+static void note_row(struct replay *r, const struct sw_decision_read *d, const struct outcome *o, bool price)
 {
-	bool price = o->was && o->now && isfinite(o->was_price) && isfinite(o->now_price);
 	bool wait = o->was && o->now && o->was->expected_start_ms >= 0 && o->now->expected_start_ms >= 0;
-	add(&r->before, o->was, o->was_price);
-	add(&r->after, o->now, o->now_price);
-	r->before.failed += o->was_error != NULL;
-	r->after.failed += o->now_error != NULL;
-	r->moved += o->moved;
-	r->plans += o->plan_differs;
-	r->repriced += !o->moved && price && o->was_price != o->now_price;
-	if (!o->moved && !(r->args->verbose && (o->plan_differs || o->was_price != o->now_price)))
-		return;
 	json_t *row = json_object_new_object();
 	sw_json_set_str(row, "time", d->time);
 	sw_json_set_str(row, "workload", sw_policy_question_input(d->question)->key);
@@ -111,6 +101,20 @@ static void note(struct replay *r, const struct sw_decision_read *d, const struc
 			row, "waitSeconds",
 			json_object_new_double((double)(o->now->expected_start_ms - o->was->expected_start_ms) / 1000));
 	json_object_array_add(r->rows, row);
+}
+
+static void note(struct replay *r, const struct sw_decision_read *d, const struct outcome *o)
+{
+	bool price = o->was && o->now && isfinite(o->was_price) && isfinite(o->now_price);
+	add(&r->before, o->was, o->was_price);
+	add(&r->after, o->now, o->now_price);
+	r->before.failed += o->was_error != NULL;
+	r->after.failed += o->now_error != NULL;
+	r->moved += o->moved;
+	r->plans += o->plan_differs;
+	r->repriced += !o->moved && price && o->was_price != o->now_price;
+	if (o->moved || (r->args->verbose && (o->plan_differs || o->was_price != o->now_price)))
+		note_row(r, d, o, price);
 }
 
 /* By type and region; a simulated cluster's machines are those of a cloud, under the same names. */

@@ -111,10 +111,8 @@ static void other_gpus(const struct options *o, const struct sw_demand *demand, 
 				 o->at[i].c.pool, o->at[i].why);
 		else if (!*text)
 			snprintf(text, sizeof text, "accept another GPU in " SW_ANN_GPU ": %s", name);
-		else if (!strstr(text, name) && strlen(text) + strlen(name) + 3 < sizeof text) {
-			strcat(text, ", ");
-			strcat(text, name);
-		}
+		else if (!strstr(text, name) && strlen(text) + strlen(name) + 3 < sizeof text)
+			snprintf(text + strlen(text), sizeof text - strlen(text), ", %s", name);
 	}
 	if (*text)
 		json_object_array_add(list, json_object_new_string(text));

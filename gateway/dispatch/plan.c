@@ -108,6 +108,28 @@ static void put_steps(struct sw_buf *b, const struct plan *p)
 	}
 }
 
+static void put_tail(struct sw_buf *b, const struct plan *p)
+{
+	sw_buf_puts(b, " [plan1");
+	if (p->win_cluster) {
+		sw_buf_puts(b, " w=");
+		put_place(b, p, p->win_cluster, p->win_pool);
+	}
+	if (p->policy) {
+		sw_buf_puts(b, " h=");
+		put_name(b, plan_text(p, p->policy));
+	}
+	if (p->lease_s)
+		sw_buf_printf(b, " l=%lld", (long long)p->lease_s);
+	if (p->cost_micro > 0)
+		sw_buf_printf(b, " c=%lld", (long long)p->cost_micro);
+	if (p->gang)
+		sw_buf_printf(b, " g=%lld", (long long)p->gang);
+	if (p->n)
+		put_steps(b, p);
+	sw_buf_putc(b, ']');
+}
+
 void plan_encode(const struct plan *p, const char *sentence, char out[PLAN_MESSAGE])
 {
 	struct sw_buf b;
@@ -117,26 +139,8 @@ void plan_encode(const struct plan *p, const char *sentence, char out[PLAN_MESSA
 	for (char *c = words; *c; c++) /* the tail must stay the only thing in brackets */
 		*c = *c == '[' ? '(' : *c == ']' ? ')' : (unsigned char)*c < ' ' ? ' ' : *c;
 	sw_buf_puts(&b, words);
-	if (p && (p->n || p->win_cluster)) {
-		sw_buf_puts(&b, " [plan1");
-		if (p->win_cluster) {
-			sw_buf_puts(&b, " w=");
-			put_place(&b, p, p->win_cluster, p->win_pool);
-		}
-		if (p->policy) {
-			sw_buf_puts(&b, " h=");
-			put_name(&b, plan_text(p, p->policy));
-		}
-		if (p->lease_s)
-			sw_buf_printf(&b, " l=%lld", (long long)p->lease_s);
-		if (p->cost_micro > 0)
-			sw_buf_printf(&b, " c=%lld", (long long)p->cost_micro);
-		if (p->gang)
-			sw_buf_printf(&b, " g=%lld", (long long)p->gang);
-		if (p->n)
-			put_steps(&b, p);
-		sw_buf_putc(&b, ']');
-	}
+	if (p && (p->n || p->win_cluster))
+		put_tail(&b, p);
 	sw_cut(out, PLAN_MESSAGE, sw_buf_ok(&b) && b.at ? b.at : words);
 	sw_buf_fini(&b);
 }

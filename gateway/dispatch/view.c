@@ -147,6 +147,12 @@ static void see_copies(struct sw_dispatch *d, const struct work *wk, struct scen
 
 /* ---- offers ---------------------------------------------------------------------------- */
 
+/* Does the cluster still mean what it said to this attempt? */
+static bool offer_stands(const struct sw_offered *o)
+{
+	return !o->evicted && !o->over && !o->deleting && (o->ready || o->taken);
+}
+
 /* What the cluster that the row names has made of the offer. */
 static void see_winners_offer(struct scene *s, const char *key)
 {
@@ -161,8 +167,8 @@ static void see_winners_offer(struct scene *s, const char *key)
 	v->taken_unseen = no_copy && current && o.taken;
 	if (no_copy && current && !o.taken)
 		v->named_now = true; /* no job has had it: none of this attempt can have run */
-	bool standing = current && !o.evicted && !o.over && !o.deleting && (o.ready || o.taken);
-	v->taken_back = o.seen != SW_COPY_UNKNOWN && !standing && !v->taken_unseen && !v->ended;
+	bool stands = current && offer_stands(&o);
+	v->taken_back = o.seen != SW_COPY_UNKNOWN && !stands && !v->taken_unseen && !v->ended;
 }
 
 static bool in_step(const struct scene *s, const struct sw_worker *w, const char *pool)
@@ -213,16 +219,20 @@ static void see_unplaced(struct sw_dispatch *d, const struct work *wk, struct sc
 		again_in(s, (int64_t)(since + hold - now));
 }
 
+static bool is_sent(const struct work *wk, const struct scene *s)
+{
+	return wk && wk->status_sent && wk->status_hash == s->copy.status_hash;
+}
+
 static void see_run(struct sw_dispatch *d, const struct work *wk, struct scene *s)
 {
 	struct view *v = &s->v;
 	bool runs = v->current && !v->suspended && !v->going && !v->ended;
-	bool sent = wk && wk->status_sent && wk->status_hash == s->copy.status_hash;
 
 	s->pool = s->plan.win_pool ? plan_text(&s->plan, s->plan.win_pool) : s->copy.pool ? s->copy.pool : "";
 	v->placed_noted = !s->plan.gang;
 	v->placed = runs && s->plan.gang && s->copy.scheduled >= s->plan.gang;
-	v->status_new = runs && !sent;
+	v->status_new = runs && !is_sent(wk, s);
 	v->companions_due = wk && companions_due(wk, s);
 	/* A cluster with a queue of its own decides how long pods may wait for nodes there. */
 	if (runs && !v->placed && !v->placed_noted && !v->by_offer)
@@ -302,6 +312,14 @@ static bool see_offer(const struct work *wk, struct scene *s, int at, struct sw_
 	return false;
 }
 
+/* May anything be placed there now? */
+static bool is_open(struct sw_dispatch *d, const struct work *wk, const struct scene *s, struct sw_worker *w)
+{
+	return sw_worker_state(w).ready && !work_is_out(wk, w, sw_loop_now(d->opt.loop)) &&
+	       sw_dispatch_cluster_state(d, sw_worker_name(w)) == SW_CLUSTER_OPEN &&
+	       copy_on(s, w).seen != SW_COPY_FOREIGN;
+}
+
 /* One place of the present step. True: there is hope while the step lasts. */
 static bool see_place(struct sw_dispatch *d, const struct work *wk, struct scene *s, int at)
 {
@@ -309,10 +327,7 @@ static bool see_place(struct sw_dispatch *d, const struct work *wk, struct scene
 	const struct plan_place *p = &s->plan.step[s->plan.at].place[at];
 	struct sw_worker *w = sw_workers_find(d->workers, plan_text(&s->plan, p->cluster));
 	const struct sw_pool *pool = w ? sw_worker_pool(w, plan_text(&s->plan, p->pool)) : NULL;
-	if (!pool || !sw_worker_state(w).ready || work_is_out(wk, w, sw_loop_now(d->opt.loop)) ||
-	    sw_dispatch_cluster_state(d, sw_worker_name(w)) != SW_CLUSTER_OPEN)
-		return false;
-	if (copy_on(s, w).seen == SW_COPY_FOREIGN)
+	if (!pool || !is_open(d, wk, s, w))
 		return false;
 	int nodes = sw_worker_fits(w, wk->key, pool->name, wk->demand);
 	bool hope;

@@ -3,8 +3,8 @@
  * catalog.h - what GPUs can do, what machines hold and cost, and what clouds call them
  *
  * Data: the tables in config/catalog (carried in the binary), each row with its source and date, and what a site adds.
- * Unknown stays unknown: prices are NAN, never 0, and NAN never wins. Immutable after loading, but for sw_catalog_replace().
- * Pure.
+ * Unknown stays unknown: prices are NAN, never 0, and NAN never wins. Immutable after loading, but for
+ * sw_catalog_replace(). Pure.
  */
 #ifndef SPILLWAY_CATALOG_H
 #define SPILLWAY_CATALOG_H

@@ -22,7 +22,8 @@ struct sw_companions {
 };
 /* INVALID says what was found and what was expected; out is empty then. */
 __attribute__((warn_unused_result)) struct sw_err sw_companions_parse(const char *text, struct sw_companions *out);
-/* The same for the annotation of a job. INVALID names the annotation, what was found and what was expected; out is empty then. */
+/* The same for the annotation of a job. INVALID names the annotation, what was found and what was expected; out is
+ * empty then. */
 __attribute__((warn_unused_result)) struct sw_err sw_companions_read(json_t *job, struct sw_companions *out);
 /* "secret" or "configmap": the word in annotations and in the configuration. */
 const char *sw_companion_word(enum sw_need_kind kind);

@@ -32,16 +32,9 @@
 struct sw_kube;
 struct sw_kube_call;
 
-/* LEASE: the one request whose delay ends the process. It is outside the window and waits for no pause; a server that gives
- * leases a level of their own (API Priority and Fairness, leader-election) expects as much. */
-enum sw_kube_class {
-	SW_KUBE_FENCE,
-	SW_KUBE_STATUS,
-	SW_KUBE_CREATE,
-	SW_KUBE_LIST,
-	SW_KUBE_LEASE,
-	SW_KUBE__CLASSES
-};
+/* LEASE: the one request whose delay ends the process. It is outside the window and waits for no pause; a server that
+ * gives leases a level of their own (API Priority and Fairness, leader-election) expects as much. */
+enum sw_kube_class { SW_KUBE_FENCE, SW_KUBE_STATUS, SW_KUBE_CREATE, SW_KUBE_LIST, SW_KUBE_LEASE, SW_KUBE__CLASSES };
 
 struct sw_kube_options {
 	const char *name;           /* of the cluster, for logs and metrics. Copied */

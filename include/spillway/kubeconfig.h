@@ -35,7 +35,7 @@ __attribute__((warn_unused_result)) struct sw_err sw_kubeconfig_parse(const char
 __attribute__((warn_unused_result)) struct sw_err sw_kubeconfig_of_pod(const char *data_dir, char **path);
 void sw_kubeconfig_free(struct sw_kubeconfig *kc);
 const char *
-sw_kubeconfig_server(const struct sw_kubeconfig *kc); /* "https://host:port/prefix" without trailing slash */
+sw_kubeconfig_server(const struct sw_kubeconfig *kc);      /* "https://host:port/prefix" without trailing slash */
 bool sw_kubeconfig_renews(const struct sw_kubeconfig *kc); /* its token comes anew from a plugin or a file */
 const char *sw_kubeconfig_namespace(const struct sw_kubeconfig *kc); /* "default" if unset */
 

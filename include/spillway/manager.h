@@ -89,8 +89,8 @@ struct sw_manager; /* each implementation's own */
 
 struct sw_manager_ops {
 	const char *name;
-	/* Nobody read a job's wishes when it was created: one that cannot be understood is rejected by dispatch, with an
-	 * event, instead of waiting for its user. */
+	/* Nobody read a job's wishes when it was created: one that cannot be understood is rejected by dispatch, with
+	 * an event, instead of waiting for its user. */
 	bool rejects;
 	/* Starts reporting. Once. */
 	struct sw_err (*watch)(struct sw_manager *m, const struct sw_manager_events *ev);

@@ -409,9 +409,11 @@ Test(record, a_disk_that_takes_nothing_costs_lines_and_no_decision)
 /* Short decimals take another way than the rest: both must read as they were. */
 Test(decision, every_price_is_read_back_to_the_last_bit)
 {
-	static const double awkward[] = {0.1,	  1e-3,	   1e-6,	1e-7,	  98.7654321, 0.0015,	1234567.891, 999999999.999,
-					 1e9 + .5, 1e15,	   1e15 + .5,	1e300,	  5e-324,     -1.5,	-0.001,	     0.999999,
-					 2.675,	  0.30000000000000004, 1.0 / 3, 100.10, 33.333,     12.3456789, 7.000001,    0.0000005};
+	static const double awkward[] = {
+		0.1,         1e-3,          1e-6,     1e-7,       98.7654321, 0.0015,
+		1234567.891, 999999999.999, 1e9 + .5, 1e15,       1e15 + .5,  1e300,
+		5e-324,      -1.5,          -0.001,   0.999999,   2.675,      0.30000000000000004,
+		1.0 / 3,     100.10,        33.333,   12.3456789, 7.000001,   0.0000005};
 	enum { MANY = 4800 };
 	struct sw_catalog *cat = catalog();
 	struct made m;
@@ -422,7 +424,8 @@ Test(decision, every_price_is_read_back_to_the_last_bit)
 		struct sw_decision_read d;
 		sw_buf_init(&b, 1 << 20);
 		for (unsigned k = 0; k < 12; k++) {
-			m.c[k].price_hour = i + k < sizeof awkward / sizeof *awkward ? awkward[i + k] : (i + k) * 0.0137;
+			m.c[k].price_hour =
+				i + k < sizeof awkward / sizeof *awkward ? awkward[i + k] : (i + k) * 0.0137;
 			m.c[k].expected_start_ms = (int64_t)(i + k) * 77;
 		}
 		write_line(&b, &m, &plan, SW_OK);
@@ -430,8 +433,8 @@ Test(decision, every_price_is_read_back_to_the_last_bit)
 		cr_assert(!sw_failed(e), "%s: %s", e.text, b.at);
 		const struct sw_policy_input *in = sw_policy_question_input(d.question);
 		for (unsigned k = 0; k < 12; k++) {
-			cr_assert_eq(in->candidates[k].price_hour, m.c[k].price_hour, "%.17g became %.17g", m.c[k].price_hour,
-				     in->candidates[k].price_hour);
+			cr_assert_eq(in->candidates[k].price_hour, m.c[k].price_hour, "%.17g became %.17g",
+				     m.c[k].price_hour, in->candidates[k].price_hour);
 			cr_assert_eq(in->candidates[k].expected_start_ms, m.c[k].expected_start_ms);
 		}
 		sw_decision_read_fini(&d);
