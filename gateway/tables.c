@@ -32,8 +32,8 @@ static void refuse(struct tables *t, struct sw_err e, bool forced)
 	sw_metric_add(t->m_reloads, 1, "refused");
 	sw_log(ERROR, "gateway", "the new catalog is refused, the last good one stays", "hash=%s error=\"%s\"",
 	       sw_catalog_hash(t->g->catalog), e.text);
-	gateway_tell(t->g, true, "CatalogRefused", "The last good catalog (%s) stays: %s", sw_catalog_hash(t->g->catalog),
-		     e.text);
+	gateway_tell(t->g, true, "CatalogRefused", "The last good catalog (%s) stays: %s",
+		     sw_catalog_hash(t->g->catalog), e.text);
 }
 
 static void take_over(struct tables *t)

@@ -29,8 +29,8 @@ struct cli_command {
 	X(cluster)                                                                                                     \
 	X(demo)                                                                                                        \
 	X(sim)                                                                                                         \
-	X(submit) X(plan) X(explain) X(queue) X(clusters) X(pools) X(logs) X(gc) X(policy) X(catalog) X(user)          \
-		X(config) X(version)
+	X(submit)                                                                                                      \
+	X(plan) X(explain) X(queue) X(clusters) X(pools) X(logs) X(gc) X(policy) X(catalog) X(user) X(config) X(version)
 #define X(id) extern const struct cli_command cli_##id;
 CLI_COMMAND_MAP(X)
 #undef X

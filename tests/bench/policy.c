@@ -55,7 +55,7 @@ static double cpu_now(void)
 struct table {
 	struct sw_catalog *catalog;
 	struct sw_candidate c[CANDIDATES];
-	char cluster[CLUSTERS][16], pool[POOLS][16];
+	char cluster[CLUSTERS][24], pool[POOLS][24];
 	struct sw_demand demand;
 };
 

@@ -50,8 +50,8 @@ static void copy_begin(struct world *w, struct w_job *j, struct w_copy *p)
 		     strcmp(j->ran_uid, p->uid) != 0;
 	cr_assert(!again, "%s: attempt %u was started twice\n%s", j->name, p->attempt, w->events);
 	j->ran_attempt = p->attempt;
-	snprintf(j->ran_owner, sizeof j->ran_owner, "%s", p->owner_uid);
-	snprintf(j->ran_uid, sizeof j->ran_uid, "%s", p->uid);
+	sw_cut(j->ran_owner, sizeof j->ran_owner, p->owner_uid);
+	sw_cut(j->ran_uid, sizeof j->ran_uid, p->uid);
 }
 
 static void copy_run(struct world *w, struct w_cluster *c, struct w_copy *p)
