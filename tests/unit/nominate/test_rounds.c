@@ -93,7 +93,7 @@ Test(nominate_rounds, what_is_nominated_and_when_says_what_is_next)
 
 Test(nominate_rounds, never_more_names_than_kueue_allows)
 {
-	static char text[30][4];
+	static char text[30][16];
 	const char *nominated[NOMINATED_MAX];
 	struct round_plan plan = {.n = 1, .step = {{.n = 2, .names = {"new1", "new2"}, .patience_ms = 1}}};
 	struct round_next next;
