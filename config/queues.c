@@ -54,7 +54,7 @@ static struct sw_err queue_entry(struct config *c, struct sw_queue_cfg *q, json_
 static struct sw_err queue_read(struct config *c, struct sw_queue_cfg *q, json_t *map)
 {
 	char where[512];
-	struct sw_err e = SW_OK;
+	struct sw_err e;
 
 	sw_yaml_where(c->yaml, map, NULL, where, sizeof where);
 	if (!json_object_is_type(map, json_type_object))
@@ -74,7 +74,7 @@ static struct sw_err queue_read(struct config *c, struct sw_queue_cfg *q, json_t
 		return sw_err(SW_E_INVALID, "%s: queue %s: lost is missing, expected hold, duplicate or lease", where,
 			      q->name);
 	for (const struct sw_queue_cfg *other = c->pub.queues; other < q; other++)
-		if (strcmp(other->name, q->name) == 0)
+		if (other->name && strcmp(other->name, q->name) == 0)
 			return sw_err(SW_E_INVALID, "%s: a second entry for queue \"%s\"", where, q->name);
 	return SW_OK;
 }

@@ -139,7 +139,7 @@ static char *text_value(char *to, const struct row *r, const void *field, double
 {
 	switch (r->type) {
 	case T_BOOL:
-		memcpy(to, "true", 4);
+		memcpy(to, "true", 4); // NOLINT(bugprone-not-null-terminated-result): a part of a line
 		return to + 4;
 	case T_SEC:
 		return text_decimal(to, *(const int64_t *)field, 3);

@@ -115,7 +115,7 @@ static void row_order(const struct table *t, const struct csv *csv, const int ma
 
 static struct sw_err rows_read(struct sw_catalog *c, struct csv *csv, const struct table *t, int layer)
 {
-	int map[CSV_COLUMNS];
+	int map[CSV_COLUMNS] = {0};
 	struct row row;
 	bool more;
 	struct sw_err e = header_read(t, csv, map);

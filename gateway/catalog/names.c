@@ -89,7 +89,7 @@ const char *sw_catalog_nearest_gpu(const struct sw_catalog *c, const char *name)
 {
 	enum { TRIED = 512 };
 	const char *names[TRIED];
-	char folded[NAME_MAX_BYTES], upper[NAME_MAX_BYTES];
+	char folded[NAME_MAX_BYTES] = "", upper[NAME_MAX_BYTES];
 	int n = 0;
 	if (!name || !name_fold(name, folded))
 		return NULL;

@@ -86,6 +86,7 @@ static struct sw_err path_read(const struct field *f, const char *root, bool sta
 
 	if (sw_failed(e))
 		return e;
+	SW_REQUIRE(text);
 	if (strlen(text) > PATH_MAX_BYTES)
 		return fault(f, "found a path of %zu bytes, expected at most %d", strlen(text), PATH_MAX_BYTES);
 	if (strncmp(text, root, n) != 0 || text[n] != '.')
@@ -161,6 +162,7 @@ static struct field field_of(json_t *map, const char *key, struct sw_kind_fault 
 
 static bool is_condition_type(const char *s)
 {
+	SW_REQUIRE(s);
 	for (const char *p = s; *p; p++)
 		if (!isalnum((unsigned char)*p) && !strchr("-_./", *p))
 			return false;
@@ -312,6 +314,7 @@ static struct sw_err sets_read(const struct field *f, struct declared *d)
 
 static bool is_kind_word(const char *s)
 {
+	SW_REQUIRE(s);
 	size_t n = strlen(s);
 
 	if (!isupper((unsigned char)*s) || n > 63)
@@ -330,6 +333,7 @@ static struct sw_err api_read(const struct field *f, struct sw_kind *row)
 
 	if (sw_failed(e))
 		return e;
+	SW_REQUIRE(text);
 	slash = strchr(text, '/');
 	row->group = slash ? sw_asprintf("%.*s", (int)(slash - text), text) : NULL;
 	row->version = slash ? sw_strdup(slash + 1) : NULL;
@@ -385,6 +389,7 @@ static struct sw_err plain_path(json_t *map, const char *key, bool needed, struc
 
 static bool clashes(const struct sw_kind *a, const struct sw_kind *b)
 {
+	SW_REQUIRE(a->group && a->version && a->kind && a->plural);
 	return strcmp(a->group, b->group) == 0 && strcmp(a->version, b->version) == 0 &&
 	       (strcmp(a->kind, b->kind) == 0 || strcmp(a->plural, b->plural) == 0);
 }

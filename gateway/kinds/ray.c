@@ -42,8 +42,8 @@ static struct sw_err check_group(json_t *g, const char *reserved)
 	if (!sw_failed(e))
 		e = kinds_count(g, "numOfHosts", 1, 1, &hosts);
 	if (!sw_failed(e) && n * hosts > INT32_MAX)
-		e = sw_err(SW_E_INVALID, "replicas: found %lld pods in all, expected at most %d",
-			   (long long)(n * hosts), INT32_MAX);
+		e = sw_err(SW_E_INVALID, "replicas: found %lld pods in all, expected at most %d", (long long)n * hosts,
+			   INT32_MAX);
 	if (!sw_failed(e) && (strcasecmp(name, "head") == 0 || (reserved && strcasecmp(name, reserved) == 0)))
 		e = sw_err(SW_E_INVALID, "groupName: \"%s\" is the name of another set of pods", name);
 	if (!sw_failed(e) && !json_object_is_type(sw_json_key(g, "template"), json_type_object))

@@ -97,7 +97,7 @@ static struct sw_err find_value(json_t *list, const char *text, json_t **out)
 static struct sw_err element_owned(json_t *list, const char *step, json_t *fields, int depth, json_t *into)
 {
 	json_t *element = NULL, *part = NULL;
-	struct sw_err e = SW_OK;
+	struct sw_err e;
 
 	if (strncmp(step, "k:", 2) == 0)
 		e = find_by_keys(list, step + 2, &element);

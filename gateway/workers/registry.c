@@ -333,9 +333,11 @@ bool sw_worker_takes_offers(const struct sw_worker *w)
 struct sw_err sw_worker_offer(struct sw_worker *w, const struct sw_offer *offer, sw_worker_fn *done, void *owner)
 {
 	struct sw_err e = writable(w);
-	if (!sw_failed(e) && !w->ops->offer)
-		e = sw_err(SW_E_UNSUPPORTED, "cluster %s takes no offers", w->cfg->name);
-	return sw_failed(e) ? e : w->ops->offer(w, offer, done, owner);
+	if (sw_failed(e))
+		return e;
+	if (!w->ops->offer)
+		return sw_err(SW_E_UNSUPPORTED, "cluster %s takes no offers", w->cfg->name);
+	return w->ops->offer(w, offer, done, owner);
 }
 
 struct sw_err sw_worker_withdraw(struct sw_worker *w, const char *key, const char *uid, sw_worker_fn *done, void *owner)

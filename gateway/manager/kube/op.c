@@ -242,7 +242,7 @@ static void on_reply(void *owner, struct sw_err err, const struct sw_kube_reply 
 static void op_send(struct op *o, enum sw_kube_class cls, const char *method, struct sw_buf *path, struct sw_buf *body)
 {
 	struct sw_kube_req req = {.cls = cls, .method = method, .path = path->at};
-	struct sw_err e = SW_OK;
+	struct sw_err e;
 
 	if (body) {
 		req.content_type = SW_JSON_PATCH;
