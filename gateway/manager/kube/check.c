@@ -145,7 +145,7 @@ static char *others_of(json_t *object)
 static struct check_name *check_new(struct mir *m, const char *name, json_t *o)
 {
 	const char *controller = sw_json_str(o, "spec.controllerName"),
-		   *rv = sw_json_str(o, "metadata.resourceVersion");
+		   *rv = sw_json_str(o, "metadata.resourceVersion"), *uid = sw_json_str(o, "metadata.uid");
 	struct check_name *c = sw_calloc(1, sizeof(*c) + strlen(name) + 1);
 
 	memcpy(c->name, name, strlen(name) + 1);
@@ -155,6 +155,7 @@ static struct check_name *check_new(struct mir *m, const char *name, json_t *o)
 	c->active = sw_json_condition_true(o, "Active");
 	c->generation = sw_json_int(o, "metadata.generation", 1);
 	snprintf(c->rv, sizeof(c->rv), "%s", rv ? rv : "");
+	snprintf(c->uid, sizeof(c->uid), "%s", uid ? uid : "");
 	c->others = others_of(o);
 	HASH_ADD_STR(m->checks, name, c);
 	return c;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * event.c - events on the user's job: few, and never in anybody's way
+ * event.c - events on the user's job, and on our AdmissionChecks: few, and never in anybody's way
  *
  * Ordinary news of one job within a few seconds becomes one Event ("planned; placed; started"): a request each would
  * double what a job costs the API server. Warnings go at once. The same news again raises the count of the Event that
@@ -15,7 +15,11 @@
 
 enum { GATHER_MS = 3000, KEEP_MS = 10 * 60 * 1000, TOLD_MAX = 2000, MESSAGE_MAX = 1000, REASON_MAX = 64 };
 
-/* News of one job: being gathered (due_ms), or sent and remembered. */
+struct about { /* the object that an Event is about. kind and api: as in its manifest */
+	char api[300], kind[64], ns[260], name[254], uid[37]; /* ns "": it has none */
+};
+
+/* News of one object: being gathered (due_ms), or sent and remembered. */
 struct told {
 	UT_hash_handle hh;
 	struct mir *m;
@@ -27,18 +31,14 @@ struct told {
 	bool warning, posted;
 	char reason[REASON_MAX], message[MESSAGE_MAX];
 	char name[300]; /* of the Event */
-	const struct sw_kind *kind;
-	char *ns, *job, *uid;
-	char key[]; /* Workload, and "!" for warnings */
+	struct about about;
+	char key[]; /* Workload or check, and "!" for warnings */
 };
 
 static void told_free(struct told *t)
 {
 	HASH_DEL(t->m->told, t);
 	sw_kube_cancel(t->call);
-	free(t->ns);
-	free(t->job);
-	free(t->uid);
 	free(t);
 }
 
@@ -56,23 +56,34 @@ static void on_sent(void *owner, struct sw_err err, const struct sw_kube_reply *
 	}
 }
 
+/* Events about objects without a namespace stand in "default", as Kubernetes' own do. */
+static const char *event_ns(const struct about *a)
+{
+	return *a->ns ? a->ns : "default";
+}
+
 static void event_body(struct told *t, struct sw_buf *b, const char *now)
 {
+	const struct about *a = &t->about;
 	char first[32];
 
 	sw_time_text(t->first_ms, first);
 	sw_buf_puts(b, "{\"apiVersion\":\"v1\",\"kind\":\"Event\",\"metadata\":{\"name\":");
 	sw_buf_json_str(b, t->name);
 	sw_buf_puts(b, ",\"namespace\":");
-	sw_buf_json_str(b, t->ns);
-	sw_buf_printf(b,
-		      "},\"involvedObject\":{\"apiVersion\":\"%s/%s\",\"kind\":\"%s\",\"namespace\":", t->kind->group,
-		      t->kind->version, t->kind->kind);
-	sw_buf_json_str(b, t->ns);
+	sw_buf_json_str(b, event_ns(a));
+	sw_buf_puts(b, "},\"involvedObject\":{\"apiVersion\":");
+	sw_buf_json_str(b, a->api);
+	sw_buf_puts(b, ",\"kind\":");
+	sw_buf_json_str(b, a->kind);
+	if (*a->ns) {
+		sw_buf_puts(b, ",\"namespace\":");
+		sw_buf_json_str(b, a->ns);
+	}
 	sw_buf_puts(b, ",\"name\":");
-	sw_buf_json_str(b, t->job);
+	sw_buf_json_str(b, a->name);
 	sw_buf_puts(b, ",\"uid\":");
-	sw_buf_json_str(b, t->uid);
+	sw_buf_json_str(b, a->uid);
 	sw_buf_puts(b, "},\"reason\":");
 	sw_buf_json_str(b, t->reason);
 	sw_buf_puts(b, ",\"message\":");
@@ -103,13 +114,13 @@ static void told_send(struct told *t)
 
 		sw_random(&random, sizeof(random));
 		t->first_ms = sw_loop_wall(m->loop);
-		snprintf(t->name, sizeof(t->name), "%.230s.%016" PRIx64, t->job, random);
+		snprintf(t->name, sizeof(t->name), "%.230s.%016" PRIx64, t->about.name, random);
 	}
 	t->posted = true;
 	t->text_hash = hash;
 	sw_buf_init(&path, 4096);
 	sw_buf_init(&body, 16 << 10);
-	sw_kube_path(&path, "", "v1", "events", t->ns, again ? t->name : NULL, NULL);
+	sw_kube_path(&path, "", "v1", "events", event_ns(&t->about), again ? t->name : NULL, NULL);
 	if (again)
 		sw_buf_printf(&body, "{\"count\":%u,\"lastTimestamp\":\"%s\"}", t->count, now);
 	else
@@ -152,17 +163,14 @@ static void on_timer(void *owner)
 
 /* ---- gathering ------------------------------------------------------------------------------------ */
 
-static struct told *told_get(struct mir *m, const struct wl *w, bool warning)
+static struct told *told_get(struct mir *m, const char *what, const struct about *about, bool warning)
 {
-	char key[KEY_MAX + 2], ns[260], name[254], uid[37];
+	char key[KEY_MAX + 2];
 	struct told *t;
 
-	snprintf(key, sizeof(key), "%s%s", w->text, warning ? "!" : "");
+	snprintf(key, sizeof(key), "%s%s", what, warning ? "!" : "");
 	HASH_FIND_STR(m->told, key, t);
-	wl_ns(w, ns);
-	wl_job_name(w, name);
-	uid_text(w->job_uid, uid);
-	if (t && strcmp(t->uid, uid) != 0) { /* made again under the same name */
+	if (t && strcmp(t->about.uid, about->uid) != 0) { /* made again under the same name */
 		told_free(t);
 		t = NULL;
 	}
@@ -171,23 +179,15 @@ static struct told *told_get(struct mir *m, const struct wl *w, bool warning)
 	t = sw_calloc(1, sizeof(*t) + strlen(key) + 1);
 	memcpy(t->key, key, strlen(key) + 1);
 	t->m = m;
-	t->kind = wl_kind(w);
-	t->ns = sw_strdup(ns);
-	t->job = sw_strdup(name);
-	t->uid = sw_strdup(uid);
+	t->about = *about;
 	HASH_ADD_STR(m->told, key, t);
 	return t;
 }
 
-void mir_event(struct sw_manager *base, const char *key, bool warning, const char *reason, const char *message)
+static void tell(struct told *t, bool warning, const char *reason, const char *message)
 {
-	struct mir *m = mir_of(base);
-	struct wl *w = wl_find(m, key);
+	struct mir *m = t->m;
 	uint64_t now = sw_loop_now(m->loop);
-	struct told *t = w && wl_kind(w) ? told_get(m, w, warning) : NULL;
-
-	if (!t)
-		return;
 	size_t n = t->due_ms && !warning ? strlen(t->message) : 0;
 
 	t->warning = warning;
@@ -202,6 +202,45 @@ void mir_event(struct sw_manager *base, const char *key, bool warning, const cha
 		t->due_ms = now + (warning ? 1 : GATHER_MS);
 	sw_timer_at(m->told_timer, warning ? now + 1 : t->due_ms);
 	on_timer(m); /* the earliest is what the timer is set to */
+}
+
+void mir_event(struct sw_manager *base, const char *key, bool warning, const char *reason, const char *message)
+{
+	struct mir *m = mir_of(base);
+	struct wl *w = wl_find(m, key);
+	struct about a = {0};
+	struct told *t;
+
+	if (!w || !wl_kind(w))
+		return;
+	snprintf(a.api, sizeof(a.api), "%s/%s", wl_kind(w)->group, wl_kind(w)->version);
+	snprintf(a.kind, sizeof(a.kind), "%s", wl_kind(w)->kind);
+	wl_ns(w, a.ns);
+	wl_job_name(w, a.name);
+	uid_text(w->job_uid, a.uid);
+	t = told_get(m, w->text, &a, warning);
+	if (t)
+		tell(t, warning, reason, message);
+}
+
+void mir_event_check(struct sw_manager *base, bool warning, const char *reason, const char *message)
+{
+	struct mir *m = mir_of(base);
+	struct about a = {.api = "kueue.x-k8s.io/v1beta2", .kind = "AdmissionCheck"};
+	const struct check_name *c, *next;
+
+	HASH_ITER(hh, m->checks, c, next)
+	{
+		struct told *t;
+
+		if (!c->ours)
+			continue;
+		snprintf(a.name, sizeof(a.name), "%.253s", c->name);
+		memcpy(a.uid, c->uid, sizeof(a.uid));
+		t = told_get(m, c->name, &a, warning); /* a Workload's key has a slash */
+		if (t)
+			tell(t, warning, reason, message);
+	}
 }
 
 struct sw_err events_open(struct mir *m)

@@ -84,6 +84,7 @@ static const struct sw_manager_ops ops = {
 	.sync_status = mir_sync_status,
 	.finish = mir_finish,
 	.event = mir_event,
+	.event_check = mir_event_check,
 	.note_put = mir_note_put,
 	.notes = mir_notes,
 };

@@ -210,7 +210,7 @@ struct check_name {
 	bool ours; /* controllerName is ours; false: another's, kept to know MultiKueue's */
 	bool multikueue, active;
 	int64_t generation;
-	char rv[24];
+	char rv[24], uid[37];
 	char *others; /* its other conditions, as the members of a list */
 	char name[];
 };
@@ -313,6 +313,7 @@ void self_close(struct mir *m);
 
 /* event.c */
 void mir_event(struct sw_manager *m, const char *key, bool warning, const char *reason, const char *message);
+void mir_event_check(struct sw_manager *m, bool warning, const char *reason, const char *message);
 struct sw_err events_open(struct mir *m);
 void events_close(struct mir *m);
 

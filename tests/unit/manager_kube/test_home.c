@@ -177,6 +177,35 @@ Test(home, a_warning_goes_at_once)
 	world_close(&w);
 }
 
+#define EVENTS "/api/v1/namespaces/default/events/"
+
+Test(home, what_concerns_no_one_job_is_told_on_the_admission_check)
+{
+	struct world w;
+	char name[100];
+
+	world_open(&w);
+	log_clear();
+	w.m->ops->event_check(w.m, true, "PolicyRefused", "burst.lua:3: no");
+	UNTIL(&w, logged("POST /api/v1/namespaces/default/events") == 1);
+	settle(&w, 50);
+	w.m->ops->event_check(w.m, true, "PolicyRefused", "burst.lua:3: no");
+	UNTIL(&w, logged("PATCH " EVENTS) == 1); /* the same again: its count rises, and we learn its name */
+	settle(&w, 50);
+	cr_assert_eq(sscanf(strstr(fault_log, "PATCH " EVENTS), "PATCH " EVENTS "%99s", name), 1);
+	json_t *event = get(&w, "events", name);
+
+	cr_assert(event, "%s", name);
+	cr_expect_eq(sw_json_int(event, "count", 0), 2);
+	cr_expect_str_eq(sw_json_str(event, "involvedObject.kind"), "AdmissionCheck");
+	cr_expect_str_eq(sw_json_str(event, "involvedObject.name"), "spillway");
+	cr_expect_eq(strlen(sw_json_str(event, "involvedObject.uid")), 36);
+	cr_expect_null(sw_json_str(event, "involvedObject.namespace"), "an AdmissionCheck has none");
+	cr_expect_str_eq(sw_json_str(event, "message"), "burst.lua:3: no");
+	json_object_put(event);
+	world_close(&w);
+}
+
 /* ---- notes ------------------------------------------------------------------------------------------------ */
 
 static struct sw_err note(struct world *w, const char *name, const char *value)
