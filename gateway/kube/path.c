@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* path.c - URL paths and small bodies that every caller needs */
+/* path.c - URL paths, small bodies and answers that every caller needs */
 #include <string.h>
 #include "spillway/kube.h"
 
@@ -53,4 +53,17 @@ void sw_kube_delete_options(struct sw_buf *b, const char *propagation, const cha
 		sw_buf_putc(b, '}');
 	}
 	sw_buf_putc(b, '}');
+}
+
+bool sw_kube_lists(json_t *list, const char *plural)
+{
+	json_t *resources = sw_json_key(list, "resources");
+
+	for (size_t i = 0; i < sw_json_len(resources); i++) {
+		const char *name = sw_json_str(sw_json_idx(resources, i), "name");
+
+		if (name && strcmp(name, plural) == 0)
+			return true;
+	}
+	return false;
 }

@@ -194,17 +194,6 @@ static void set_served(struct feed *f, bool yes)
 	f->served = yes ? SERVED_YES : SERVED_NO;
 }
 
-static bool lists_plural(json_t *list, const char *plural)
-{
-	json_t *resources = sw_json_key(list, "resources");
-	for (size_t i = 0; i < sw_json_len(resources); i++) {
-		const char *name = sw_json_str(sw_json_idx(resources, i), "name");
-		if (name && strcmp(name, plural) == 0)
-			return true;
-	}
-	return false;
-}
-
 static bool same_version(const struct source *a, const struct source *b)
 {
 	return strcmp(a->group, b->group) == 0 && strcmp(a->version, b->version) == 0;
@@ -222,7 +211,8 @@ static void on_probe(void *owner, struct sw_err err, const struct sw_kube_reply 
 	}
 	for (size_t i = FEED_MIRRORS; i < w->n_feeds; i++)
 		if (!w->feeds[i].unused && same_version(&w->feeds[i].of, asked))
-			set_served(&w->feeds[i], !sw_failed(err) && lists_plural(reply->object, w->feeds[i].of.plural));
+			set_served(&w->feeds[i],
+				   !sw_failed(err) && sw_kube_lists(reply->object, w->feeds[i].of.plural));
 	went_well(w);
 	update(w);
 }

@@ -92,6 +92,9 @@ void sw_kube_cancel(struct sw_kube_call *c);
 void sw_kube_path(struct sw_buf *b, const char *group, const char *version, const char *plural, const char *ns,
 		  const char *name, const char *sub);
 void sw_kube_query(struct sw_buf *b, const char *key, const char *value);
+/* Is the plural among the resources of this APIResourceList (the answer to GET /apis/GROUP/VERSION)? list may be NULL.
+ */
+bool sw_kube_lists(json_t *list, const char *plural);
 /* {"kind":"DeleteOptions",...,"propagationPolicy":P,"preconditions":{"uid":U}} ; uid may be NULL. */
 void sw_kube_delete_options(struct sw_buf *b, const char *propagation, const char *uid);
 

@@ -110,13 +110,7 @@ bool doctor_serves_kind(const struct doctor_cluster *c, const struct sw_kind *k)
 	char id[256];
 
 	snprintf(id, sizeof id, "resources of %s/%s", k->group, k->version);
-	json_t *list = sw_json_key(doctor_body(c, id), "resources");
-	for (size_t i = 0; i < sw_json_len(list); i++) {
-		const char *name = sw_json_str(sw_json_idx(list, i), "name");
-		if (name && strcmp(name, k->plural) == 0)
-			return true;
-	}
-	return false;
+	return sw_kube_lists(doctor_body(c, id), k->plural);
 }
 
 /* ---- Kueue ---------------------------------------------------------------------------- */

@@ -92,19 +92,6 @@ void feeds_list_workloads(struct mir *m)
 
 /* ---- which kinds are served ------------------------------------------------------------------------ */
 
-static bool lists_plural(json_t *list, const char *plural)
-{
-	json_t *resources = sw_json_key(list, "resources");
-
-	for (size_t i = 0; i < sw_json_len(resources); i++) {
-		const char *name = sw_json_str(sw_json_idx(resources, i), "name");
-
-		if (name && strcmp(name, plural) == 0)
-			return true;
-	}
-	return false;
-}
-
 static bool same_version(const struct sw_kind *a, const struct sw_kind *b)
 {
 	return strcmp(a->group, b->group) == 0 && strcmp(a->version, b->version) == 0;
@@ -139,7 +126,7 @@ static void on_probe(void *owner, struct sw_err err, const struct sw_kube_reply 
 	for (size_t i = FEED_KINDS; i < m->n_feeds; i++)
 		if (same_version(m->feeds[i].kind, asked->kind))
 			set_served(&m->feeds[i],
-				   !sw_failed(err) && lists_plural(reply->object, m->feeds[i].kind->plural));
+				   !sw_failed(err) && sw_kube_lists(reply->object, m->feeds[i].kind->plural));
 	sw_timer_in(m->feed_timer, 0);
 	mir_state(m);
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "../../support/json_of.h"
 #include "spillway/schema.h"
 #include "spillway/text.h"
 
@@ -17,22 +18,6 @@ static inline struct sw_schema *schema_or_die(void)
 
 	cr_assert(!sw_failed(e), "%s", e.text);
 	return s;
-}
-
-/* Single quotes stand for double ones, so that JSON can be written in C. */
-static inline json_t *json_of(const char *text)
-{
-	char *copy = strdup(text);
-	json_t *o = NULL;
-	struct sw_err e;
-
-	for (char *p = copy; *p; p++)
-		if (*p == '\'')
-			*p = '"';
-	e = sw_json_parse(copy, strlen(copy), &o);
-	cr_assert(!sw_failed(e), "%s in %s", e.text, copy);
-	free(copy);
-	return o;
 }
 
 /* Equal, or says how they differ. Takes both. */

@@ -1,26 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* kinds_test.h - JSON written with single quotes, for readable rows */
+/* kinds_test.h - what the tests of kinds include */
 #ifndef SPILLWAY_KINDS_TEST_H
 #define SPILLWAY_KINDS_TEST_H
 
 #include <criterion/criterion.h>
 #include <string.h>
+#include "../../support/json_of.h"
 #include "spillway/kinds.h"
 #include "spillway/text.h"
-
-/* gives. ' stands for ". */
-static inline json_t *json_of(const char *single_quoted)
-{
-	char *text = sw_strdup(single_quoted);
-	json_t *o = NULL;
-
-	for (char *p = text; (p = strchr(p, '\''));)
-		*p = '"';
-	struct sw_err e = sw_json_parse(text, strlen(text), &o);
-
-	cr_assert(!sw_failed(e), "%s in %s", e.text, text);
-	free(text);
-	return o;
-}
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_kube.c - requests to an API server: errors, order, window, pressure, credentials */
 #include <unistd.h>
+#include "../../support/json_of.h"
 #include "kube_fixture.h"
 
 enum { MAX_CALLS = 64 };
@@ -612,4 +613,15 @@ Test(kube, a_refused_stream_says_why)
 	cr_assert(strstr(c->err.text, "waiting to start"), "%s", c->err.text);
 	cr_assert_str_eq(r->stream, "");
 	end(r);
+}
+
+Test(kube, a_resource_list_lists_plurals_by_their_whole_name)
+{
+	json_t *o = json_of("{'resources':[{'name':'jobs'},{'name':'jobs/status'},{},{'name':7}]}");
+
+	cr_expect(sw_kube_lists(o, "jobs"));
+	cr_expect_not(sw_kube_lists(o, "job"));
+	cr_expect_not(sw_kube_lists(o, "cronjobs"));
+	cr_expect_not(sw_kube_lists(NULL, "jobs"));
+	json_object_put(o);
 }

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "../../support/json_of.h"
 #include "spillway/api.h"
 #include "spillway/kubeconfig.h"
 #include "spillway/log.h"
@@ -58,8 +59,7 @@ unsigned logged(const char *text); /* how many lines hold it */
 		cr_assert(cond, "waited for %s", #cond);                                                               \
 	} while (0)
 
-json_t *json_of(const char *single_quoted); /* gives */
-void world_open(struct world *w);           /* server, check "spillway", a manager that leads and is synced */
+void world_open(struct world *w); /* server, check "spillway", a manager that leads and is synced */
 void world_close(struct world *w);
 void manager_open(struct world *w);
 void manager_close(struct world *w);

@@ -50,20 +50,6 @@ static uint64_t clock_ms(void)
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000 + clock_ahead_ms;
 }
 
-json_t *json_of(const char *single_quoted)
-{
-	char *text = sw_strdup(single_quoted);
-	json_t *o = NULL;
-
-	for (char *p = text; (p = strchr(p, '\''));)
-		*p = '"';
-	struct sw_err e = sw_json_parse(text, strlen(text), &o);
-
-	cr_assert(!sw_failed(e), "%s in %s", e.text, text);
-	free(text);
-	return o;
-}
-
 void settle(struct world *w, unsigned ms)
 {
 	(void)sw_loop_until(w->loop, &(bool){false}, ms);

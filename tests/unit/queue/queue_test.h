@@ -6,22 +6,9 @@
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
+#include "../../support/json_of.h"
 #include "spillway/queue.h"
 #include "spillway/text.h"
-
-static inline json_t *json_of(const char *single_quoted)
-{
-	char *text = sw_strdup(single_quoted);
-	json_t *o = NULL;
-
-	for (char *p = text; (p = strchr(p, '\''));)
-		*p = '"';
-	struct sw_err e = sw_json_parse(text, strlen(text), &o);
-
-	cr_assert(!sw_failed(e), "%s in %s", e.text, text);
-	free(text);
-	return o;
-}
 
 static inline struct sw_err define(struct sw_queue *q, const char *cq, const char *object)
 {

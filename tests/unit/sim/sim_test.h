@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "../../../providers/sim/plan.h"
+#include "../../support/json_of.h"
 #include "spillway/text.h"
 
 enum { WORLD_PODS = 64 };
@@ -22,21 +23,6 @@ struct world {
 	bool training, expired;
 	char events[2048]; /* reasons, each followed by a blank */
 };
-
-/* gives. ' stands for ". */
-static inline json_t *json_of(const char *single_quoted)
-{
-	char *text = sw_strdup(single_quoted);
-	json_t *o = NULL;
-
-	for (char *p = text; (p = strchr(p, '\''));)
-		*p = '"';
-	struct sw_err e = sw_json_parse(text, strlen(text), &o);
-
-	cr_assert(!sw_failed(e), "%s in %s", e.text, text);
-	free(text);
-	return o;
-}
 
 static inline void world_open(struct world *w, const char *spec)
 {
