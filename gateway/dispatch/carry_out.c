@@ -539,6 +539,8 @@ static struct sw_err begin(struct sw_dispatch *d, struct work *wk, struct scene 
 		return copy_act(wk, s, step);
 	case STEP_WITHDRAW:
 		return withdraw(wk, s);
+	case STEP_PRIORITIZE:
+		return priority_tell(wk, s);
 	case STEP_EVICT:
 		return evict(wk, s, why);
 	case STEP_RELEASE:

@@ -94,6 +94,8 @@ struct work {
 	bool history_noted; /* of this attempt */
 	unsigned start_failures;
 	uint64_t out_mask, out_until_ms; /* clusters that refused this job, until (loop time) */
+	uint64_t deaf_mask, deaf_to;     /* clusters that refused a new priority; hash of that */
+	size_t telling;                  /* the cluster that is being told */
 	uint64_t said, told_ms;          /* hash of the last event, said once; loop time of the last message */
 	uint64_t begun_ms;               /* loop time when we first saw it admitted: for the metric */
 
@@ -189,11 +191,11 @@ struct scene { /* a view with what its indices mean */
 	struct plan plan;
 	const struct sw_workload *row; /* lent until the loop turns */
 	struct sw_worker *winner, *extra, *adopt;
-	struct sw_worker *extra_offer;
-	struct sw_offered offered, extra_offered; /* of winner and extra_offer; lent */
-	uint32_t offers;                          /* places of the step to offer it to, as bits */
-	struct sw_copy copy, extra_copy;          /* of winner and extra; lent likewise */
-	uint64_t again_ms;                        /* loop ms from now to look again; 0: no hurry */
+	struct sw_worker *extra_offer, *behind;
+	struct sw_offered offered, extra_offered, behind_offered; /* of winner, extra_offer, behind; lent */
+	uint32_t offers;                                          /* places of the step to offer it to, as bits */
+	struct sw_copy copy, extra_copy;                          /* of winner and extra; lent likewise */
+	uint64_t again_ms;                                        /* loop ms from now to look again; 0: no hurry */
 	int grow_nodes;
 	const char *pool;  /* of the winner */
 	const char *stuck; /* why the step has no candidate now, or NULL */
@@ -337,6 +339,10 @@ int64_t lease_for(struct sw_dispatch *d, struct work *wk, const struct scene *s,
 void lease_see(struct sw_dispatch *d, const struct work *wk, struct scene *s); /* fills the view */
 void lease_started(struct work *wk, const struct scene *s);
 struct sw_err lease_renew(struct work *wk, const struct scene *s);
+
+/* ---- priority.c ------------------------------------------------------------------------------------ */
+void priority_see(struct sw_dispatch *d, const struct work *wk, struct scene *s); /* fills the view */
+struct sw_err priority_tell(struct work *wk, const struct scene *s);
 
 /* ---- operator.c --------------------------------------------------------------------------------- */
 void words_read(struct sw_dispatch *d); /* before workers are opened */

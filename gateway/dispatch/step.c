@@ -68,6 +68,7 @@ static bool companions(const struct view *v)    { return v->has_winner && v->com
 static bool not_placed(const struct view *v)    { return v->has_winner && v->running_long_unplaced; }
 static bool news(const struct view *v)          { return v->has_winner && v->status_new; }
 static bool newly_placed(const struct view *v)  { return v->has_winner && v->placed && !v->placed_noted; }
+static bool told_late(const struct view *v)     { return v->has_winner && v->behind >= 0; }
 static bool runs(const struct view *v)          { return v->has_winner; }
 
 /* ---- looks for one */
@@ -82,6 +83,7 @@ static bool step_over(const struct view *v)     { return v->step_over || (v->ste
 static bool stray_offer(const struct view *v)   { return v->extra_offer >= 0; }
 static bool can_offer(const struct view *v)     { return v->to_offer; }
 static bool can_grow(const struct view *v)      { return v->grow_candidate >= 0 && !v->grow_asked; }
+static bool offer_behind(const struct view *v)  { return v->behind >= 0; }
 static bool always(const struct view *v)        { (void)v; return true; }
 
 static const struct { const char *name; bool (*applies)(const struct view *); enum step step; } rules[] = {
@@ -131,6 +133,7 @@ static const struct { const char *name; bool (*applies)(const struct view *); en
 	{ "not all pods were scheduled in time",                      not_placed,       STEP_EVICT },
 	{ "status changed",                                           news,             STEP_SYNC },
 	{ "all pods are scheduled",                                   newly_placed,     STEP_PLACED },
+	{ "its cluster is told its new priority",                     told_late,        STEP_PRIORITIZE },
 	{ "runs",                                                     runs,             STEP_REST },
 
 	/* no winner is named and no copy of it is visible */
@@ -145,6 +148,7 @@ static const struct { const char *name; bool (*applies)(const struct view *); en
 	{ "the step is over",                                         step_over,        STEP_NEXT },
 	{ "the clusters of this step are offered it",                 can_offer,        STEP_OFFER },
 	{ "a pool grows for it",                                      can_grow,         STEP_GROW },
+	{ "a cluster that was offered it is told its new priority",   offer_behind,     STEP_PRIORITIZE },
 	{ "waits for a candidate of this step",                       always,           STEP_REST },
 };
 

@@ -37,6 +37,7 @@
 	X(NEXT, "next")             /* the next step of the plan                          */                           \
 	X(OFFER, "offer")           /* an offer to each candidate whose cluster decides   */                           \
 	X(WITHDRAW, "withdraw")     /* remove an offer nobody wants                       */                           \
+	X(PRIORITIZE, "prioritize") /* an offer is given the job's new priority           */                           \
 	X(GROW, "grow")             /* ask for nodes for one candidate of the step        */
 
 enum step {
@@ -86,6 +87,7 @@ struct view {
 		extra_well; /* well: it succeeded */
 
 	int extra_offer; /* a cluster with an offer that nobody wants, and that would not go by itself; -1: none */
+	int behind;      /* a cluster that knows the offer by an older priority; -1: none */
 
 	/* settings and the world */
 	bool duplicate; /* a lost worker's job is started elsewhere: by its queue's wish, or since nothing of it can run

@@ -401,13 +401,15 @@ static void scene_init(struct scene *s, const struct sw_workload *row)
 	s->v = (struct view){.known = row != NULL,
 			     .extra = -1,
 			     .extra_offer = -1,
+			     .behind = -1,
 			     .adopt = -1,
 			     .ready_candidate = -1,
 			     .grow_candidate = -1,
 			     .seen = SW_COPY_UNKNOWN};
 	s->row = row;
-	s->winner = s->extra = s->adopt = s->extra_offer = NULL;
-	s->offered = s->extra_offered = (struct sw_offered){.seen = SW_COPY_UNKNOWN, .pool = "", .uid = "", .why = ""};
+	s->winner = s->extra = s->adopt = s->extra_offer = s->behind = NULL;
+	s->offered = s->extra_offered = s->behind_offered =
+		(struct sw_offered){.seen = SW_COPY_UNKNOWN, .pool = "", .uid = "", .priority_class = "", .why = ""};
 	s->offers = 0;
 	s->copy = s->extra_copy = (struct sw_copy){.seen = SW_COPY_UNKNOWN};
 	s->again_ms = 0;
@@ -456,6 +458,7 @@ void scene_read(struct sw_dispatch *d, struct work *wk, const char *key, struct 
 	lease_see(d, wk, s);
 	see_winners_offer(s, key);
 	see_offers(d, s, key);
+	priority_see(d, wk, s);
 	if (v->has_winner)
 		see_run(d, wk, s);
 	else if (v->may_run && v->adopt < 0 && wk)

@@ -113,3 +113,11 @@ const char *sw_workload_label(const char *workload_name, char buf[64])
 	snprintf(buf, 64, "sha256-%.48s", hex);
 	return buf;
 }
+
+const char *sw_workload_priority_class(json_t *workload)
+{
+	json_t *ref = sw_json_at(workload, "spec.priorityClassRef");
+	const char *kind = sw_json_str(ref, "kind"), *name = sw_json_str(ref, "name");
+
+	return kind && strcmp(kind, "WorkloadPriorityClass") == 0 && name && *name ? name : NULL;
+}

@@ -64,6 +64,7 @@ struct row {
 	const char *queue, *cluster_queue, *cluster; /* interned; the last two NULL if none */
 	char *message;                               /* NULL: none */
 	int64_t created_ms;
+	const char *priority_class; /* interned; NULL: none */
 	int32_t priority;
 	uint32_t job_generation, wishes; /* of the job that the Workload was made from */
 	unsigned char uid[16], job_uid[16];

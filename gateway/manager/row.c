@@ -142,6 +142,7 @@ struct row *row_new(struct emb *m, const char *key, uint64_t rv, json_t *w)
 	if (created && sw_failed(sw_time_parse(created, &r->created_ms)))
 		r->created_ms = 0;
 	r->priority = (int32_t)sw_json_int(w, "spec.priority", 0);
+	r->priority_class = emb_intern(m, sw_workload_priority_class(w));
 	r->job_generation = generation ? (uint32_t)strtoul(generation, NULL, 10) : 0;
 	r->wishes = wishes ? (uint32_t)strtoul(wishes, NULL, 10) : 0;
 	r->attempt = (uint16_t)(evictions_of(w) < UINT16_MAX ? 1 + evictions_of(w) : UINT16_MAX);
@@ -231,6 +232,7 @@ static const struct sw_workload *row_show(struct emb *m, const struct row *r)
 		.message = r->message ? arena_str(&m->arena, r->message, strlen(r->message)) : "",
 		.created_ms = r->created_ms,
 		.priority = r->priority,
+		.priority_class = r->priority_class ? r->priority_class : "",
 		.attempt = r->attempt,
 		.nominated = f & ROW_NOMINATED,
 		.check = (enum sw_check)r->check,

@@ -8,6 +8,7 @@
  *              the same whatever the catalog says by now. Kueue takes the mirror over and unsuspends the job.
  *   stop,sweep DELETE the job; a suspend would be undone by Kueue. Its pods and the mirror go with it.
  *   withdraw   DELETE a mirror that no job has taken.
+ *   prioritize PATCH a mirror's priority: what Kueue lets change at any time, from one class to another
  *
  * Kueue compares containers and tolerations of mirror and job and gives a difference up as OutOfSync
  * (pkg/util/equality/podset.go, v0.19.2). An ownerless mirror with the label job-uid would be given up too.
@@ -120,13 +121,14 @@ static struct sw_err mirror_build(struct sw_worker *w, const struct sw_offer *o,
 
 /* ---- offer -------------------------------------------------------------------------------- */
 
-static struct sw_err mirror_send(struct act *a, enum sw_kube_class cls, const char *method, struct sw_buf *body)
+static struct sw_err mirror_send(struct act *a, enum sw_kube_class cls, const char *method, const char *type,
+				 struct sw_buf *body)
 {
 	struct sw_buf path;
 	sw_buf_init(&path, 2048);
 	sw_kube_path(&path, "kueue.x-k8s.io", "v1beta2", "workloads", a->ns,
 		     strcmp(method, "POST") == 0 ? NULL : a->name, NULL);
-	struct sw_err e = act_send(a, cls, method, &path, NULL, body);
+	struct sw_err e = act_send(a, cls, method, &path, type, body);
 	sw_buf_fini(&path);
 	return e;
 }
@@ -152,7 +154,7 @@ static void on_offered(struct act *a, struct sw_err err, const struct sw_kube_re
 {
 	if (err.code == SW_E_EXISTS) {
 		a->on_reply = on_found;
-		act_went_on(a, mirror_send(a, SW_KUBE_CREATE, "GET", NULL));
+		act_went_on(a, mirror_send(a, SW_KUBE_CREATE, "GET", NULL, NULL));
 		return;
 	}
 	if (!sw_failed(err) && reply->object)
@@ -178,7 +180,7 @@ static struct sw_err kueue_offer(struct sw_worker *w, const struct sw_offer *o, 
 	json_object_put(mirror);
 	struct act *a = act_about(w, NULL, o->ns, slash + 1, done, owner);
 	a->on_reply = on_offered;
-	e = act_begun(a, mirror_send(a, SW_KUBE_CREATE, "POST", &body));
+	e = act_begun(a, mirror_send(a, SW_KUBE_CREATE, "POST", NULL, &body));
 	sw_buf_fini(&body);
 	return e;
 }
@@ -209,7 +211,42 @@ static struct sw_err kueue_withdraw(struct sw_worker *w, const struct mirror_row
 	sw_kube_delete_options(&body, "Background", row->uid);
 	a->uid = sw_strdup(row->uid);
 	a->on_reply = on_withdrawn;
-	struct sw_err e = act_begun(a, mirror_send(a, SW_KUBE_FENCE, "DELETE", &body));
+	struct sw_err e = act_begun(a, mirror_send(a, SW_KUBE_FENCE, "DELETE", NULL, &body));
+	sw_buf_fini(&body);
+	return e;
+}
+
+static void on_prioritized(struct act *a, struct sw_err err, const struct sw_kube_reply *reply)
+{
+	if (!sw_failed(err) && reply->object)
+		mirrors_early(a->w, reply->object);
+	act_end(a, err);
+}
+
+/* The UID in a patch is a precondition. */
+static struct sw_err kueue_prioritize(struct sw_worker *w, const struct mirror_row *row, const char *class,
+				      int32_t priority, sw_worker_fn *done, void *owner)
+{
+	const char *slash = strchr(row->key, '/');
+	json_t *patch = json_object_new_object();
+	struct sw_buf body;
+	char *ns = sw_asprintf("%.*s", (int)(slash - row->key), row->key),
+	     *told = sw_asprintf("%s %d", class, priority);
+
+	sw_json_set_str(patch, "metadata.uid", row->uid);
+	sw_json_set_annotation(patch, SW_ANN_PRIORITY, told);
+	sw_json_set_str(patch, "spec.priorityClassRef.group", "kueue.x-k8s.io");
+	sw_json_set_str(patch, "spec.priorityClassRef.kind", "WorkloadPriorityClass");
+	sw_json_set_str(patch, "spec.priorityClassRef.name", class);
+	sw_json_set_int(patch, "spec.priority", priority);
+	sw_buf_init(&body, 4096);
+	sw_buf_json(&body, patch);
+	json_object_put(patch);
+	struct act *a = act_about(w, NULL, ns, slash + 1, done, owner);
+	free(ns);
+	free(told);
+	a->on_reply = on_prioritized;
+	struct sw_err e = act_begun(a, mirror_send(a, SW_KUBE_STATUS, "PATCH", SW_MERGE_PATCH, &body));
 	sw_buf_fini(&body);
 	return e;
 }
@@ -286,6 +323,7 @@ const struct worker_ops worker_kueue = {
 	.packs = kueue_packs,
 	.offer = kueue_offer,
 	.withdraw = kueue_withdraw,
+	.prioritize = kueue_prioritize,
 	.start = kueue_start,
 	.stop = job_delete,
 	.sweep = job_delete,

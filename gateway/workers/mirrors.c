@@ -28,7 +28,8 @@ static void row_clear(struct mirror_row *row)
 	free(row->pool);
 	free(row->why);
 	free(row->podsets);
-	row->owner_uid = row->uid = row->pool = row->why = row->podsets = NULL;
+	free(row->class);
+	row->owner_uid = row->uid = row->pool = row->why = row->podsets = row->class = NULL;
 }
 
 static void row_free(struct sw_worker *w, struct mirror_row *row)
@@ -105,6 +106,20 @@ static char *why_not(json_t *workload)
 	return sw_strdup(text);
 }
 
+/* What we told it last stands in the annotation: whatever its cluster has made of that since is not overwritten. */
+static void priority_fill(struct mirror_row *row, json_t *workload)
+{
+	const char *told = sw_json_annotation(workload, SW_ANN_PRIORITY), *space = told ? strrchr(told, ' ') : NULL;
+
+	if (space) {
+		row->class = sw_asprintf("%.*s", (int)(space - told), told);
+		row->priority = (int32_t)strtol(space + 1, NULL, 10);
+		return;
+	}
+	row->class = text_of(sw_workload_priority_class(workload));
+	row->priority = (int32_t)sw_json_int(workload, "spec.priority", 0);
+}
+
 static void row_fill(struct mirror_row *row, json_t *workload)
 {
 	const char *attempt = sw_json_annotation(workload, SW_ANN_ATTEMPT),
@@ -127,6 +142,7 @@ static void row_fill(struct mirror_row *row, json_t *workload)
 	row->why = row->admitted ? sw_strdup("") : why_not(workload);
 	json_t *podsets = row->admitted && !row->taken ? sw_json_at(workload, "spec.podSets") : NULL;
 	row->podsets = podsets ? sw_json_text(podsets, NULL) : NULL;
+	priority_fill(row, workload);
 }
 
 /* The annotation is what makes it ours; the name is the manager's, so both must agree. */
@@ -225,7 +241,7 @@ void mirrors_free(struct sw_worker *w)
 
 struct sw_offered sw_worker_offered(struct sw_worker *w, const char *key, const char *owner_uid)
 {
-	struct sw_offered o = {.seen = SW_COPY_UNKNOWN, .pool = "", .uid = "", .why = ""};
+	struct sw_offered o = {.seen = SW_COPY_UNKNOWN, .pool = "", .uid = "", .priority_class = "", .why = ""};
 	const struct mirror_row *row = mirror_find(w, key);
 	const char *slash = strchr(key, '/');
 
@@ -249,6 +265,8 @@ struct sw_offered sw_worker_offered(struct sw_worker *w, const char *key, const 
 		.deleting = row->deleting,
 		.pool = row->pool,
 		.uid = row->uid,
+		.priority_class = row->class,
+		.priority = row->priority,
 		.why = row->why,
 	};
 }

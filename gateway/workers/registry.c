@@ -340,6 +340,19 @@ struct sw_err sw_worker_offer(struct sw_worker *w, const struct sw_offer *offer,
 	return w->ops->offer(w, offer, done, owner);
 }
 
+struct sw_err sw_worker_prioritize(struct sw_worker *w, const char *key, const char *uid, const char *class,
+				   int32_t priority, sw_worker_fn *done, void *owner)
+{
+	struct sw_err e = writable(w);
+	const struct mirror_row *row = mirror_find(w, key);
+
+	if (sw_failed(e))
+		return e;
+	if (!row || !w->ops->prioritize || strcmp(row->uid, uid) != 0)
+		return sw_err(SW_E_BUSY, "cluster %s: the offer is not there any more", w->cfg->name);
+	return w->ops->prioritize(w, row, class, priority, done, owner);
+}
+
 struct sw_err sw_worker_withdraw(struct sw_worker *w, const char *key, const char *uid, sw_worker_fn *done, void *owner)
 {
 	struct sw_err e = writable(w);

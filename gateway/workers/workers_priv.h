@@ -228,6 +228,8 @@ struct mirror_row {
 	UT_hash_handle hh; /* by key */
 	char *owner_uid, *uid, *pool, *why;
 	char *podsets; /* compact JSON of spec.podSets, kept while it is admitted and no job has it; else NULL */
+	char *class;   /* of its priority, "": none, or none that may change; and the number: as we last said it */
+	int32_t priority;
 	unsigned attempt;
 	uint64_t version;
 	bool admitted, evicted, over, taken, deleting;
@@ -302,6 +304,8 @@ struct worker_ops {
 	/* Offers, where the cluster takes them: one request, done later, exactly once. NULL: it takes none. */
 	struct sw_err (*offer)(struct sw_worker *w, const struct sw_offer *o, sw_worker_fn *done, void *owner);
 	struct sw_err (*withdraw)(struct sw_worker *w, const struct mirror_row *row, sw_worker_fn *done, void *owner);
+	struct sw_err (*prioritize)(struct sw_worker *w, const struct mirror_row *row, const char *class,
+				    int32_t priority, sw_worker_fn *done, void *owner);
 	/* One next step; done later, exactly once. */
 	struct sw_err (*start)(struct sw_worker *w, const struct sw_offer *o, json_t *job, sw_worker_fn *done,
 			       void *owner);

@@ -36,6 +36,7 @@ enum { SW_PODSETS_MAX = 18 /* Workload.spec.podSets, Kueue v1beta2 */, SW_MODELS
 #define SW_ANN_DEADLINE   "spillway.dev/deadline"
 #define SW_ANN_DATA       "spillway.dev/data"
 #define SW_ANN_COMPANIONS "spillway.dev/companions" /* "secret/NAME, configmap/NAME": sent along with the job */
+#define SW_ANN_PRIORITY   "spillway.dev/priority"   /* on an offer: the class and number that it was last given */
 #define SW_ANN_LEASE      "spillway.dev/lease"      /* on a copy: seconds that each renewal of its deadline gives it */
 #define SW_ANN_LEASE_OWN  "spillway.dev/lease-own"  /* and the deadline that its user had set, if any */
 #define SW_ANN_STOPPED    "spillway.dev/stopped"    /* "true" on the manager's job: its user suspended it */
@@ -156,6 +157,8 @@ const char *sw_kind_managed_by(const struct sw_kind *k, json_t *job); /* NULL if
 int64_t sw_kind_ttl_s(const struct sw_kind *k, json_t *job);          /* ttlSecondsAfterFinished; -1: none */
 /* A label value for a Workload's name: the name itself if it may be one, else a hash of it. buf at least 64 bytes. */
 const char *sw_workload_label(const char *workload_name, char buf[64]);
+/* The WorkloadPriorityClass of a Workload; NULL if it has none, or a class of pods, which never changes. */
+const char *sw_workload_priority_class(json_t *workload);
 
 /* ---- what one pod asks for ------------------------------------------------- */
 

@@ -40,6 +40,7 @@ struct sw_workload {
 	const char *message;               /* of our check, "" if none */
 	int64_t created_ms;
 	int32_t priority;
+	const char *priority_class; /* a WorkloadPriorityClass, which may change at any time; "" if none */
 	unsigned attempt; /* 1, 2, ... */
 	bool nominated;   /* nominatedClusterNames is not empty: offers may exist */
 	enum sw_check check;

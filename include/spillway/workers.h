@@ -222,6 +222,8 @@ struct sw_offered {
 	bool taken;   /* a job has it: it goes with the job */
 	bool deleting;
 	const char *pool, *uid; /* lent until the loop turns, like why */
+	const char *priority_class; /* what we last told the cluster, lent; "" if none */
+	int32_t priority;
 	const char *why;        /* why it is not ready, in the cluster's words, or "" */
 };
 /* Of a cluster that takes none: UNKNOWN. */
@@ -232,6 +234,13 @@ __attribute__((warn_unused_result)) struct sw_err sw_worker_offer(struct sw_work
 /* Removes the offer with this uid. MISSING counts as done. */
 __attribute__((warn_unused_result)) struct sw_err sw_worker_withdraw(struct sw_worker *w, const char *key,
 								     const char *uid, sw_worker_fn *done, void *owner);
+
+/* Gives the offer with this uid another priority, before its job starts or while it runs: the cluster's own queue ranks it
+ * by that. The class is a WorkloadPriorityClass. */
+__attribute__((warn_unused_result)) struct sw_err sw_worker_prioritize(struct sw_worker *w, const char *key,
+								       const char *uid, const char *class,
+								       int32_t priority, sw_worker_fn *done,
+								       void *owner);
 
 /* The queue that an offer would wait in, as the cluster's own objects say. */
 struct sw_queue_look {

@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Mirror role beside others: Kueue's own jobs on manager and workers, priorities and preemption, several installations."""
-import pytest
-
-from jobs import RUN, absent, condition, count, ended, finish_all, gone_everywhere, holder, job, path
-from mirrored import KUEUE, evictions, only, queue, set_quota, wait_workload, workloads
+from jobs import RUN, absent, condition, count, ended, finish, finish_all, gone_everywhere, holder, job, path
+from mirrored import KUEUE, evictions, only, queue, set_quota, wait_workload, workload_path, workloads
 from process import eventually
 
 PRIORITY = "kueue.x-k8s.io/priority-class"
@@ -104,18 +102,51 @@ def test_a_job_preempted_on_its_worker_is_dispatched_again(mirror, ns, queues):
     first.api.delete(path(ns, "native"))
 
 
-@pytest.mark.xfail(strict=True, reason="a mirror keeps the priority that it was offered with")
+def prioritize(g, ns, name, to):
+    g.api.patch(path(ns, name), {"metadata": {"labels": {PRIORITY: to}}})
+
+
+def ranked(api, ns, value):
+    """Workloads with this priority."""
+    return [(w["metadata"]["name"], w["spec"]["priorityClassRef"]["name"]) for w in workloads(api, ns) if w["spec"].get("priority") == value]
+
+
 def test_a_changed_priority_class_reaches_the_mirrors(mirror, ns, queues):
+    """While it waits on both workers, and while it runs on one; there it outlasts a pod that fails."""
     classes(mirror)
     queues(workers={w.name: 0 for w in mirror.workers})
-    mirror.api.create(with_priority(job("p", ns, {RUN: "200ms"}), "low"))
-    eventually(lambda: any(workloads(w.api, ns) for w in mirror.workers), "a mirror is offered")
-    mirror.api.patch(path(ns, "p"), {"metadata": {"labels": {PRIORITY: "high"}}})
-    wait_workload(mirror, ns, "p", lambda o: o["spec"].get("priority") == 1000)
-    eventually(lambda: [m for w in mirror.workers for m in workloads(w.api, ns) if m["spec"].get("priority") == 1000], "the mirror has it as well", 20)
+    mirror.api.create(with_priority(job("p", ns, {RUN: "forever"}, backoffLimit=3), "low"))
+    eventually(lambda: all(workloads(w.api, ns) for w in mirror.workers), "a mirror is offered to each")
+    prioritize(mirror, ns, "p", "high")
+    name = wait_workload(mirror, ns, "p", lambda o: o["spec"].get("priority") == 1000)["metadata"]["name"]
+    eventually(lambda: all(ranked(w.api, ns, 1000) == [(name, "high")] for w in mirror.workers), "the mirrors have it as well")
     for w in mirror.workers:
         set_quota(w.api, ns, cpu=10)
-    mirror.api.wait(path(ns, "p"), lambda o: condition(o, "Complete"))
+    mirror.api.wait(path(ns, "p"), count("ready", 1))
+    w = holder(mirror, ns, "p")
+    prioritize(mirror, ns, "p", "low")
+    eventually(lambda: ranked(w.api, ns, 10) == [(name, "low")], "and where it runs")
+    finish(w.api, ns, "p", 1)
+    mirror.api.wait(path(ns, "p"), count("failed", 1))
+    at = w.api.get(workload_path(ns, name))
+    assert at["spec"]["priority"] == 10 and condition(at, "Admitted") and not condition(at, "Evicted")
+    assert evictions(wait_workload(mirror, ns, "p", bool)) == 0
+
+
+def test_a_job_whose_priority_falls_gives_way(mirror, ns, queues):
+    """Two jobs of one class, room for one on the manager; the one that runs is made low: the other preempts it."""
+    classes(mirror)
+    queues(cpu=1, preemption={"withinClusterQueue": "LowerPriority"})
+    mirror.api.create(with_priority(job("one", ns, {RUN: "forever"}), "high"))
+    mirror.api.wait(path(ns, "one"), count("ready", 1))
+    first = holder(mirror, ns, "one")
+    mirror.api.create(with_priority(job("two", ns, {RUN: "forever"}), "high"))
+    wait_workload(mirror, ns, "two", lambda o: any(c["type"] == "QuotaReserved" and c["status"] == "False" for c in o.get("status", {}).get("conditions", [])), "it waits for quota")
+    prioritize(mirror, ns, "one", "low")
+    mirror.api.wait(path(ns, "two"), count("ready", 1))
+    gone_from = wait_workload(mirror, ns, "one", lambda o: condition(o, "Preempted") and condition(o, "Evicted"))["metadata"]["name"]
+    first.api.wait(path(ns, "one"), absent)
+    assert eventually(lambda: not any(w.api.find(workload_path(ns, gone_from)) for w in mirror.workers), "its mirrors are gone") is True
 
 
 def test_a_gpu_resource_is_counted_on_both_sides(mirror, ns):

@@ -34,6 +34,11 @@ def test_no_row_is_missing_and_none_is_made_up():
     assert set(rows) == upstream() and len(rows) > 100
 
 
+def test_the_totals_are_right():
+    said = {words: int(n) for n, words in re.findall(r"(\d+) (same|better|not applicable|not yet)\b", (HERE / "README.md").read_text())}
+    assert said == {v: sum(r[1] == v for r in table()) for v in VERDICTS}
+
+
 def test_every_verdict_says_why_or_names_a_test():
     for what, verdict, words in table():
         assert verdict in VERDICTS, what

@@ -53,6 +53,7 @@ struct wl {
 	char *message, *base;                                    /* NULL: none. base: counters of earlier attempts */
 	char *bytes;                                             /* the object as text, while somebody may read it */
 	uint32_t len, finished_s;                                /* finished_s: Unix time of the end */
+	const char *priority_class;                              /* interned; NULL: none that may change */
 	int32_t priority;
 	int64_t created_ms;
 	unsigned char uid[16], job_uid[16];

@@ -179,6 +179,7 @@ static struct wl *wl_new(struct mir *m, const char *key, json_t *o)
 	if (created && sw_failed(sw_time_parse(created, &w->created_ms)))
 		w->created_ms = 0;
 	w->priority = (int32_t)sw_json_int(o, "spec.priority", 0);
+	w->priority_class = name_intern(&m->names, sw_workload_priority_class(o));
 	w->evictions = (uint16_t)evictions_of(o);
 	w->finished_s = finished_read(o);
 	return w;
@@ -330,6 +331,7 @@ static const struct sw_workload *wl_show(struct mir *m, const struct wl *r)
 		.message = r->message ? arena_str(&m->arena, r->message, strlen(r->message)) : "",
 		.created_ms = r->created_ms,
 		.priority = r->priority,
+		.priority_class = r->priority_class ? r->priority_class : "",
 		.attempt = attempt_of(r),
 		.nominated = r->nominated != NULL,
 		.check = (enum sw_check)r->check,

@@ -372,6 +372,79 @@ Test(dispatch, where_no_lease_can_be_had_the_job_is_told_and_held)
 	world_free(w);
 }
 
+static void reprioritize(struct world *w, struct w_job *j, const char *class, int priority)
+{
+	j->class = class;
+	j->priority = priority;
+	world_row_changed(w, j);
+}
+
+static bool cluster0_knows_high(struct world *w)
+{
+	const struct w_mirror *m = &w->cluster[0].mirror[0];
+	return m->exists && strcmp(m->class, "high") == 0 && m->priority == 9;
+}
+
+Test(dispatch, a_changed_priority_is_told_where_the_job_runs)
+{
+	struct world *w = world_new(13);
+	w->cluster[0].kueue = true;
+	w->job[0].class = "low";
+	w->job[0].priority = 1;
+	world_job(w, 0, 1, 1);
+	world_boot(w);
+	cr_assert(world_until(w, job0_runs, 8000), "%s", w->events);
+	cr_assert_str_eq(w->cluster[0].mirror[0].class, "low");
+	cr_assert_eq(w->cluster[0].told, 0, "it was offered so");
+	reprioritize(w, &w->job[0], "high", 9);
+	cr_assert(world_until(w, cluster0_knows_high, 3000), "%s", w->events);
+	world_crash(w);
+	world_boot(w);
+	world_run(w, 2000);
+	cr_assert(w->cluster[0].told == 1 && w->job[0].attempt == 1, "told once, and nothing else came of it: %s",
+		  w->events);
+	world_free(w);
+}
+
+Test(dispatch, a_changed_priority_is_told_where_the_job_waits)
+{
+	struct world *w = world_new(14);
+	w->cluster[0].kueue = true;
+	w->cluster[1].reachable = w->cluster[2].reachable = false;
+	w->job[0].class = "low";
+	world_job(w, 0, 4, 2); /* all that the cluster has */
+	world_boot(w);
+	cr_assert(world_until(w, job0_runs, 8000), "%s", w->events);
+	w->job[1].class = "low";
+	world_job(w, 1, 4, 2);
+	world_run(w, 2000);
+	cr_assert(w->cluster[0].mirror[1].exists && !w->cluster[0].mirror[1].admitted, "%s", w->events);
+	reprioritize(w, &w->job[1], "high", 9);
+	world_run(w, 2000);
+	cr_assert_str_eq(w->cluster[0].mirror[1].class, "high");
+	cr_assert_eq(w->cluster[0].told, 1);
+	world_free(w);
+}
+
+Test(dispatch, a_cluster_that_refuses_a_priority_is_asked_once)
+{
+	struct world *w = world_new(15);
+	w->cluster[0].kueue = w->cluster[0].deaf = true;
+	w->job[0].class = "low";
+	world_job(w, 0, 1, 1);
+	world_boot(w);
+	cr_assert(world_until(w, job0_runs, 8000), "%s", w->events);
+	reprioritize(w, &w->job[0], "high", 9);
+	world_run(w, 2000);
+	cr_assert_eq(w->cluster[0].told, 1);
+	cr_assert(strstr(w->events, "!PriorityRefused: cluster onprem keeps the priority"), "%s", w->events);
+	reprioritize(w, &w->job[0], "higher", 10);
+	world_run(w, 2000);
+	cr_assert_eq(w->cluster[0].told, 2, "another one is another question");
+	cr_assert(world_until(w, job0_ended, 20000), "%s", w->events);
+	world_free(w);
+}
+
 Test(dispatch, a_copy_that_returns_finished_is_read_before_it_is_deleted)
 {
 	struct world *w = world_new(11);

@@ -14,7 +14,7 @@
 #pragma GCC diagnostic ignored "-Woverride-init"
 #endif
 
-#define NOTHING .extra = -1, .extra_offer = -1, .adopt = -1, .ready_candidate = -1, .grow_candidate = -1
+#define NOTHING .extra = -1, .extra_offer = -1, .behind = -1, .adopt = -1, .ready_candidate = -1, .grow_candidate = -1
 /* a workload that may run and has no winner */
 #define PLACING .known = true, .may_run = true, NOTHING
 /* one whose winner is named, seen and ready */
@@ -197,6 +197,14 @@ static const struct {
 	{"a job has the offer, unseen",
 	 {WON, .seen = SW_COPY_ABSENT, .job_known = true, .by_offer = true, .taken_unseen = true},
 	 STEP_WAIT},
+	{"it runs, and its priority was changed", {RUNS, .by_offer = true, .behind = 0}, STEP_PRIORITIZE},
+	{"its status comes first", {RUNS, .by_offer = true, .behind = 0, .status_new = true}, STEP_SYNC},
+	{"it waits on two clusters, and its priority was changed",
+	 {PLACING, .job_known = true, .plan_known = true, .behind = 0},
+	 STEP_PRIORITIZE},
+	{"the winner is named first",
+	 {PLACING, .job_known = true, .plan_known = true, .behind = 0, .ready_candidate = 0},
+	 STEP_WIN},
 	{"no offer has been made", {PLACING, .job_known = true, .plan_known = true, .to_offer = true}, STEP_OFFER},
 	{"an offer of an earlier step",
 	 {PLACING, .job_known = true, .plan_known = true, .to_offer = true, .extra_offer = 1},
@@ -268,6 +276,7 @@ Test(step, no_view_starts_a_copy_beside_another)
 				 .extra_active = bit(),
 				 .extra_well = bit(),
 				 .extra_offer = bit() - 1,
+				 .behind = bit() - 1,
 				 .by_offer = bit(),
 				 .lease_over = bit(),
 				 .renew_due = bit(),
@@ -307,6 +316,8 @@ Test(step, no_view_starts_a_copy_beside_another)
 				  "%s: an attempt is started once", why);
 		if (s == STEP_START && v.by_offer)
 			cr_assert(!v.current && !v.taken_back && !v.taken_unseen, "%s: its own queue decides", why);
+		if (s == STEP_PRIORITIZE)
+			cr_assert(v.may_run && v.extra < 0, "%s", why);
 		if (s == STEP_OFFER)
 			cr_assert(v.may_run && v.plan_known && !v.store_is_old && v.extra < 0, "%s", why);
 		if (s == STEP_WIN || s == STEP_ADOPT || s == STEP_PLAN || s == STEP_NEXT || s == STEP_GROW ||

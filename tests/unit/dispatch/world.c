@@ -122,6 +122,8 @@ static const struct sw_workload *m_get(struct sw_manager *m, const char *key)
 				      .cluster = *j->cluster ? j->cluster : NULL,
 				      .message = j->message ? j->message : "",
 				      .created_ms = 1,
+				      .priority = j->priority,
+				      .priority_class = j->class ? j->class : "",
 				      .attempt = j->attempt,
 				      .check = j->check,
 				      .active = j->active,
@@ -398,6 +400,8 @@ struct w_job *world_job(struct world *w, int i, int gpus, int pods)
 			    .made = made,
 			    .fails = j->fails,
 			    .extra = j->extra,
+			    .class = j->class,
+			    .priority = j->priority,
 			    .poison = j->poison};
 	snprintf(j->ns, sizeof j->ns, "ns");
 	snprintf(j->name, sizeof j->name, "job%d", i);

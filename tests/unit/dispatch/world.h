@@ -39,12 +39,16 @@ struct w_mirror { /* an offer on a cluster with a queue of its own */
 	char owner_uid[24], uid[24], pool[32];
 	char taken[24]; /* uid of the copy that has it */
 	unsigned attempt;
+	char class[16];
+	int priority;
 	uint64_t next_ms;
 };
 
 struct w_cluster {
 	char name[16], pool[16];
 	bool kueue; /* its own queue starts and stops copies */
+	bool deaf;  /* and refuses new priorities */
+	int told;   /* how often it was given one */
 	struct w_mirror mirror[W_JOBS], seen_mirror[W_JOBS];
 	bool growable, reachable, blind /* its scheduler places nothing */;
 	bool taken_name;    /* a stranger's object has the name of job 0 */
@@ -70,6 +74,8 @@ struct w_job {
 	bool needs_secret;     /* to pull its image */
 	bool fails, poison;    /* its pods fail; workers refuse it */
 	const char *extra;     /* annotation JSON */
+	const char *class;     /* of its priority; NULL: none */
+	int priority;
 	uint64_t reserve_ms;
 	enum sw_outcome outcome;
 	char ran_owner[24], ran_uid[24]; /* the copy that was last started, and for which attempt */
@@ -105,9 +111,10 @@ void world_free(struct world *w);
 void world_policy(struct world *w, const char *src);
 void world_fallback(struct world *w); /* the shipped policy decides while the other fails */
 struct w_job *world_job(struct world *w, int i, int gpus, int pods);
-void world_boot(struct world *w);             /* dispatch starts */
-void world_crash(struct world *w);            /* and dies */
-void world_run(struct world *w, uint64_t ms); /* in small steps, with checks */
+void world_row_changed(struct world *w, struct w_job *j); /* dispatch is told */
+void world_boot(struct world *w);                         /* dispatch starts */
+void world_crash(struct world *w);                        /* and dies */
+void world_run(struct world *w, uint64_t ms);             /* in small steps, with checks */
 bool world_until(struct world *w, bool (*ok)(struct world *w), uint64_t ms);
 uint64_t world_random(struct world *w, uint64_t n);               /* 0..n-1 */
 struct w_copy *world_copy(struct world *w, int cluster, int job); /* truth; NULL */

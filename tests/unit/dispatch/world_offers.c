@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "spillway/text.h"
+
 static struct w_cluster *of(const struct sw_worker *w)
 {
 	return &the_world->cluster[w->at];
@@ -149,7 +151,7 @@ bool sw_worker_takes_offers(const struct sw_worker *w)
 struct sw_offered sw_worker_offered(struct sw_worker *w, const char *key, const char *owner_uid)
 {
 	const struct w_mirror *m = &of(w)->seen_mirror[world_key_at(key)];
-	struct sw_offered none = {.seen = SW_COPY_UNKNOWN, .pool = "", .uid = "", .why = ""};
+	struct sw_offered none = {.seen = SW_COPY_UNKNOWN, .pool = "", .uid = "", .priority_class = "", .why = ""};
 	if (!of(w)->synced || !of(w)->kueue)
 		return none;
 	none.seen = SW_COPY_ABSENT;
@@ -164,6 +166,8 @@ struct sw_offered sw_worker_offered(struct sw_worker *w, const char *key, const 
 				   .deleting = m->deleting,
 				   .pool = m->pool,
 				   .uid = m->uid,
+				   .priority_class = m->class,
+				   .priority = m->priority,
 				   .why = m->admitted ? "" : "no quota"};
 }
 
@@ -197,6 +201,8 @@ static void apply_offer(struct world *w, struct w_req *r)
 		snprintf(m->owner_uid, sizeof m->owner_uid, "%s", r->uid);
 		snprintf(m->uid, sizeof m->uid, "mirror-%llu", (unsigned long long)++w->uids);
 		snprintf(m->pool, sizeof m->pool, "%s", r->pool);
+		snprintf(m->class, sizeof m->class, "%s", r->text);
+		m->priority = r->op;
 		w->offered++;
 	}
 	early(w, r, job);
@@ -225,6 +231,36 @@ struct sw_err sw_worker_offer(struct sw_worker *w, const struct sw_offer *o, sw_
 	struct w_req *r = world_cluster_request(w, apply_offer, o->name, o->owner_uid, done, owner);
 	r->attempt = o->attempt;
 	snprintf(r->pool, sizeof r->pool, "%s", o->pool);
+	r->text = sw_strdup(j->class ? j->class : "");
+	r->op = j->priority;
+	return SW_OK;
+}
+
+static void apply_priority(struct world *w, struct w_req *r)
+{
+	struct w_cluster *c = &w->cluster[r->cluster];
+	int job = world_key_at(r->name);
+	struct w_mirror *m = &c->mirror[job];
+	if (world_cut_off(w, r))
+		return;
+	c->told++;
+	if (c->deaf)
+		r->err = sw_err(SW_E_INVALID, "priorityClassRef is immutable");
+	else if (m->exists && strcmp(m->uid, r->uid) == 0) {
+		snprintf(m->class, sizeof m->class, "%s", r->text);
+		m->priority = r->op;
+	}
+	early(w, r, job);
+}
+
+struct sw_err sw_worker_prioritize(struct sw_worker *w, const char *key, const char *uid, const char *class,
+				   int32_t priority, sw_worker_fn *done, void *owner)
+{
+	char name[16];
+	snprintf(name, sizeof name, "job%d", world_key_at(key));
+	struct w_req *r = world_cluster_request(w, apply_priority, name, uid, done, owner);
+	r->text = sw_strdup(class);
+	r->op = priority;
 	return SW_OK;
 }
 

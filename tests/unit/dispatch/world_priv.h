@@ -30,7 +30,6 @@ extern struct world *the_world;
 
 struct w_req *world_request(struct world *w, void (*apply)(struct world *w, struct w_req *r), world_done_fn *done,
 			    void *owner);
-void world_row_changed(struct world *w, struct w_job *j);
 json_t *world_job_json(const struct w_job *j);
 void world_clusters_run(struct world *w);
 

@@ -281,6 +281,7 @@ Test(manager_stop, a_waiting_job_may_change_its_queue_its_pods_and_its_class)
 	cr_expect(!sw_failed(update(&w, "jobs.batch", o)));
 	UNTIL(&w, strcmp(row(&w, "big")->queue, "other") == 0);
 	cr_expect_eq(row(&w, "big")->priority, 100);
+	cr_expect_str_eq(row(&w, "big")->priority_class, "high");
 	o = workload(&w, "big");
 	cr_expect_str_eq(sw_json_str(o, "spec.priorityClassRef.name"), "high");
 	json_object_put(o);

@@ -46,6 +46,7 @@ Test(change, a_workload_is_ours_when_its_checks_say_so)
 	cr_expect_str_eq(r->queue, "lq");
 	cr_expect_str_eq(r->cluster_queue, "cq");
 	cr_expect_eq(r->priority, 7);
+	cr_expect_str_eq(r->priority_class, "low");
 	cr_expect_eq(r->attempt, 1);
 	cr_expect(r->active && r->reserved && !r->evicted && !r->finished && !r->deleting && !r->nominated);
 	cr_expect_null(r->cluster);

@@ -250,7 +250,8 @@ void kueue_job(struct world *w, const char *name)
 	snprintf(text, sizeof(text),
 		 "{'apiVersion':'kueue.x-k8s.io/v1beta2','kind':'Workload','metadata':{'name':'%s','namespace':"
 		 "'default','ownerReferences':[{'apiVersion':'batch/v1','kind':'Job','name':'%s','uid':'%s',"
-		 "'controller':true}]},'spec':{'queueName':'lq','priority':7,'podSets':[{'name':'main','count':1,"
+		 "'controller':true}]},'spec':{'queueName':'lq','priority':7,'priorityClassRef':{'group':'kueue.x-k8s."
+		 "io','kind':'WorkloadPriorityClass','name':'low'},'podSets':[{'name':'main','count':1,"
 		 "'template':{'spec':{'restartPolicy':'Never','containers':[{'name':'c','image':'i'}]}}}]}}",
 		 wl, name, sw_json_str(job, "metadata.uid"));
 	create(w, WL, text);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cluster.h"
+#include "spillway/text.h"
 
 #define JOB    "/apis/batch/v1/namespaces/ns/jobs/a"
 #define MIRROR "/apis/kueue.x-k8s.io/v1beta2/namespaces/ns/workloads/job-a"
@@ -121,6 +122,37 @@ Test(kueue, a_mirror_is_the_workload_without_owner_translated_for_the_pool)
 	cr_expect(o.seen == SW_COPY_OURS && o.attempt == 1 && !o.ready && !o.taken && !o.over);
 	cr_expect_str_eq(o.pool, "v100");
 	cr_expect_eq(sw_worker_offered(c->w, "ns/job-a", "owner-2").seen, SW_COPY_STALE);
+	cluster_free(c);
+}
+
+static struct sw_err prioritize_once(struct cluster *c, const char *uid, const char *class, int32_t priority)
+{
+	return finish(c, sw_worker_prioritize(c->w, "ns/job-a", uid, class, priority, cluster_done, c));
+}
+
+Test(kueue, a_mirror_gets_a_new_priority_and_says_which_it_was_given)
+{
+	struct cluster *c = begun();
+	cr_assert_eq(prioritize_once(c, "u", "high", 9).code, SW_E_BUSY, "there is none");
+	cr_assert(!sw_failed(offer_once(c, 1)));
+	cr_expect(look(c).priority == 3 && strcmp(look(c).priority_class, "") == 0);
+	set(c, "spec.priorityClassRef",
+	    "{\"group\":\"scheduling.k8s.io\",\"kind\":\"PriorityClass\",\"name\":\"pods\"}");
+	cr_expect_str_eq(look(c).priority_class, "", "a class of pods never changes");
+	set(c, "spec.priorityClassRef",
+	    "{\"group\":\"kueue.x-k8s.io\",\"kind\":\"WorkloadPriorityClass\",\"name\":\"low\"}");
+	cr_expect_str_eq(look(c).priority_class, "low");
+	char *uid = sw_strdup(look(c).uid);
+	cr_assert_eq(prioritize_once(c, "another", "high", 9).code, SW_E_BUSY);
+	cr_assert(!sw_failed(prioritize_once(c, uid, "high", -9)), "%s", c->last.text);
+	json_t *m = cluster_get(c, MIRROR);
+	cr_expect_eq(sw_json_int(m, "spec.priority", 0), -9);
+	cr_expect_str_eq(sw_json_str(m, "spec.priorityClassRef.name"), "high");
+	cr_expect_str_eq(sw_json_str(m, "spec.queueName"), "lq", "nothing else of it is touched");
+	cr_expect(look(c).priority == -9 && strcmp(look(c).priority_class, "high") == 0, "before the watch says so");
+	set(c, "spec.priority", "5");
+	cr_expect_eq(look(c).priority, -9, "what the cluster makes of it is its own affair");
+	free(uid);
 	cluster_free(c);
 }
 
