@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * mark.c - managedBy and suspend for jobs of labelled queues, as a JSON patch
+ * mark.c - managedBy and suspend for jobs of labelled queues, as a JSON patch; topology taken out of their Workloads
  *
  * The wire format: https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/
  */
@@ -11,6 +11,7 @@
 #include "spillway/kinds.h"
 #include "spillway/mark.h"
 #include "spillway/text.h"
+#include "spillway/topology.h"
 
 /* A kind's own controller, which its CRD may have filled in, counts as unset. */
 static bool is_unset(const char *managed_by)
@@ -82,11 +83,26 @@ static void add_patch(json_t *o, json_t *patch_taken)
 	free(coded);
 }
 
+static bool is_workload(json_t *object)
+{
+	const char *kind = sw_json_str(object, "kind"), *api = sw_json_str(object, "apiVersion");
+
+	return kind && api && strcmp(kind, "Workload") == 0 && strncmp(api, "kueue.x-k8s.io/", 15) == 0;
+}
+
+/* NULL: nothing of it is to be changed, whatever the queue. An offer of another manager to this cluster is not ours. */
+static const char *queue_of(json_t *object)
+{
+	if (!is_workload(object))
+		return sw_json_label(object, SW_LABEL_QUEUE);
+	return sw_json_label(object, SW_LABEL_ORIGIN) ? NULL : sw_json_str(object, "spec.queueName");
+}
+
 struct sw_err sw_mark_review(json_t *review, sw_mark_fn *is_ours, void *owner, json_t **out)
 {
 	json_t *job = sw_json_at(review, "request.object");
 	const char *uid = sw_json_str(review, "request.uid"), *ns = sw_json_str(review, "request.namespace"),
-		   *api = sw_json_str(review, "apiVersion"), *queue = sw_json_label(job, SW_LABEL_QUEUE);
+		   *api = sw_json_str(review, "apiVersion"), *queue = queue_of(job);
 
 	*out = NULL;
 	if (!api || strcmp(api, "admission.k8s.io/v1") != 0 || !uid || !ns ||
@@ -100,7 +116,7 @@ struct sw_err sw_mark_review(json_t *review, sw_mark_fn *is_ours, void *owner, j
 		sw_json_set_str(*out, "response.status.message",
 				"spillway does not see its queues yet: try again in a moment");
 	}
-	json_t *patch = mark == SW_MARK_YES ? sw_mark_patch(job) : NULL;
+	json_t *patch = mark != SW_MARK_YES ? NULL : is_workload(job) ? sw_topology_hide(job) : sw_mark_patch(job);
 	if (patch)
 		add_patch(*out, patch);
 	return SW_OK;

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "spillway/text.h"
+#include "spillway/topology.h"
 #include "spillway/translate.h"
 #include "workers_priv.h"
 
@@ -113,6 +114,7 @@ static struct sw_err mirror_build(struct sw_worker *w, const struct sw_offer *o,
 	struct sw_err e = sw_worker_target(w, o->pool, &to);
 	if (sw_failed(e))
 		return e;
+	sw_topology_show(sw_json_key(spec, "podSets"));
 	e = podsets_translate(sw_json_key(spec, "podSets"), &to);
 	podsets_mark(sw_json_key(spec, "podSets"), o->attempt);
 	sw_target_fini(&to);

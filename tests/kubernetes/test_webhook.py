@@ -29,8 +29,9 @@ def gateway(bed, own, ns):
         m.delete(f"{ADMISSION}/mutatingadmissionpolicybindings/{b['metadata']['name']}")
     g = own("mirror")
     hook = yaml.safe_load(SHIPPED.read_text())
-    hook["webhooks"][0]["clientConfig"] = {"url": url_of(g) + "/spillway/v1/mark", "caBundle": base64.b64encode((g.dir / "data" / "ca.crt").read_bytes()).decode()}
-    hook["webhooks"][0]["namespaceSelector"] = {"matchLabels": {"kubernetes.io/metadata.name": ns}}
+    for h in hook["webhooks"]:
+        h["clientConfig"] = {"url": url_of(g) + "/spillway/v1/mark", "caBundle": base64.b64encode((g.dir / "data" / "ca.crt").read_bytes()).decode()}
+        h["namespaceSelector"] = {"matchLabels": {"kubernetes.io/metadata.name": ns}}
     m.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": ns}})
     for name, labels in (("ours", {"spillway.dev/dispatch": "true"}), ("theirs", {})):
         m.apply({"apiVersion": "kueue.x-k8s.io/v1beta2", "kind": "LocalQueue", "metadata": {"name": name, "namespace": ns, "labels": labels}, "spec": {"clusterQueue": "nowhere"}})
@@ -59,6 +60,19 @@ def test_the_webhook_marks_what_the_policy_would(gateway, bed, ns):
     assert create(m, ns, "theirs").get("managedBy") is None
     m.patch(f"/apis/kueue.x-k8s.io/v1beta2/namespaces/{ns}/localqueues/theirs", {"metadata": {"labels": {"spillway.dev/dispatch": "true"}}})
     eventually(lambda: create(m, ns, "theirs").get("managedBy"), "a label that is set later counts", limit=20)
+
+
+def test_the_webhook_takes_a_topology_out_of_workloads(gateway, bed, ns):
+    """As the policy spillway-topology does; Workloads of other queues keep theirs."""
+    m = bed["manager"].api
+
+    def asked(queue):
+        sets = [{"name": "main", "count": 1, "template": POD, "topologyRequest": {"required": "kubernetes.io/hostname", "podIndexLabel": "i"}}]
+        made = m.create({"apiVersion": "kueue.x-k8s.io/v1beta2", "kind": "Workload", "metadata": {"generateName": "w-", "namespace": ns}, "spec": {"queueName": queue, "podSets": sets}}, ns)
+        return made["spec"]["podSets"][0]["topologyRequest"]
+
+    eventually(lambda: asked("ours") == {"podIndexLabel": "i"}, "the webhook is called", limit=20)
+    assert asked("theirs")["required"] == "kubernetes.io/hostname"
 
 
 def test_without_the_gateway_no_job_with_a_queue_is_created_unmarked(gateway, bed, ns):

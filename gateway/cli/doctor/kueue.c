@@ -138,7 +138,14 @@ static void check_webhook(struct doctor_site *s, const struct doctor_cluster *c)
 
 void doctor_check_policy(struct doctor_site *s, struct doctor_cluster *c)
 {
-	static const char *const names[] = {"spillway-managed-by", "spillway-managed-by-training"};
+	static const struct {
+		const char *name, *without;
+	} policies[] = {
+		{"spillway-managed-by", "its jobs would start on the manager"},
+		{"spillway-managed-by-training", "its jobs would start on the manager"},
+		{"spillway-topology", "jobs that ask for a place in a topology would wait for ever on the manager"},
+	};
+	enum { N = sizeof policies / sizeof *policies };
 	const struct doctor_fact *asked = doctor_fact(c, "list policies");
 	size_t good = 0;
 
@@ -151,16 +158,16 @@ void doctor_check_policy(struct doctor_site *s, struct doctor_cluster *c)
 		check_webhook(s, c);
 		return;
 	}
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-		bool there = is_named(doctor_items(c, "list policies"), names[i]);
-		bool bound = is_bound(doctor_items(c, "list bindings"), names[i]);
+	for (size_t i = 0; i < N; i++) {
+		bool there = is_named(doctor_items(c, "list policies"), policies[i].name);
+		bool bound = is_bound(doctor_items(c, "list bindings"), policies[i].name);
 		good += there && bound;
 		if (!there || !bound)
 			doctor_say(s, c, DOCTOR_FAIL, "admission policy", sw_strdup(APPLY_MIRROR),
-				   "MutatingAdmissionPolicy %s is not %s: its jobs would start on the manager",
-				   names[i], there ? "bound" : "there");
+				   "MutatingAdmissionPolicy %s is not %s: %s", policies[i].name,
+				   there ? "bound" : "there", policies[i].without);
 	}
-	if (good == sizeof names / sizeof *names)
+	if (good == N)
 		doctor_say(s, c, DOCTOR_OK, "admission policy", NULL, "sets managedBy on jobs of labelled LocalQueues");
 }
 

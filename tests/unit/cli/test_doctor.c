@@ -281,16 +281,16 @@ Test(doctor, the_policy_must_be_there_and_bound_or_the_webhook_be)
 {
 #define POLICIES                                                                                                       \
 	LIST("{\"metadata\":{\"name\":\"spillway-managed-by\"}},{\"metadata\":{\"name\":\"spillway-managed-by-"        \
-	     "training\"}}")
+	     "training\"}},{\"metadata\":{\"name\":\"spillway-topology\"}}")
 #define BINDINGS                                                                                                       \
 	LIST("{\"spec\":{\"policyName\":\"spillway-managed-by\"}},{\"spec\":{\"policyName\":\"spillway-managed-by-"    \
-	     "training\"}}")
+	     "training\"}},{\"spec\":{\"policyName\":\"spillway-topology\"}}")
 	static const struct {
 		const char *policies, *bindings, *webhooks, *levels;
 	} rows[] = {
 		{POLICIES, BINDINGS, LIST(""), "ok"},
-		{POLICIES, LIST("{\"spec\":{\"policyName\":\"spillway-managed-by\"}}"), LIST(""), "fail"},
-		{LIST(""), LIST(""), LIST(""), "fail;fail"},
+		{POLICIES, LIST("{\"spec\":{\"policyName\":\"spillway-managed-by\"}}"), LIST(""), "fail;fail"},
+		{LIST(""), LIST(""), LIST(""), "fail;fail;fail"},
 		{NULL, NULL, LIST("{\"metadata\":{\"name\":\"spillway-managed-by\"}}"), "ok"},
 		{NULL, NULL, LIST(""), "fail"},
 		{NULL, NULL, NULL, "warn"},

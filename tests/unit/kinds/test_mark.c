@@ -75,6 +75,12 @@ Test(mark, a_review_is_answered_by_the_queue)
 	"v1\",\"kind\":\"AdmissionReview\",\"request\":{\"uid\":\"u1\",\"namespace\":\"" ns                            \
 	"\",\"object\":{\"apiVersion\":\"batch/v1\",\"kind\":\"Job\",\"metadata\":{\"labels\":{" labels                \
 	"}},\"spec\":{}}}}"
+#define WORKLOAD(ns, meta, set)                                                                                        \
+	"{\"apiVersion\":\"admission.k8s.io/"                                                                          \
+	"v1\",\"kind\":\"AdmissionReview\",\"request\":{\"uid\":\"u1\",\"namespace\":\"" ns                            \
+	"\",\"object\":{\"apiVersion\":\"kueue.x-k8s.io/v1beta2\",\"kind\":\"Workload\",\"metadata\":{" meta           \
+	"},\"spec\":{\"queueName\":\"q\",\"podSets\":[" set "]}}}}"
+#define REQUIRED "{\"topologyRequest\":{\"required\":\"rack\"}}"
 #define QUEUE(q) "\"kueue.x-k8s.io/queue-name\":\"" q "\""
 	static const struct {
 		const char *review;
@@ -87,6 +93,11 @@ Test(mark, a_review_is_answered_by_the_queue)
 		{REVIEW("team", QUEUE("")), false, true, false},
 		{REVIEW("dark", QUEUE("q")), false, false, false},
 		{REVIEW("dark", ""), false, true, false}, /* no queue: no need to know any */
+		{WORKLOAD("team", "", REQUIRED), false, true, true},
+		{WORKLOAD("team", "", "{\"topologyRequest\":{\"podIndexLabel\":\"i\"}}"), false, true, false},
+		{WORKLOAD("team", "\"labels\":{\"spillway.dev/origin\":\"other\"}", REQUIRED), false, true, false},
+		{WORKLOAD("else", "", REQUIRED), false, true, false},
+		{WORKLOAD("dark", "", REQUIRED), false, false, false},
 		{"{}", true, false, false},
 		{"{\"apiVersion\":\"admission.k8s.io/"
 		 "v1beta1\",\"request\":{\"uid\":\"u\",\"namespace\":\"n\",\"object\":{}}}",
