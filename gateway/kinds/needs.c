@@ -83,7 +83,8 @@ static void spec_add(struct sw_needs *out, json_t *spec)
 	static const char *const lists[] = {"initContainers", "containers"};
 	const char *account = sw_json_str(spec, "serviceAccountName"),
 		   *priority = sw_json_str(spec, "priorityClassName");
-	json_t *pull = sw_json_key(spec, "imagePullSecrets"), *volumes = sw_json_key(spec, "volumes");
+	json_t *pull = sw_json_key(spec, "imagePullSecrets"), *volumes = sw_json_key(spec, "volumes"),
+	       *devices = sw_json_key(spec, "resourceClaims");
 
 	if (account && strcmp(account, "default") != 0)
 		need_add(out, SW_NEED_SERVICE_ACCOUNT, account);
@@ -93,6 +94,11 @@ static void spec_add(struct sw_needs *out, json_t *spec)
 		need_add(out, SW_NEED_SECRET, sw_json_str(sw_json_idx(pull, i), "name"));
 	for (size_t i = 0; i < sw_json_len(volumes); i++)
 		volume_add(out, sw_json_idx(volumes, i));
+	for (size_t i = 0; i < sw_json_len(devices); i++) {
+		json_t *claim = sw_json_idx(devices, i);
+		need_add(out, SW_NEED_DEVICES, sw_json_str(claim, "resourceClaimName"));
+		need_add(out, SW_NEED_DEVICES_TEMPLATE, sw_json_str(claim, "resourceClaimTemplateName"));
+	}
 	for (size_t k = 0; k < 2; k++)
 		for (size_t i = 0; i < sw_json_len(sw_json_key(spec, lists[k])); i++)
 			container_add(out, sw_json_idx(sw_json_key(spec, lists[k]), i));

@@ -20,6 +20,8 @@
 	X(SECRET, "", "v1", "secrets", "Secret", true)                                                                 \
 	X(CONFIG_MAP, "", "v1", "configmaps", "ConfigMap", true)                                                       \
 	X(CLAIM, "", "v1", "persistentvolumeclaims", "PersistentVolumeClaim", true)                                    \
+	X(DEVICES, "resource.k8s.io", "v1", "resourceclaims", "ResourceClaim", true)                                   \
+	X(DEVICES_TEMPLATE, "resource.k8s.io", "v1", "resourceclaimtemplates", "ResourceClaimTemplate", true)          \
 	X(PRIORITY_CLASS, "scheduling.k8s.io", "v1", "priorityclasses", "PriorityClass", false)
 enum sw_need_kind {
 #define X(id, group, version, plural, word, namespaced) SW_NEED_##id,

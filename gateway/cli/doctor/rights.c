@@ -33,6 +33,8 @@ static const struct {
 	{"delete", "pods", "a pod that outlives its job stays"},
 	{"get", "serviceaccounts", "a missing service account is noticed only when pods fail"},
 	{"get", "persistentvolumeclaims", "a missing volume claim is noticed only when pods wait"},
+	{"get", "resourceclaims", "a missing claim of devices is noticed only when pods wait"},
+	{"get", "resourceclaimtemplates", "a missing template of device claims is noticed only when pods wait"},
 	{"get", "priorityclasses", "a missing priority class is noticed only when pods fail"},
 };
 

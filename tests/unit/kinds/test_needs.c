@@ -45,6 +45,11 @@ static const struct row {
 	{"{\"initContainers\":[{\"envFrom\":[{\"secretRef\":{\"name\":\"s\"}}]}],"
 	 "\"containers\":[{\"envFrom\":[{\"secretRef\":{\"name\":\"s\"}}]}]}",
 	 "Secret/s"},
+	{"{\"resourceClaims\":[{\"name\":\"a\",\"resourceClaimName\":\"gpus\"},"
+	 "{\"name\":\"b\",\"resourceClaimTemplateName\":\"one-gpu\"},"
+	 "{\"name\":\"c\",\"resourceClaimTemplateName\":\"one-gpu\"}]}",
+	 "ResourceClaim/gpus ResourceClaimTemplate/one-gpu"},
+	{"{\"resourceClaims\":[{},{\"resourceClaimName\":7},3]}", ""},
 	/* what no API server would let pass must do no harm */
 	{"{\"volumes\":7,\"containers\":{\"env\":1},\"imagePullSecrets\":[1,null,\"x\"],\"serviceAccountName\":3}", ""},
 	{"{\"volumes\":[{\"secret\":[]},{\"secret\":{\"secretName\":{}}},{\"secret\":{\"secretName\":\"\"}}]}", ""},
