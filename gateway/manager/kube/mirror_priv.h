@@ -45,6 +45,7 @@ enum wl_flag {
 	WL_REQUEUE_SET = 512, /* our check has requeueAfterSeconds */
 	WL_UNSAID = 2048,     /* message is newer than what the API server has, and is written later */
 	WL_SWEPT = 1024,      /* it is being deleted, and dispatch has swept its copies */
+	WL_ELASTIC = 4096,    /* a slice of a job that wants to change its size while it runs */
 };
 
 struct wl {

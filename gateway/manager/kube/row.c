@@ -17,6 +17,9 @@
 #include "spillway/log.h"
 #include "spillway/text.h"
 
+/* Kueue copies it from the job (kueue v0.19.2, pkg/workloadslicing/workloadslicing.go, IsElasticWorkload). */
+#define ANN_ELASTIC "kueue.x-k8s.io/elastic-job"
+
 enum { BYTES_MAX = 32 << 20 /* of Workloads kept whole */, OBJECT_MAX = 2 << 20, SWEEP_MS = 10 * 60 * 1000 };
 
 /* ---- reading a Workload ---------------------------------------------------------------------- */
@@ -91,6 +94,7 @@ static char *checks_read(struct mir *m, json_t *o, struct wl *w)
 static uint16_t flags_read(json_t *w)
 {
 	json_t *active = sw_json_at(w, "spec.active");
+	const char *elastic = sw_json_annotation(w, ANN_ELASTIC);
 	unsigned f = 0;
 
 	f |= !active || json_object_get_boolean(active) ? WL_ACTIVE : 0;
@@ -98,6 +102,7 @@ static uint16_t flags_read(json_t *w)
 	f |= sw_json_condition_true(w, "Evicted") ? WL_EVICTED : 0;
 	f |= sw_json_condition_true(w, "Finished") ? WL_FINISHED : 0;
 	f |= sw_json_str(w, "metadata.deletionTimestamp") ? WL_DELETING : 0;
+	f |= elastic && strcmp(elastic, "true") == 0 ? WL_ELASTIC : 0;
 	return (uint16_t)f;
 }
 
@@ -289,7 +294,7 @@ bool wl_may_place(struct mir *m, const struct wl *w)
 	const unsigned all = WL_RESERVED | WL_OTHERS_READY | WL_CHECKED;
 	struct job *j = wl_job(m, w);
 
-	return (w->flags & all) == all && j && (j->flags & JOB_MANAGED);
+	return (w->flags & all) == all && !(w->flags & WL_ELASTIC) && j && (j->flags & JOB_MANAGED);
 }
 
 bool wl_nominates(const struct wl *w, const char *cluster)

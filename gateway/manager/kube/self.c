@@ -4,8 +4,9 @@
  *
  * Jobs that could never run through us are refused. A job whose managedBy is not Kueue's would be started here by its
  * own controller as soon as our check is Ready, and managedBy cannot be changed any more. Kinds without managedBy
- * (pods, groups of them) would do the same. Their check is Rejected with the reason, as MultiKueue does; nothing else
- * ever is ("fits nowhere today" is a reason to wait).
+ * (pods, groups of them) would do the same. An elastic job grows by a second Workload that takes the place of the first
+ * while the job runs; for us that would be another job's Workload, and the running copy would be swept. Their check is
+ * Rejected with the reason, as MultiKueue does; nothing else ever is ("fits nowhere today" is a reason to wait).
  */
 #include <stdio.h>
 #include <string.h>
@@ -32,9 +33,16 @@ static bool hopeless(struct mir *m, const struct wl *w, char why[WHY_MAX])
 			"has no managedBy field. Use the nominate role for it");
 		return true;
 	}
+	wl_job_name(w, name);
+	if (w->flags & WL_ELASTIC) {
+		snprintf(why, WHY_MAX,
+			 "%s %.120s is elastic, and spillway's own check cannot change the size of a job that runs. "
+			 "Create it again without the annotation kueue.x-k8s.io/elastic-job",
+			 wl_kind(w)->kind, name);
+		return true;
+	}
 	if (!j || (j->flags & JOB_MANAGED))
 		return false;
-	wl_job_name(w, name);
 	snprintf(why, WHY_MAX,
 		 "%s of %s %.120s must be \"" SW_MIRROR_MANAGED_BY
 		 "\" when the job is created, else it would run here. "

@@ -331,44 +331,63 @@ Test(change, a_deleted_job_that_was_nowhere_has_no_row)
 	world_close(&w);
 }
 
-Test(change, a_job_that_somebody_else_manages_is_rejected)
+/* A job and a Workload of it, which has quota and waits for our check. */
+static void waiting_job(struct world *w, const char *job_spec, const char *annotations)
 {
-	struct world w;
+	char text[1200];
 
-	world_open(&w);
-	kueue_job(&w, "pi");
-	json_t *o = get(&w, JOBS, "pi"), *wl = workload(&w, "pi");
-	const char *uid = sw_json_str(sw_json_idx(sw_json_at(wl, "metadata.ownerReferences"), 0), "uid");
-
-	cr_assert_str_eq(uid, sw_json_str(o, "metadata.uid"));
-	json_object_put(o);
-	json_object_put(wl);
-	create(&w, JOBS,
-	       "{'apiVersion':'batch/v1','kind':'Job','metadata':{'name':'e','namespace':'default','labels':{"
-	       "'kueue.x-k8s.io/queue-name':'lq'}},'spec':{'suspend':true,'template':{'spec':{'restartPolicy':'Never',"
-	       "'containers':[{'name':'c','image':'i'}]}}}}");
-	o = get(&w, JOBS, "e");
-	char text[900];
+	snprintf(text, sizeof(text),
+		 "{'apiVersion':'batch/v1','kind':'Job','metadata':{'name':'e','namespace':'default','labels':{"
+		 "'kueue.x-k8s.io/queue-name':'lq'}},'spec':{%s'suspend':true,'template':{'spec':{'restartPolicy':"
+		 "'Never','containers':[{'name':'c','image':'i'}]}}}}",
+		 job_spec);
+	create(w, JOBS, text);
+	json_t *o = get(w, JOBS, "e");
 
 	snprintf(
 		text, sizeof(text),
 		"{'apiVersion':'kueue.x-k8s.io/v1beta2','kind':'Workload','metadata':{'name':'job-e-12345','namespace':"
-		"'default','ownerReferences':[{'apiVersion':'batch/v1','kind':'Job','name':'e','uid':'%s'}]},'spec':{"
-		"'queueName':'lq','podSets':[{'name':'main','count':1,'template':{'spec':{'containers':[{'name':'c',"
-		"'image':'i'}]}}}]}}",
-		sw_json_str(o, "metadata.uid"));
+		"'default','annotations':{%s},'ownerReferences':[{'apiVersion':'batch/v1','kind':'Job','name':'e',"
+		"'uid':'%s'}]},'spec':{'queueName':'lq','podSets':[{'name':'main','count':1,'template':{'spec':{"
+		"'containers':[{'name':'c','image':'i'}]}}}]}}",
+		annotations, sw_json_str(o, "metadata.uid"));
 	json_object_put(o);
-	create(&w, WL, text);
-	o = workload(&w, "e");
+	create(w, WL, text);
+	o = workload(w, "e");
 	sw_json_set_condition(o, "QuotaReserved", true, "QuotaReserved", "", "2026-11-23T10:00:00Z");
 	sw_json_set(o, "status.admissionChecks",
 		    json_of("[{'name':'spillway','state':'Pending','message':'','lastTransitionTime':"
 			    "'2026-11-23T10:00:00Z'}]"));
-	put_status(&w, WL, o);
-	UNTIL(&w, row(&w, "e") && row(&w, "e")->check == SW_CHECK_REJECTED);
-	cr_expect(!row(&w, "e")->reserved, "it is never shown as placeable");
-	cr_expect(strstr(row(&w, "e")->message, "spec.managedBy"), "%s", row(&w, "e")->message);
-	world_close(&w);
+	put_status(w, WL, o);
+}
+
+Test(change, a_job_that_could_never_run_through_us_is_rejected)
+{
+#define MANAGED "'managedBy':'kueue.x-k8s.io/multikueue',"
+	static const struct {
+		const char *job_spec, *annotations, *says; /* NULL: placeable */
+	} rows[] = {
+		{"", "", "spec.managedBy"},
+		{"'managedBy':'example.org/other',", "", "spec.managedBy"},
+		{MANAGED, "'kueue.x-k8s.io/elastic-job':'true'", "is elastic"},
+		{MANAGED, "'kueue.x-k8s.io/elastic-job':'false'", NULL},
+		{MANAGED, "", NULL},
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct world w;
+
+		world_open(&w);
+		waiting_job(&w, rows[i].job_spec, rows[i].annotations);
+		if (rows[i].says) {
+			UNTIL(&w, row(&w, "e") && row(&w, "e")->check == SW_CHECK_REJECTED);
+			cr_expect(!row(&w, "e")->reserved, "row %zu: it is never shown as placeable", i);
+			cr_expect(strstr(row(&w, "e")->message, rows[i].says), "row %zu: %s", i, row(&w, "e")->message);
+		} else {
+			UNTIL(&w, row(&w, "e") && row(&w, "e")->reserved);
+			cr_expect_eq(row(&w, "e")->check, SW_CHECK_PENDING, "row %zu", i);
+		}
+		world_close(&w);
+	}
 }
 
 /* ---- hostile objects ------------------------------------------------------------------------------ */
