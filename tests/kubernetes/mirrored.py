@@ -42,10 +42,10 @@ def evictions(workload):
     return sum(e["count"] for e in ((workload.get("status") or {}).get("schedulingStats") or {}).get("evictions", []))
 
 
-def queue(api, name, resources, checks=(), **spec):
+def queue(api, name, resources, checks=(), flavor="default", **spec):
     """A ClusterQueue with one flavor and these quotas."""
     body = {"namespaceSelector": {}, **spec, "resourceGroups": [{"coveredResources": list(resources), "flavors": [
-        {"name": "default", "resources": [{"name": k, "nominalQuota": str(v)} for k, v in resources.items()]}]}]}
+        {"name": flavor, "resources": [{"name": k, "nominalQuota": str(v)} for k, v in resources.items()]}]}]}
     if checks:
         body["admissionChecksStrategy"] = {"admissionChecks": [{"name": c} for c in checks]}
     api.apply({"apiVersion": KUEUE, "kind": "ClusterQueue", "metadata": {"name": name}, "spec": body})

@@ -10,7 +10,7 @@ from .api import Api, ApiError
 from .proc import Server, free_port
 
 CONTROLLERS = ["job", "namespace", "garbage-collector", "serviceaccount", "ttl-after-finished", "pod-garbage-collector", "deployment", "replicaset",
-               "statefulset"]
+               "statefulset", "resourceclaim"]
 AUDIT = "apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived]\nrules: [{level: Metadata}]\n"
 
 

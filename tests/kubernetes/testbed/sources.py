@@ -26,6 +26,7 @@ KINDS = {
     "trainer": ("github.com/kubeflow/trainer/v2", "manifests/base/crds", "", ["trainer.kubeflow.org/trainjob"]),
     "ray": ("github.com/ray-project/kuberay/ray-operator", "config/crd/bases", "raycronjobs", ["ray.io/rayjob", "ray.io/raycluster"]),
     "appwrapper": ("github.com/project-codeflare/appwrapper", "config/crd/bases", "", ["workload.codeflare.dev/appwrapper"]),
+    "provisioning": ("k8s.io/autoscaler/cluster-autoscaler/apis", "config/crd", "", []),
     "lws": ("sigs.k8s.io/lws", "config/crd/bases", "", ["leaderworkerset.x-k8s.io/leaderworkerset"]),
 }
 
