@@ -27,7 +27,7 @@ const char *verdict_name(enum verdict v)
 __attribute__((format(printf, 4, 5))) static void judge(struct option *o, enum verdict v, enum obstacle ob,
 							const char *fmt, ...)
 {
-	char text[400] = "";
+	char text[sizeof o->why] = "";
 	va_list ap;
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof text, fmt, ap);
@@ -231,10 +231,20 @@ static bool not_now(struct sw_dispatch *d, struct option *o, const struct sw_poo
 	return true;
 }
 
+static void out_by_refusal(struct option *o, const struct out *out)
+{
+	char when[32];
+	o->refused = out->refused;
+	judge(o, VERDICT_OUT, OB_CLUSTER, "%s%s; not tried again before %s",
+	      out->refused ? "refused the job: " : "tried without success: ", out->why,
+	      sw_time_text(out->until_wall_ms, when));
+}
+
 static bool out_by_cluster(struct sw_dispatch *d, const struct work *wk, const struct sw_workload *row,
 			   struct option *o)
 {
 	struct sw_worker_state st = sw_worker_state(o->w);
+	const struct out *out = out_now(wk, o->w);
 	if (!st.ready)
 		judge(o, VERDICT_OUT, OB_CLUSTER, "the cluster takes no jobs now: %s", st.why ? st.why : "not ready");
 	else if (!sw_worker_serves(o->w, row->kind))
@@ -242,8 +252,8 @@ static bool out_by_cluster(struct sw_dispatch *d, const struct work *wk, const s
 	else if (sw_dispatch_cluster_state(d, o->c.cluster) != SW_CLUSTER_OPEN)
 		judge(o, VERDICT_OUT, OB_CLUSTER, "an operator has said: %s",
 		      sw_cluster_state_name(sw_dispatch_cluster_state(d, o->c.cluster)));
-	else if (work_is_out(wk, o->w, sw_loop_now(d->opt.loop)))
-		judge(o, VERDICT_OUT, OB_CLUSTER, "tried a moment ago without success");
+	else if (out)
+		out_by_refusal(o, out);
 	else if (sw_worker_copy(o->w, row->kind, row->ns, row->job_name, row->job_uid).seen == SW_COPY_FOREIGN)
 		judge(o, VERDICT_OUT, OB_CLUSTER, "another's %s has this name there", row->kind->kind);
 	else
@@ -356,7 +366,7 @@ void options_read(struct sw_dispatch *d, struct work *wk, const struct sw_worklo
 {
 	struct wants wants;
 
-	*out = (struct options){0};
+	*out = (struct options){.all_refused = true};
 	sw_needs_read(wk->demand->sets, wk->demand->n_sets, &wants.needs);
 	companions_leave_out(wk->job, &wants.needs);
 	wants.refused = companions_refused(d, wk, row, wants.why, sizeof wants.why);
@@ -374,9 +384,12 @@ void options_read(struct sw_dispatch *d, struct work *wk, const struct sw_worklo
 			option_fill(d, wk, row, o, &pools[k], &wants);
 			out->any_possible |= o->verdict != VERDICT_NEVER;
 			out->any_lacks |= o->lacks;
+			out->all_refused &= o->refused || o->verdict == VERDICT_NEVER;
 		}
 	}
 }
+
+/* ---- words ------------------------------------------------------------------------------- */
 
 void options_free(struct options *o)
 {
@@ -384,12 +397,27 @@ void options_free(struct options *o)
 	*o = (struct options){0};
 }
 
+/* How many options from this one on are the same cluster's, if the same is said of all of them; else 1. */
+static size_t alike(const struct options *o, size_t at)
+{
+	size_t n = 1;
+	while (at + n < o->n && o->at[at + n].w == o->at[at].w)
+		if (strcmp(o->at[at + n++].why, o->at[at].why) != 0)
+			return 1;
+	return at > 0 && o->at[at - 1].w == o->at[at].w ? 1 : n;
+}
+
 void options_words(const struct options *o, char *buf, size_t size)
 {
 	struct sw_buf b;
 	sw_buf_init(&b, 64 << 10);
-	for (size_t i = 0; i < o->n; i++)
-		sw_buf_printf(&b, "%s%s/%s: %s", i ? "; " : "", o->at[i].c.cluster, o->at[i].c.pool, o->at[i].why);
+	size_t n;
+	for (size_t i = 0; i < o->n; i += n) {
+		const struct option *op = &o->at[i];
+		n = alike(o, i);
+		sw_buf_printf(&b, "%s%s%s%s: %s", i ? "; " : "", op->c.cluster, n > 1 ? "" : "/",
+			      n > 1 ? "" : op->c.pool, op->why);
+	}
 	sw_cut(buf, size, sw_buf_ok(&b) && b.at ? b.at : "");
 	sw_buf_fini(&b);
 }

@@ -207,13 +207,15 @@ static bool is_refusal(enum sw_code c)
 	       c == SW_E_MISSING || c == SW_E_EXISTS;
 }
 
-static void mark_out(struct work *wk, struct sw_worker *w)
+/* A server that has just started says 403 until it has read who may do what, so that word must be repeated. */
+static void start_refused(struct work *wk, struct sw_err err)
 {
-	struct sw_dispatch *d = wk->d;
-	for (size_t i = 0; i < sw_workers_count(d->workers) && i < CLUSTERS_MAX; i++)
-		if (sw_workers_at(d->workers, i) == w)
-			wk->out_mask |= (uint64_t)1 << i;
-	wk->out_until_ms = sw_loop_now(d->opt.loop) + OUT_MS;
+	wk->start_failures += err.code == SW_E_FORBIDDEN ? 1 : START_TRIES;
+	if (wk->start_failures >= START_TRIES)
+		out_refused(wk, wk->w, OUT_MS, err);
+	sw_metric_add(wk->d->m_errors, 1, sw_code_name(err.code));
+	sw_log(WARN, "dispatch", "job refused", "key=%s cluster=%s try=%u error=\"%s\"", wk->key, sw_worker_name(wk->w),
+	       wk->start_failures, err.text);
 }
 
 static void on_started(void *owner, struct sw_err err)
@@ -234,16 +236,12 @@ static void on_started(void *owner, struct sw_err err)
 					  sw_worker_name(wk->w));
 		}
 	} else if (is_refusal(err.code)) {
-		char text[500];
-		wk->start_failures += err.code == SW_E_EXISTS ? START_TRIES : 1;
-		snprintf(text, sizeof text, "cluster %s refused the job: %s", sw_worker_name(wk->w), err.text);
-		work_say(wk, true, "StartRefused", text);
-		if (wk->start_failures >= START_TRIES)
-			mark_out(wk, wk->w);
+		start_refused(wk, err);
+		err = SW_OK;
 	}
 	free(wk->text);
 	wk->text = NULL;
-	work_step_done(wk, err, WAIT_MS);
+	work_step_done(wk, err, wk->start_failures >= START_TRIES ? 1 : WAIT_MS);
 }
 
 static struct sw_err start(struct work *wk, const struct scene *s)
@@ -262,7 +260,12 @@ static struct sw_err start(struct work *wk, const struct scene *s)
 				       s->row->attempt);
 	if (s->v.current)
 		lease_started(wk, s);
-	return sw_worker_start(s->winner, &offer, wk->job, on_started, wk);
+	struct sw_err e = sw_worker_start(s->winner, &offer, wk->job, on_started, wk);
+	if (is_refusal(e.code)) { /* it cannot even be said to that cluster */
+		on_started(wk, e);
+		return SW_OK;
+	}
+	return e;
 }
 
 /* ---- the manager --------------------------------------------------------------------------- */
@@ -331,16 +334,31 @@ static const char *evict_reason(const struct scene *s)
 	return "WorkerLost";
 }
 
+/* The cluster's own words. */
+static const char *what_it_said(const struct work *wk, const struct scene *s)
+{
+	const struct out *out = s->v.start_refused && s->winner ? out_now(wk, s->winner) : NULL;
+	return s->v.taken_back ? s->offered.why : out ? out->why : "";
+}
+
+/* The next attempt tries another place first. */
+static void blame(struct work *wk, const struct scene *s, const char *why)
+{
+	const struct out *out = out_now(wk, s->winner);
+	if (!out || !out->refused)
+		out_mark(wk, s->winner, OUT_MS, why);
+}
+
 static struct sw_err evict(struct work *wk, const struct scene *s, const char *why)
 {
 	char text[PLAN_SENTENCE], message[PLAN_MESSAGE];
 	const char *reason = evict_reason(s);
-	const char *said = s->v.may_run && s->v.taken_back ? s->offered.why : "";
-	snprintf(text, sizeof text, "%s (cluster %s, attempt %u)%s%.300s", why, s->row->cluster, s->row->attempt,
+	const char *said = s->v.may_run ? what_it_said(wk, s) : "";
+	snprintf(text, sizeof text, "%s (cluster %s, attempt %u)%s%.400s", why, s->row->cluster, s->row->attempt,
 		 *said ? ": " : "", said);
 	plan_encode(&s->plan, text, message);
 	if (s->v.may_run && s->winner && is_to_blame(s))
-		mark_out(wk, s->winner); /* the next attempt tries another place first */
+		blame(wk, s, why);
 	work_say(wk, s->v.may_run, reason, text);
 	if (s->v.may_run && !wk->history_noted) {
 		wk->history_noted = true; /* the write below may have to be repeated */
@@ -452,11 +470,12 @@ static void offers_end(struct work *wk)
 static void offer_answered(struct offer_call *call, struct sw_err err)
 {
 	struct work *wk = call->wk;
-	if (is_refusal(err.code)) {
+	if (is_refusal(err.code) || err.code == SW_E_AUTH) {
 		char text[500];
-		snprintf(text, sizeof text, "cluster %s refused the offer: %s", sw_worker_name(call->w), err.text);
+		out_refused(wk, call->w, OUT_OFFER_MS, err);
+		snprintf(text, sizeof text, "cluster %s refused the offer: %s", sw_worker_name(call->w),
+			 out_now(wk, call->w)->why);
 		work_say(wk, true, "OfferRefused", text);
-		mark_out(wk, call->w);
 	} else if (sw_failed(err) && !sw_failed(wk->call_err))
 		wk->call_err = err;
 	if (--wk->n_calls == 0)

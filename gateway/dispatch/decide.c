@@ -188,14 +188,17 @@ static void vain(struct sw_dispatch *d, struct work *wk, const struct scene *s, 
 
 static void nowhere(struct sw_dispatch *d, struct work *wk, struct scene *s, const struct options *o)
 {
-	char words[800], text[PLAN_SENTENCE];
-	bool never = !o->any_possible && !o->any_unknown;
+	char words[PLAN_SENTENCE - 80], text[PLAN_SENTENCE];
+	bool never = !o->any_possible && !o->any_unknown,
+	     refused = o->any_possible && !o->any_unknown && o->all_refused;
 	options_words(o, words, sizeof words);
 	snprintf(text, sizeof text, "%s: %s",
-		 never ? "no cluster can run this job" : "no cluster can take this job now",
+		 never     ? "no cluster can run this job"
+		 : refused ? "every cluster that could run this job refused it"
+			   : "no cluster can take this job now",
 		 o->n ? words : "no cluster has a pool");
-	if (never || o->any_lacks)
-		work_say(wk, true, never ? "NoClusterFits" : "MissingOnWorker", text);
+	if (never || o->any_lacks || refused)
+		work_say(wk, true, never ? "NoClusterFits" : refused ? "RefusedEverywhere" : "MissingOnWorker", text);
 	plan_init(&s->plan);
 	vain(d, wk, s, text);
 }

@@ -63,6 +63,7 @@ void work_free(struct work *wk)
 	free(wk->reserved.pool);
 	free(wk->grows.pool);
 	free(wk->log_bytes);
+	outs_free(wk);
 	free(wk->calls);
 	free(wk->text);
 	json_object_put(wk->pod_object);
@@ -117,7 +118,7 @@ static void settle(struct sw_dispatch *d, struct work *wk, const char *key)
 	const struct sw_workload *row = row_of(d, key);
 	if (!row || row->finished)
 		history_forget(d, key);
-	bool remember = wk && wk->out_mask && sw_loop_now(d->opt.loop) < wk->out_until_ms && row;
+	bool remember = wk && row && !row->finished && out_any(wk);
 	if (wk)
 		work_withdraw(wk);
 	if (wk && !wk->pods_busy && !remember)

@@ -12,6 +12,7 @@
  *   identity.c    origin and epoch, restored stores             explain.c    what the command line shows
  *   lease.c       deadlines on copies, renewed while their cluster answers
  *   operator.c    drained, declared dead, removed: what operators say about a cluster
+ *   outs.c        clusters that refused a job, and until when
  *   question.c    what the policy is asked                      mend.c       what would have to change
  *   preview.c     the answer for a job that is not there (yet)
  *   spend.c       budgets of queues, and what was spent of them
@@ -30,13 +31,24 @@
 #include "spillway/keyq.h"
 #include "step.h"
 
-enum { CLUSTERS_MAX = 64, JOB_FRESH_MS = 5000, START_TRIES = 3, OUT_MS = 10 * 60 * 1000, SETTLE_MS = 5000 };
+enum { CLUSTERS_MAX = 64, JOB_FRESH_MS = 5000, START_TRIES = 3, SETTLE_MS = 5000 };
+/* A cluster that refused a job is not asked for so long; an offer costs it less than a job does. */
+enum { OUT_MS = 10 * 60 * 1000, OUT_OFFER_MS = 10 * 1000 };
 enum { NOMINATED_MAX = 20 /* clusters; Kueue v1beta2, status.nominatedClusterNames */ };
 
 /* Where a gang's room is promised or asked for. */
 struct spot {
 	struct sw_worker *w;
 	char *pool;
+};
+
+struct out {
+	const struct sw_worker *w;
+	uint64_t until_ms;     /* loop time */
+	int64_t until_wall_ms; /* the same for people */
+	unsigned times;        /* how often it refused */
+	bool refused;          /* it did, the last time */
+	char why[320];
 };
 
 struct offer_call {
@@ -93,11 +105,12 @@ struct work {
 	bool tombstoned;
 	bool history_noted; /* of this attempt */
 	unsigned start_failures;
-	uint64_t out_mask, out_until_ms; /* clusters that refused this job, until (loop time) */
-	uint64_t deaf_mask, deaf_to;     /* clusters that refused a new priority; hash of that */
-	size_t telling;                  /* the cluster that is being told */
-	uint64_t said, told_ms;          /* hash of the last event, said once; loop time of the last message */
-	uint64_t begun_ms;               /* loop time when we first saw it admitted: for the metric */
+	uint64_t deaf_mask, deaf_to; /* clusters that refused a new priority; hash of that */
+	size_t telling;              /* the cluster that is being told */
+	struct out *outs;            /* clusters that it is not sent to for a while */
+	size_t n_outs;
+	uint64_t said, told_ms; /* hash of the last event, said once; loop time of the last message */
+	uint64_t begun_ms;      /* loop time when we first saw it admitted: for the metric */
 
 	struct sw_companions companions; /* of the job, while they are sent: ... */
 	size_t companions_sent;          /* ... how many were */
@@ -202,7 +215,6 @@ struct scene { /* a view with what its indices mean */
 };
 void scene_read(struct sw_dispatch *d, struct work *wk, const char *key, struct scene *s);
 void work_begins(struct work *wk, const struct scene *s); /* the winner's copy runs, or is about to */
-bool work_is_out(const struct work *wk, const struct sw_worker *w, uint64_t now_ms);
 
 /* ---- carry_out.c -------------------------------------------------------------------- */
 /* Does it, and sees to it that the queue hears done or fail exactly once. */
@@ -245,8 +257,9 @@ struct option {
 	const char *unit; /* of free and total */
 	enum verdict verdict;
 	enum obstacle obstacle;
-	bool lacks; /* something that the job's pods name */
-	char why[160];
+	bool lacks;   /* something that the job's pods name */
+	bool refused; /* the cluster refused the job */
+	char why[480];
 };
 struct options {
 	struct option *at;
@@ -254,6 +267,7 @@ struct options {
 	bool any_possible;
 	bool any_unknown;
 	bool any_lacks;
+	bool all_refused; /* by every cluster where it could run */
 };
 /* Every pool of every cluster for this demand. gives: options_free(). */
 void options_read(struct sw_dispatch *d, struct work *wk, const struct sw_workload *row, struct options *out);
@@ -280,6 +294,13 @@ void question_free(struct question *q);
 
 /* ---- facts.c ------------------------------------------------------------------------------ */
 void option_facts(struct sw_dispatch *d, struct option *o, const struct sw_pool *p);
+
+/* ---- outs.c --------------------------------------------------------------------------------- */
+void out_mark(struct work *wk, const struct sw_worker *w, uint64_t ms, const char *why);      /* for so long at least */
+void out_refused(struct work *wk, const struct sw_worker *w, uint64_t ms, struct sw_err err); /* longer each time */
+const struct out *out_now(const struct work *wk, const struct sw_worker *w); /* NULL: it may go there */
+bool out_any(const struct work *wk);
+void outs_free(struct work *wk);
 
 /* ---- history.c ------------------------------------------------------------------------------ */
 void history_evicted(struct work *wk, const struct scene *s, const char *reason, const char *text);

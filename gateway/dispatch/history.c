@@ -113,13 +113,11 @@ size_t history_attempts(struct sw_dispatch *d, const char *key, struct sw_policy
 static void exclude(struct work *wk, const struct sw_policy_after *after)
 {
 	struct sw_dispatch *d = wk->d;
-	uint64_t until = sw_loop_now(d->opt.loop) + (uint64_t)after->exclude_ms;
-	for (size_t k = 0; k < after->n_excluded; k++)
-		for (size_t i = 0; i < sw_workers_count(d->workers) && i < CLUSTERS_MAX; i++)
-			if (strcmp(sw_worker_name(sw_workers_at(d->workers, i)), after->excluded[k]) == 0) {
-				wk->out_mask |= (uint64_t)1 << i;
-				wk->out_until_ms = wk->out_until_ms > until ? wk->out_until_ms : until;
-			}
+	for (size_t k = 0; k < after->n_excluded; k++) {
+		const struct sw_worker *w = sw_workers_find(d->workers, after->excluded[k]);
+		if (w)
+			out_mark(wk, w, (uint64_t)after->exclude_ms, "the policy excludes it after an eviction");
+	}
 }
 
 /* Asks evicted(). otherwise: what is done where the policy does not say, or fails. */

@@ -12,7 +12,7 @@
 #include <string.h>
 #include "spillway/text.h"
 
-enum { CLAUSES = 4, CLAUSE_MAX = 240 };
+enum { CLAUSES = 4, CLAUSE_MAX = 640 };
 
 /* How far is it from starting there? Smaller is nearer. */
 static double distance(const struct option *o, const struct sw_demand *demand)

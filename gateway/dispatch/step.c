@@ -77,7 +77,7 @@ static bool store_is_old(const struct view *v)  { return v->store_is_old; }
 static bool unread(const struct view *v)        { return !v->job_known; }
 static bool bad_job(const struct view *v)       { return v->job_bad; }
 static bool can_win(const struct view *v)       { return v->ready_candidate >= 0; }
-static bool no_plan(const struct view *v)       { return !v->plan_known || (v->step_over && v->step_last); }
+static bool no_plan(const struct view *v)       { return !v->plan_known || ((v->step_over || v->step_refused) && v->step_last); }
 static bool plan_due(const struct view *v)      { return no_plan(v) && v->plan_again; }
 static bool step_over(const struct view *v)     { return v->step_over || (v->step_hopeless && !v->step_last); }
 static bool stray_offer(const struct view *v)   { return v->extra_offer >= 0; }

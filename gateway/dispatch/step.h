@@ -100,6 +100,7 @@ struct view {
 	bool job_known, job_bad;
 	bool plan_known, plan_again; /* again: asking the policy makes sense now */
 	bool step_over, step_last, step_hopeless;
+	bool step_refused; /* hopeless for this job alone: each of its clusters has refused it */
 	int ready_candidate, grow_candidate;
 	bool to_offer;   /* some candidate's cluster decides by itself, and has no offer yet */
 	bool grow_asked; /* what grow_candidate needs is asked for already */

@@ -9,17 +9,6 @@
 #include <string.h>
 #include "spillway/text.h"
 
-bool work_is_out(const struct work *wk, const struct sw_worker *w, uint64_t now_ms)
-{
-	const struct sw_dispatch *d = wk->d;
-	if (!wk->out_mask || now_ms >= wk->out_until_ms)
-		return false;
-	for (size_t i = 0; i < sw_workers_count(d->workers) && i < CLUSTERS_MAX; i++)
-		if (sw_workers_at(d->workers, i) == w)
-			return wk->out_mask >> i & 1;
-	return false;
-}
-
 static void again_in(struct scene *s, int64_t ms)
 {
 	uint64_t in = ms > 0 ? (uint64_t)ms : 1;
@@ -315,7 +304,7 @@ static bool see_offer(const struct work *wk, struct scene *s, int at, struct sw_
 /* May anything be placed there now? */
 static bool is_open(struct sw_dispatch *d, const struct work *wk, const struct scene *s, struct sw_worker *w)
 {
-	return sw_worker_state(w).ready && !work_is_out(wk, w, sw_loop_now(d->opt.loop)) &&
+	return sw_worker_state(w).ready && !out_now(wk, w) &&
 	       sw_dispatch_cluster_state(d, sw_worker_name(w)) == SW_CLUSTER_OPEN &&
 	       copy_on(s, w).seen != SW_COPY_FOREIGN;
 }
@@ -352,6 +341,18 @@ static bool see_place(struct sw_dispatch *d, const struct work *wk, struct scene
 	return true;
 }
 
+/* Every cluster of the step has refused the job. */
+static bool is_refused(struct sw_dispatch *d, const struct work *wk, const struct plan *plan)
+{
+	const struct plan_step *st = &plan->step[plan->at];
+	size_t n = 0;
+	for (size_t i = 0; i < st->n; i++) {
+		const struct sw_worker *w = sw_workers_find(d->workers, plan_text(plan, st->place[i].cluster));
+		n += w && out_now(wk, w);
+	}
+	return n == st->n;
+}
+
 static void see_step(struct sw_dispatch *d, const struct work *wk, struct scene *s)
 {
 	struct view *v = &s->v;
@@ -364,6 +365,7 @@ static void see_step(struct sw_dispatch *d, const struct work *wk, struct scene 
 	for (int i = 0; i < s->plan.step[s->plan.at].n; i++)
 		hope |= see_place(d, wk, s, i);
 	v->step_hopeless = !hope;
+	v->step_refused = !hope && is_refused(d, wk, &s->plan);
 }
 
 /* Just opened: a cluster that is about to answer must not cost money because another was quicker. */

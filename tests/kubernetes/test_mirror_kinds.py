@@ -3,7 +3,7 @@
 import pytest
 
 from jobs import absent, condition
-from kinds import JAXJOB, KINDS, STOPPED
+from kinds import KINDS, STOPPED
 from mirrored import check, evictions, state, stop_queue, wait_workload, workloads
 from process import eventually
 from testbed.api import ApiError
@@ -95,12 +95,3 @@ def test_a_job_managed_by_somebody_else_in_a_queue_that_is_not_ours_is_not_touch
     assert other in check(at)["message"] or "managedBy" in check(at)["message"], check(at)
     assert not any(workloads(w.api, ns) for w in mirror.workers)
     assert not condition(at, "Admitted")
-
-
-def test_a_kind_that_kueue_cannot_take_over_is_refused_by_the_workers_kueue(mirror, ns):
-    """JAXJob: not in MultiKueue either. If this fails, Kueue has learnt it, and the table says more than it has to."""
-    w = mirror.workers[0]
-    copy = JAXJOB.make("it", ns)
-    copy["metadata"]["annotations"] = {"kueue.x-k8s.io/prebuilt-workload-name": "any"}
-    with pytest.raises(ApiError, match="Is not supported for"):
-        w.api.create(copy)

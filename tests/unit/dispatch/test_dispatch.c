@@ -498,6 +498,81 @@ Test(dispatch, a_job_that_workers_refuse_does_not_loop)
 	world_free(w);
 }
 
+Test(dispatch, a_cluster_that_refuses_a_job_is_named_and_another_runs_it)
+{
+	static const struct {
+		bool kueue;
+		enum sw_code code;
+	} rows[] = {{false, SW_E_INVALID}, {true, SW_E_INVALID}, {false, SW_E_FORBIDDEN}, {true, SW_E_MISSING}};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct world *w = world_new(140 + i);
+		w->cluster[0].kueue = rows[i].kueue;
+		w->cluster[0].refuses_jobs = rows[i].code;
+		world_job(w, 0, 1, 1);
+		world_boot(w);
+		cr_assert(world_until(w, job0_ended, 120000), "row %zu: %s", i, w->events);
+		cr_expect_str_neq(w->job[0].cluster, "onprem");
+		cr_expect_eq(w->job[0].attempt, 2);
+		cr_expect_eq(w->refused, rows[i].code == SW_E_FORBIDDEN ? 3 : 1, "row %zu: %d", i, w->refused);
+		cr_expect(strstr(w->events, "!StartRefused: the worker refuses the job (cluster onprem, attempt 1): "
+					    "HTTP 403 Forbidden: no such jobs on onprem"),
+			  "%s", w->events);
+		world_free(w);
+	}
+}
+
+Test(dispatch, a_job_that_every_cluster_refuses_says_so_and_is_tried_less_and_less)
+{
+	struct world *w = world_new(150);
+	for (int i = 0; i < W_CLUSTERS; i++)
+		w->cluster[i].refuses_jobs = SW_E_INVALID;
+	world_job(w, 0, 1, 1);
+	world_boot(w);
+	world_run(w, 120000);
+	const int once = w->refused;
+	cr_assert_eq(once, W_CLUSTERS, "each was asked once: %d, %s", once, w->events);
+	cr_expect(strstr(w->job[0].message,
+			 "every cluster that could run this job refused it: onprem/v100: refused the "
+			 "job: HTTP 403 Forbidden: no such jobs on onprem; not tried again before"),
+		  "%s", w->job[0].message);
+	cr_expect(strstr(w->events, "!RefusedEverywhere"), "%s", w->events);
+	world_run(w, 400000);
+	cr_expect_eq(w->refused, once);
+	w->cluster[0].refuses_jobs = SW_E_OK;
+	cr_assert(world_until(w, job0_ended, 300000), "%s", w->events);
+	world_free(w);
+}
+
+Test(dispatch, a_refused_offer_holds_up_neither_the_others_nor_the_step)
+{
+	static const struct {
+		enum sw_code code;
+		int clusters;
+	} rows[] = {{SW_E_FORBIDDEN, 1}, {SW_E_AUTH, 1}, {SW_E_FORBIDDEN, 3}, {SW_E_AUTH, 3}};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct world *w = world_new(160 + i);
+		world_policy(w, "function place(w, c) return { { candidates = c, patience = 86400 } } end");
+		for (int k = 0; k < W_CLUSTERS; k++) {
+			w->cluster[k].kueue = true;
+			w->cluster[k].refuses_offers = k < rows[i].clusters ? rows[i].code : SW_E_OK;
+		}
+		world_job(w, 0, 1, 1);
+		world_boot(w);
+		if (rows[i].clusters == W_CLUSTERS) {
+			world_run(w, 8000);
+			cr_expect(strstr(w->job[0].message, "refused it: onprem/v100: refused the job: HTTP 403"), "%s",
+				  w->job[0].message);
+			cr_expect_eq(w->refused, W_CLUSTERS);
+			w->cluster[0].refuses_offers = SW_E_OK;
+		}
+		cr_assert(world_until(w, job0_ended, 120000), "row %zu: %s", i, w->events);
+		cr_expect_eq(w->job[0].attempt, 1);
+		cr_expect(strstr(w->events, "!OfferRefused: cluster onprem refused the offer: HTTP 403"), "%s",
+			  w->events);
+		world_free(w);
+	}
+}
+
 Test(dispatch, a_failing_policy_says_where_and_the_job_waits)
 {
 	struct world *w = world_new(15);

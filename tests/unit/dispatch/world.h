@@ -51,8 +51,9 @@ struct w_cluster {
 	int told;   /* how often it was given one */
 	struct w_mirror mirror[W_JOBS], seen_mirror[W_JOBS];
 	bool growable, reachable, blind /* its scheduler places nothing */;
-	bool taken_name;    /* a stranger's object has the name of job 0 */
-	bool lacks_secrets; /* that pods name */
+	bool taken_name;                           /* a stranger's object has the name of job 0 */
+	bool lacks_secrets;                        /* that pods name */
+	enum sw_code refuses_jobs, refuses_offers; /* how it answers their creation; SW_E_OK: not so */
 	int nodes, target, max;
 	uint64_t grown_ms, stockout_ms;
 	uint64_t lost_ms, claim_epoch;
@@ -103,7 +104,7 @@ struct world {
 	unsigned lose_percent, delay_max; /* faults */
 	uint64_t uids;
 	char events[4096]; /* the latest, for messages of failing tests */
-	int n_events_warning, started, crashes, moved, offered, preempted, renewed, expired;
+	int n_events_warning, started, crashes, refused, moved, offered, preempted, renewed, expired;
 };
 
 struct world *world_new(uint64_t seed);

@@ -196,6 +196,11 @@ static void apply_offer(struct world *w, struct w_req *r)
 	struct w_mirror *m = &w->cluster[r->cluster].mirror[job];
 	if (world_cut_off(w, r))
 		return;
+	if (w->cluster[r->cluster].refuses_offers != SW_E_OK) {
+		r->err = sw_err(w->cluster[r->cluster].refuses_offers, "HTTP 403 Forbidden: no mirrors here");
+		w->refused++;
+		return;
+	}
 	if (!m->exists) {
 		*m = (struct w_mirror){.exists = true, .attempt = r->attempt, .next_ms = w->now + 50};
 		snprintf(m->owner_uid, sizeof m->owner_uid, "%s", r->uid);

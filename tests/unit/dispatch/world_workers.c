@@ -563,6 +563,8 @@ static void apply_post(struct world *w, struct w_req *r)
 		return;
 	if (w->job[job_at(r->name)].poison)
 		r->err = sw_err(SW_E_INVALID, "admission webhook says no");
+	else if (c->refuses_jobs != SW_E_OK)
+		r->err = sw_err(c->refuses_jobs, "POST /jobs: HTTP 403 Forbidden: no such jobs on %s", c->name);
 	else if (c->taken_name && job_at(r->name) == 0)
 		r->err = sw_err(SW_E_EXISTS, "a stranger's");
 	else if (!p) {
@@ -582,6 +584,7 @@ static void apply_post(struct world *w, struct w_req *r)
 		snprintf(p->uid, sizeof p->uid, "copy-%llu", (unsigned long long)++w->uids);
 		snprintf(p->pool, sizeof p->pool, "%s", r->pool);
 	}
+	w->refused += sw_failed(r->err);
 	if (!sw_failed(r->err))
 		early(w, r);
 }
