@@ -124,17 +124,17 @@ def lines(bed, tmp_path):
     made.close()
 
 
-def add_namespace(api, name, cluster_queue, labels=None):
-    """A namespace with the LocalQueue lq."""
+def add_namespace(api, name, cluster_queue, labels=None, queue="lq"):
+    """A namespace with a LocalQueue."""
     api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
-    api.apply({"apiVersion": "kueue.x-k8s.io/v1beta2", "kind": "LocalQueue", "metadata": {"name": "lq", "namespace": name, "labels": labels or {}},
+    api.apply({"apiVersion": "kueue.x-k8s.io/v1beta2", "kind": "LocalQueue", "metadata": {"name": queue, "namespace": name, "labels": labels or {}},
                "spec": {"clusterQueue": cluster_queue}})
 
 
-def wait_policy(g, ns):
+def wait_policy(g, ns, queue="lq"):
     """The API server's admission policy sees a new LocalQueue a moment after it is made (its parameters are watched); jobs submitted
     before are not marked, and spillway rejects them. So users make queues before jobs, and so do tests."""
-    tries = (job("try", ns), ("spec", "managedBy")), (KINDS["PyTorchJob"].make("try", ns), ("spec", "runPolicy", "managedBy"))
+    tries = (job("try", ns, queue=queue), ("spec", "managedBy")), (KINDS["PyTorchJob"].make("try", ns, queue), ("spec", "runPolicy", "managedBy"))
     def marked(what, where):
         try:
             return KINDS["PyTorchJob"].at(g.api.call("POST", g.api.collection(what) + "?dryRun=All", what), where)

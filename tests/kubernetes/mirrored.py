@@ -52,6 +52,24 @@ def queue(api, name, resources, checks=(), flavor="default", **spec):
     api.wait(f"/apis/{KUEUE}/clusterqueues/{name}", lambda o: condition(o, "Active"), what="the ClusterQueue is active")
 
 
+def other_check(api, name):
+    """An AdmissionCheck of somebody else's; the test answers it."""
+    api.apply({"apiVersion": KUEUE, "kind": "AdmissionCheck", "metadata": {"name": name}, "spec": {"controllerName": "test.dev/other"}})
+    api.patch(f"/apis/{KUEUE}/admissionchecks/{name}/status", {"status": {"conditions": [
+        {"type": "Active", "status": "True", "reason": "Active", "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z"}]}})
+
+
+def queue_of_two_flavors(api, name, cpu):
+    """A ClusterQueue where our check covers both flavors and another's, called `name`, only the one that has memory."""
+    other_check(api, name)
+    api.apply({"apiVersion": KUEUE, "kind": "ResourceFlavor", "metadata": {"name": name}})
+    groups = [{"coveredResources": [r], "flavors": [{"name": f, "resources": [{"name": r, "nominalQuota": str(n)}]}]} for r, f, n in (("cpu", "default", cpu), ("memory", name, "100Gi"))]
+    checks = [{"name": "spillway", "onFlavors": ["default", name]}, {"name": name, "onFlavors": [name]}]
+    api.apply({"apiVersion": KUEUE, "kind": "ClusterQueue", "metadata": {"name": name}, "spec": {
+        "namespaceSelector": {}, "admissionChecksStrategy": {"admissionChecks": checks}, "resourceGroups": groups}})
+    api.wait(f"/apis/{KUEUE}/clusterqueues/{name}", lambda o: condition(o, "Active"), what="the ClusterQueue is active")
+
+
 def set_quota(api, name, **resources):
     path = f"/apis/{KUEUE}/clusterqueues/{name}"
     spec = api.get(path)["spec"]

@@ -5,11 +5,11 @@ import signal
 
 import pytest
 import yaml
-from conftest import add_mirrored_namespace, remove_namespace, wait_policy
+from conftest import DISPATCH, add_mirrored_namespace, add_namespace, remove_namespace, wait_policy
 
 from gateway import Gateway
 from jobs import RUN, absent, condition, count, ended, finish_all, gone_everywhere, holder, job, path
-from mirrored import evictions, state, wait_workload, workload_of, workload_path, workloads
+from mirrored import check, evictions, queue_of_two_flavors, state, wait_workload, workload_of, workload_path, workloads
 from process import eventually
 
 pytestmark = pytest.mark.alone
@@ -33,11 +33,20 @@ def gateway(own, ns, bed):
         remove_namespace(g, ns)
 
 
-def running(g, ns, name):
-    wait_policy(g, ns)
-    g.api.create(job(name, ns, {RUN: "forever"}))
+def running(g, ns, name, queue="lq"):
+    wait_policy(g, ns, queue)
+    g.api.create(job(name, ns, {RUN: "forever"}, queue))
     g.api.wait(path(ns, name), count("ready", 1))
     return holder(g, ns, name)
+
+
+def two_flavors(g, ns):
+    """A LocalQueue in such a ClusterQueue; on the workers it is an ordinary one."""
+    queue_of_two_flavors(g.api, ns, 10)
+    add_namespace(g.api, ns, ns, DISPATCH, "flavors")
+    for w in g.workers:
+        add_namespace(w.api, ns, "cq", queue="flavors")
+    return "flavors"
 
 
 def cluster_state(g, w):
@@ -71,11 +80,14 @@ def test_a_job_deleted_while_its_worker_is_away_is_swept_when_it_returns(gateway
 
 
 def test_a_lost_worker_is_left_when_the_queue_allows_two_copies(gateway, ns):
-    """dispatch.lost: duplicate, as MultiKueue does: after the grace the job moves; the returning copy is swept."""
+    """dispatch.lost: duplicate, as MultiKueue does: after the grace the job moves; the returning copy is swept. Its queue has a check
+    that covers some flavors only: ours stays on the Workload all the time, and the other never comes."""
     g = gateway(dispatch={"lost": "duplicate", "lost_after": "3s"})
-    w = running(g, ns, "lost")
+    w = running(g, ns, "lost", two_flavors(g, ns))
     w.kill("kube-apiserver")
-    at = wait_workload(g, ns, "lost", lambda o: evictions(o) == 1 and condition(o, "Admitted") and o["status"].get("clusterName") not in (None, w.name))
+    states = []
+    at = wait_workload(g, ns, "lost", lambda o: states.append(state(o)) or (evictions(o) == 1 and condition(o, "Admitted") and o["status"].get("clusterName") not in (None, w.name)))
+    assert None not in states and "Pending" in states and not check(at, ns), states
     second = next(x for x in g.workers if x.name == at["status"]["clusterName"])
     g.api.wait(path(ns, "lost"), count("ready", 1))
     w.start("kube-apiserver")

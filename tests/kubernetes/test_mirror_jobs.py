@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """batch/v1 Jobs in mirror role: stock Kueue keeps quota on the manager, spillway dispatches to workers with stock Kueue."""
 from jobs import EXIT, RUN, absent, condition, count, ended, finish, finish_all, gone_everywhere, holder, job, path, pods
-from mirrored import ORIGIN, check, evictions, only, state, stop_queue, wait_workload, workload_of, workload_path, workloads
+from mirrored import ORIGIN, check, evictions, only, other_check, queue_of_two_flavors, set_quota, state, stop_queue, wait_workload, workload_of, workload_path, workloads
 from process import eventually
 
 
@@ -147,9 +147,7 @@ def holder_is_other(g, ns, first):
 def test_other_checks_come_first(mirror, ns, queues):
     """A second AdmissionCheck on the queue: nothing is mirrored before it is Ready."""
     api = mirror.api
-    api.apply({"apiVersion": "kueue.x-k8s.io/v1beta2", "kind": "AdmissionCheck", "metadata": {"name": ns}, "spec": {"controllerName": "test.dev/other"}})
-    api.patch(f"/apis/kueue.x-k8s.io/v1beta2/admissionchecks/{ns}/status", {"status": {"conditions": [
-        {"type": "Active", "status": "True", "reason": "Active", "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z"}]}})
+    other_check(api, ns)
     queues(checks=["spillway", ns])
     api.create(job("second", ns, {RUN: "100ms"}))
     wait_workload(mirror, ns, "second", lambda o: condition(o, "QuotaReserved") and state(o, ns) == "Pending")
@@ -167,3 +165,21 @@ def test_other_checks_come_first(mirror, ns, queues):
     assert condition(api.wait(path(ns, "second"), lambda o: o and ended(o) and o), "Complete")
     gone_everywhere(mirror, ns, "second")
     api.delete(path("default", ns))
+
+
+def test_a_check_that_covers_some_flavors_only_holds_back_what_gets_these(mirror, ns, queues):
+    """Ours covers them all, so it is there before quota is; the other one never comes to a job without memory."""
+    queues()
+    queue_of_two_flavors(mirror.api, ns, cpu=0)
+    mirror.api.create(job("few", ns, {RUN: "100ms"}))
+    at = wait_workload(mirror, ns, "few", lambda o: state(o))
+    assert state(at) == "Pending" and not condition(at, "QuotaReserved") and not check(at, ns)
+    assert not any(workloads(w.api, ns) for w in mirror.workers), "nothing is offered before quota"
+    set_quota(mirror.api, ns, cpu=10)
+    done = wait_workload(mirror, ns, "few", lambda o: condition(o, "Finished"))
+    assert not check(done, ns) and condition(mirror.api.get(path(ns, "few")), "Complete")
+    mirror.api.create(job("both", ns, {RUN: "100ms"}, resources={"memory": "1Gi"}))
+    at = wait_workload(mirror, ns, "both", lambda o: condition(o, "QuotaReserved"))
+    assert (state(at), state(at, ns)) == ("Pending", "Pending") and not any(workloads(w.api, ns) for w in mirror.workers)
+    mirror.api.delete(path(ns, "both"))
+    gone_everywhere(mirror, ns, "few")
