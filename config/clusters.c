@@ -90,16 +90,12 @@ static struct sw_err check_provider(const struct sw_cluster_cfg *cl)
 		      near ? "\"?" : "");
 }
 
-static struct sw_err check_cluster(const struct config *c, const struct sw_cluster_cfg *cl)
+static struct sw_err check_cluster(const struct sw_cluster_cfg *cl)
 {
 	if (!cl->name || !sw_is_dns_label(cl->name))
 		return sw_err(SW_E_INVALID,
 			      "%s: name: found \"%s\", expected lower-case letters, digits and '-' (at most 63)",
 			      cl->where, cl->name ? cl->name : "");
-	for (const struct sw_cluster_cfg *other = c->clusters; other < cl; other++)
-		if (strcmp(other->name, cl->name) == 0)
-			return sw_err(SW_E_INVALID, "%s: a second cluster named \"%s\" (the first is at %s)", cl->where,
-				      cl->name, other->where);
 	struct sw_err e = check_provider(cl);
 	if (sw_failed(e))
 		return e;
@@ -113,6 +109,15 @@ static struct sw_err check_cluster(const struct config *c, const struct sw_clust
 	return SW_OK;
 }
 
+static struct sw_err check_twice(const struct config *c, const struct sw_cluster_cfg *cl)
+{
+	for (const struct sw_cluster_cfg *other = c->clusters; other < cl; other++)
+		if (strcmp(other->name, cl->name) == 0)
+			return sw_err(SW_E_INVALID, "%s: a second cluster named \"%s\" (the first is at %s)", cl->where,
+				      cl->name, other->where);
+	return SW_OK;
+}
+
 /* Relative to the file that names it. gives. */
 static const char *beside_file(const char *path, const char *file)
 {
@@ -122,7 +127,7 @@ static const char *beside_file(const char *path, const char *file)
 	return sw_asprintf("%.*s/%s", (int)(slash - path), path, file);
 }
 
-static struct sw_err read_cluster(struct config *c, const struct source *f, struct sw_cluster_cfg *cl, json_t *map)
+static struct sw_err read_cluster(const struct source *f, struct sw_cluster_cfg *cl, json_t *map)
 {
 	char where[512];
 	cl->where = sw_strdup(map ? sw_yaml_where(f->yaml, map, NULL, where, sizeof where) : f->path);
@@ -144,7 +149,7 @@ static struct sw_err read_cluster(struct config *c, const struct source *f, stru
 				return e;
 		}
 	}
-	struct sw_err e = check_cluster(c, cl);
+	struct sw_err e = check_cluster(cl);
 	if (sw_failed(e))
 		return e;
 	const char *path = beside_file(f->path, cl->kubeconfig);
@@ -174,7 +179,9 @@ struct sw_err read_clusters(struct config *c, json_t *list)
 	grow(c, sw_json_len(list));
 	for (size_t i = 0; i < sw_json_len(list); i++) {
 		c->pub.n_clusters = i + 1; /* counted first, so that a half-read one is freed */
-		struct sw_err e = read_cluster(c, &f, &c->clusters[i], sw_json_idx(list, i));
+		struct sw_err e = read_cluster(&f, &c->clusters[i], sw_json_idx(list, i));
+		if (!sw_failed(e))
+			e = check_twice(c, &c->clusters[i]);
 		if (sw_failed(e))
 			return e;
 	}
@@ -191,52 +198,89 @@ static int is_entry(const struct dirent *d)
 	return d->d_name[0] != '.' && n > 5 && strcmp(d->d_name + n - 5, ".yaml") == 0;
 }
 
-static struct sw_err read_cluster_file(struct config *c, const char *path, const char *stem)
+/* The YAML of a file with one cluster. gives. */
+static struct sw_err load_file(const char *path, struct sw_yaml **out)
 {
 	char *text;
 	size_t len;
-	struct sw_yaml *y;
 	struct sw_err e = sw_file_read(path, CLUSTER_FILE_MAX, &text, &len);
+	*out = NULL;
 	if (sw_failed(e))
 		return e;
-	e = sw_yaml_parse(path, text, len, &y);
+	e = sw_yaml_parse(path, text, len, out);
 	free(text);
-	if (sw_failed(e))
-		return e;
-	struct sw_yaml **kept = realloc(c->files, (c->n_files + 1) * sizeof *kept);
-	SW_REQUIRE(kept);
-	c->files = kept;
-	c->files[c->n_files++] = y; /* entries lend from it */
-	if (sw_yaml_docs(y) > 1)
-		return sw_err(SW_E_INVALID, "%s: found %zu YAML documents, expected one cluster", path,
-			      sw_yaml_docs(y));
-	struct sw_cluster_cfg *cl = grow(c, 1);
-	c->pub.n_clusters++;
-	return read_cluster(c, &(struct source){y, path, stem}, cl, sw_yaml_doc(y, 0));
+	if (!sw_failed(e) && sw_yaml_docs(*out) > 1)
+		e = sw_err(SW_E_INVALID, "%s: found %zu YAML documents, expected one cluster", path,
+			   sw_yaml_docs(*out));
+	return e;
 }
 
-struct sw_err read_clusters_dir(struct config *c)
+static char *stem_of(const char *path)
 {
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+	return sw_asprintf("%.*s", (int)(strlen(name) - strlen(".yaml")), name);
+}
+
+static struct sw_err read_cluster_file(struct config *c, const char *path)
+{
+	struct sw_yaml *y;
+	struct sw_err e = load_file(path, &y);
+	if (y) {
+		struct sw_yaml **kept = realloc(c->files, (c->n_files + 1) * sizeof *kept);
+		SW_REQUIRE(kept);
+		c->files = kept;
+		c->files[c->n_files++] = y; /* entries lend from it */
+	}
+	if (sw_failed(e))
+		return e;
+	char *stem = stem_of(path);
+	struct sw_cluster_cfg *cl = grow(c, 1);
+	c->pub.n_clusters++;
+	e = read_cluster(&(struct source){y, path, stem}, cl, sw_yaml_doc(y, 0));
+	free(stem);
+	return sw_failed(e) ? e : check_twice(c, cl);
+}
+
+char *sw_clusters_dir_path(const struct sw_config *pub)
+{
+	return *pub->clusters_dir ? (char *)(uintptr_t)beside((const struct config *)pub, pub->clusters_dir) : NULL;
+}
+
+struct sw_err sw_clusters_dir(const struct sw_config *pub, char ***out)
+{
+	char *dir = sw_clusters_dir_path(pub);
 	struct dirent **names;
 	struct sw_err e = SW_OK;
-	if (!*c->pub.clusters_dir)
+	*out = sw_calloc(1, sizeof **out);
+	if (!dir)
 		return SW_OK;
-	const char *dir = beside(c, c->pub.clusters_dir);
 	int n = scandir(dir, &names, is_entry, alphasort);
 	if (n < 0 && errno != ENOENT) /* none yet is fine: an optional Secret that nobody made */
 		e = sw_err(SW_E_IO, "clusters_dir: %s: %s", dir, strerror(errno));
+	if (n > 0) {
+		free(*out);
+		*out = sw_calloc((size_t)n + 1, sizeof **out);
+	}
 	for (int i = 0; i < n; i++) {
-		char *path = sw_asprintf("%s/%s", dir, names[i]->d_name);
-		char *stem = sw_asprintf("%.*s", (int)strlen(names[i]->d_name) - 5, names[i]->d_name);
-		if (!sw_failed(e))
-			e = read_cluster_file(c, path, stem);
-		free(path);
-		free(stem);
+		(*out)[i] = sw_asprintf("%s/%s", dir, names[i]->d_name);
 		free(names[i]);
 	}
 	if (n >= 0)
 		free(names);
-	free((char *)(uintptr_t)dir);
+	free(dir);
+	return e;
+}
+
+struct sw_err read_clusters_dir(struct config *c)
+{
+	char **files;
+	struct sw_err e = sw_clusters_dir(&c->pub, &files);
+	for (size_t i = 0; files[i]; i++) {
+		if (!sw_failed(e))
+			e = read_cluster_file(c, files[i]);
+		free(files[i]);
+	}
+	free(files);
 	return e;
 }
 
@@ -255,4 +299,50 @@ void free_clusters(struct config *c)
 	for (size_t i = 0; i < c->n_files; i++)
 		sw_yaml_free(c->files[i]);
 	free(c->files);
+}
+
+/* ---- one by itself ------------------------------------------------------------------------- */
+
+struct lone {
+	struct sw_cluster_cfg cl; /* first: what callers hold */
+	struct sw_yaml *yaml;
+};
+
+struct sw_err sw_cluster_read(const char *path, struct sw_cluster_cfg **out)
+{
+	struct lone *l = sw_calloc(1, sizeof *l);
+	struct sw_err e = load_file(path, &l->yaml);
+	*out = NULL;
+	if (!sw_failed(e)) {
+		char *stem = stem_of(path);
+		e = read_cluster(&(struct source){l->yaml, path, stem}, &l->cl, sw_yaml_doc(l->yaml, 0));
+		free(stem);
+	}
+	if (sw_failed(e))
+		sw_cluster_free(&l->cl);
+	else
+		*out = &l->cl;
+	return e;
+}
+
+void sw_cluster_free(struct sw_cluster_cfg *cl)
+{
+	struct lone *l = (struct lone *)cl;
+	if (!l)
+		return;
+	cluster_fini(&l->cl);
+	sw_yaml_free(l->yaml);
+	free(l);
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+bool sw_cluster_same(const struct sw_cluster_cfg *a, const struct sw_cluster_cfg *b)
+{
+	return same_text(a->name, b->name) && same_text(a->provider, b->provider) && same_text(a->worker, b->worker) &&
+	       same_text(a->kubeconfig, b->kubeconfig) && same_text(a->context, b->context) &&
+	       same_text(a->region, b->region) && a->burst == b->burst && json_object_equal(a->options, b->options);
 }

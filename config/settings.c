@@ -38,7 +38,7 @@ const struct setting sw_settings[] = {
 	    "on 0.0.0.0 get the first"),
 	ROW("clusters_dir", TEXT, clusters_dir, 0, 4096, "", NULL,
 	    "folder with a file NAME.yaml for each cluster besides those under clusters; `spillway cluster add` writes "
-	    "it"),
+	    "it; watched while running"),
 	ROW("log.level", CHOICE, log_level, 0, 0, "info", levels, "least level that is printed"),
 	ROW("log.format", FLAG, log_json, 0, 0, "text", formats, "one JSON object or one line of text per message"),
 	ROW("manager.role", CHOICE, manager_role, 0, 0, "embedded", roles,

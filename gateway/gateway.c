@@ -69,6 +69,7 @@ static struct sw_err open_dispatch(struct sw_gateway *g)
 					  .http = g->http,
 					  .metrics = g->metrics,
 					  .config = g->config,
+					  .clusters = &g->wanted,
 					  .catalog = g->catalog,
 					  .manager = g->manager,
 					  .policy = g->policy,
@@ -108,6 +109,8 @@ struct sw_err sw_gateway_new(struct sw_loop *loop, const struct sw_config *confi
 		e = gateway_tables_open(g);
 	if (!sw_failed(e))
 		e = gateway_policies_open(g);
+	if (!sw_failed(e))
+		e = gateway_clusters_open(g);
 	if (!sw_failed(e) && config->policy_on_error == SW_ON_ERROR_DEFAULT)
 		e = open_shipped(g, &g->fallback);
 	for (size_t i = 0; !sw_failed(e) && i < sizeof steps / sizeof *steps; i++)
@@ -134,6 +137,7 @@ void sw_gateway_free(struct sw_gateway *g)
 	sw_decision_log_free(g->decisions);
 	gateway_close_marks(g);
 	gateway_close_manager(g);
+	gateway_clusters_close(g);
 	gateway_policies_close(g);
 	sw_policy_free(g->fallback);
 	gateway_tables_close(g);

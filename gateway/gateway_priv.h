@@ -15,6 +15,8 @@ struct sw_gateway {
 	struct sw_catalog *catalog;
 	struct tables *tables;
 	struct policies *policies;
+	struct clusters *clusters;
+	struct sw_cluster_set wanted; /* by clusters.c, lent to dispatch or nominate */
 	struct sw_policy *policy,
 		*fallback; /* policy: lent by policies.c; fallback NULL: jobs are held while the policy fails */
 	struct sw_decision_log *decisions;
@@ -52,6 +54,11 @@ void gateway_watch_free(struct watch *w);
 __attribute__((warn_unused_result)) struct sw_err gateway_tables_open(struct sw_gateway *g);
 void gateway_tables_reload(struct sw_gateway *g);
 void gateway_tables_close(struct sw_gateway *g); /* after all that was lent the catalog */
+
+/* clusters.c: those that are wanted, and how they come and go while the gateway runs */
+__attribute__((warn_unused_result)) struct sw_err gateway_clusters_open(struct sw_gateway *g); /* before dispatch */
+void gateway_clusters_reload(struct sw_gateway *g);
+void gateway_clusters_close(struct sw_gateway *g); /* after it */
 
 /* An event that concerns no one job, where the manager shows such. */
 void gateway_tell(struct sw_gateway *g, bool warning, const char *reason, const char *fmt, ...)

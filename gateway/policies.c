@@ -206,6 +206,7 @@ void sw_gateway_reload(struct sw_gateway *g)
 	g->policies->force = true;
 	gateway_watch_again(g->policies->watch, true);
 	gateway_tables_reload(g);
+	gateway_clusters_reload(g);
 }
 
 /* ---- opening and closing ----------------------------------------------------------------- */

@@ -116,6 +116,7 @@ static struct sw_err open_nominate(struct sw_gateway *g, const char *const *host
 					  .http = g->http,
 					  .metrics = g->metrics,
 					  .config = g->config,
+					  .clusters = &g->wanted,
 					  .catalog = g->catalog,
 					  .policy = g->policy,
 					  .fallback = g->fallback};

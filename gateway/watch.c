@@ -4,7 +4,7 @@
  *
  * Their folders are watched, not they: editors and mounted ConfigMaps put a new file (or a new folder behind a symbolic
  * link) in the old one's place, which a watch on the file itself would never see. Changes in quick succession are said
- * once, after they have settled.
+ * once, after they have settled, or a few seconds after the first: a log in the same folder never settles.
  */
 #include <libgen.h>
 #include <stdlib.h>
@@ -14,7 +14,7 @@
 #include "gateway_priv.h"
 #include "spillway/text.h"
 
-enum { SETTLE_MS = 300 };
+enum { SETTLE_MS = 300, MOST_MS = 3000 };
 
 struct folder {
 	uv_fs_event_t uv;
@@ -29,6 +29,7 @@ struct watch {
 	void (*settled)(void *owner);
 	void *owner;
 	bool moved;
+	uint64_t since_ms; /* loop time of the first change that was not said yet; 0: none */
 	struct folder **at;
 	size_t n;
 };
@@ -37,8 +38,13 @@ static void on_folder(uv_fs_event_t *uv, const char *name, int events, int statu
 {
 	struct folder *f = uv->data;
 	(void)name, (void)events, (void)status;
-	f->of->moved = true;
-	sw_timer_in(f->of->settle, SETTLE_MS);
+	struct watch *w = f->of;
+	uint64_t now = sw_loop_now(w->loop);
+	w->moved = true;
+	if (!w->since_ms)
+		w->since_ms = now ? now : 1;
+	if (now < w->since_ms + MOST_MS)
+		sw_timer_in(w->settle, SETTLE_MS);
 }
 
 static int folder_start(struct folder *f)
@@ -56,6 +62,7 @@ static void on_settle(void *owner)
 			uv_unref((uv_handle_t *)&w->at[i]->uv);
 		}
 	w->moved = false;
+	w->since_ms = 0;
 	w->settled(w->owner);
 }
 

@@ -259,6 +259,43 @@ struct sw_err sw_burst_new(const struct sw_burst_options *opt, struct sw_burst *
 	return SW_OK;
 }
 
+static void run_free(struct sw_burst *b, struct run *r)
+{
+	HASH_DEL(b->runs, r);
+	free(r->pool);
+	free(r->asker);
+	free(r);
+}
+
+static bool has_bought(struct sw_worker *w)
+{
+	const struct sw_pool *pools;
+	size_t n = sw_worker_cfg(w)->burst ? sw_worker_pools(w, &pools) : 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (pools[i].growable && pools[i].size > pools[i].min)
+			return true;
+	return false;
+}
+
+bool sw_burst_forget_cluster(struct sw_burst *b, struct sw_worker *w, char *why, size_t size)
+{
+	struct run *r, *next;
+	bool held = has_bought(w) || idle_under_way(b, w);
+
+	HASH_ITER(hh, b->runs, r, next)
+	held |= r->w == w && r->state != INTENT_NONE;
+	if (held) {
+		snprintf(why, size, "nodes that were bought there are not given back yet");
+		return false;
+	}
+	idle_forget_all(b, w);
+	HASH_ITER(hh, b->runs, r, next)
+	if (r->w == w)
+		run_free(b, r);
+	return true;
+}
+
 void sw_burst_free(struct sw_burst *b)
 {
 	struct run *r, *next;
@@ -270,12 +307,7 @@ void sw_burst_free(struct sw_burst *b)
 	want_free(b, w);
 	idle_free(b);
 	HASH_ITER(hh, b->runs, r, next)
-	{
-		HASH_DEL(b->runs, r);
-		free(r->pool);
-		free(r->asker);
-		free(r);
-	}
+	run_free(b, r);
 	sw_timer_free(b->timer);
 	free(b);
 }

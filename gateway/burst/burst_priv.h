@@ -136,6 +136,8 @@ int grow_asked(const struct run *r, const struct sw_pool *p);
 bool idle_step(struct sw_burst *b, struct sw_worker *w);
 /* Nodes of the pool that are cordoned and may still come back into use, or are being released for good. */
 void idle_count(const struct sw_burst *b, const struct sw_worker *w, const char *pool, int *returning, int *leaving);
+bool idle_under_way(const struct sw_burst *b, const struct sw_worker *w); /* a call about a node of it */
+void idle_forget_all(struct sw_burst *b, const struct sw_worker *w);
 void idle_free(struct sw_burst *b);
 
 #endif

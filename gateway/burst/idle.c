@@ -41,6 +41,23 @@ void idle_free(struct sw_burst *b)
 	idle_forget(b, i);
 }
 
+bool idle_under_way(const struct sw_burst *b, const struct sw_worker *w)
+{
+	struct idle *i, *tmp;
+	HASH_ITER(hh, b->idles, i, tmp)
+	if (i->w == w && i->busy)
+		return true;
+	return false;
+}
+
+void idle_forget_all(struct sw_burst *b, const struct sw_worker *w)
+{
+	struct idle *i, *tmp;
+	HASH_ITER(hh, b->idles, i, tmp)
+	if (i->w == w)
+		idle_forget(b, i);
+}
+
 static struct idle *idle_find(const struct sw_burst *b, const struct sw_worker *w, const char *node)
 {
 	struct idle *i;

@@ -18,7 +18,7 @@ static void on_hup(uv_signal_t *s, int signum)
 	sw_gateway_reload(s->data);
 }
 
-/* Runs until SIGTERM or SIGINT. SIGHUP reads the policies and the catalog again. */
+/* Runs until SIGTERM or SIGINT. SIGHUP reads the policies, the catalog and the clusters again. */
 static void run_until_signal(struct sw_loop *loop, struct sw_gateway *g)
 {
 	const struct {
@@ -90,8 +90,8 @@ const struct cli_command cli_serve = {
 	.details =
 		"Stops cleanly at SIGTERM. A policy file that changes is tried and takes over (at SIGHUP as well); one "
 		"that fails its tests\nis refused, and the last good one stays; the same holds for the files of "
-		"`catalog.files`.\nThe admin's kubeconfig is "
-		"DATA_DIR/admin.kubeconfig.",
+		"`catalog.files`. Files that come to\nor go from clusters_dir are clusters that join or leave.\n"
+		"The admin's kubeconfig is DATA_DIR/admin.kubeconfig.",
 	.examples = "  spillway serve --config /etc/spillway/spillway.yaml\n",
 	.run = run,
 };

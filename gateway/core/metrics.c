@@ -216,6 +216,23 @@ void sw_metric_observe(struct sw_metric *m, double value, ...)
 	}
 }
 
+void sw_metric_forget(struct sw_metric *m, ...)
+{
+	struct series *s;
+	va_list ap;
+
+	if (!m)
+		return;
+	va_start(ap, m);
+	s = series_find(m, ap, false);
+	va_end(ap);
+	if (!s)
+		return;
+	HASH_DEL(m->series, s);
+	free(s->buckets);
+	free(s);
+}
+
 double sw_metric_get(struct sw_metric *m, ...)
 {
 	struct series *s;

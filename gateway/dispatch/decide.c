@@ -372,6 +372,7 @@ void decide_plan(struct sw_dispatch *d, struct work *wk, struct scene *s)
 {
 	struct options o;
 	struct question q;
+	wk->plan_stale = false;
 	if (go_on(d, wk, s))
 		return;
 	options_read(d, wk, s->row, &o);

@@ -295,6 +295,8 @@ static void on_worker_change(void *owner, const char *key, struct sw_worker *w)
 	}
 	if (state_changed(d, w)) {
 		identity_look(d);
+		if (sw_worker_state(w).ready && word_joined(d, sw_worker_name(w)))
+			clusters_joined(d);
 		if (d->synced && d->workers)
 			add_all(d);
 	}
@@ -338,6 +340,7 @@ void identity_ready(struct sw_dispatch *d)
 					.http = d->opt.http,
 					.metrics = d->opt.metrics,
 					.config = d->opt.config,
+					.clusters = d->opt.clusters,
 					.catalog = d->opt.catalog,
 					.manager = d->m,
 					.origin = d->id.origin,

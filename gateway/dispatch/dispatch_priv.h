@@ -13,6 +13,7 @@
  *   lease.c       deadlines on copies, renewed while their cluster answers
  *   operator.c    drained, declared dead, removed: what operators say about a cluster
  *   outs.c        clusters that refused a job, and until when
+ *   clusters.c    clusters that come and go while it runs
  *   question.c    what the policy is asked                      mend.c       what would have to change
  *   preview.c     the answer for a job that is not there (yet)
  *   spend.c       budgets of queues, and what was spent of them
@@ -92,6 +93,7 @@ struct work {
 	uint64_t plan_at_ms; /* loop time: the policy is not asked before */
 	uint64_t plan_world; /* what the world was when it last said "not now" */
 	bool plan_vain;      /* it said so, or nobody can run it */
+	bool plan_stale;     /* made without a cluster that joined since */
 	char waits_for[160]; /* "cluster/pool" it counts toward queue depth of; "" none */
 
 	uint64_t status_hash; /* last sent home */
@@ -300,6 +302,7 @@ void out_mark(struct work *wk, const struct sw_worker *w, uint64_t ms, const cha
 void out_refused(struct work *wk, const struct sw_worker *w, uint64_t ms, struct sw_err err); /* longer each time */
 const struct out *out_now(const struct work *wk, const struct sw_worker *w); /* NULL: it may go there */
 bool out_any(const struct work *wk);
+void out_forget(struct work *wk, const struct sw_worker *w); /* the cluster itself is being forgotten */
 void outs_free(struct work *wk);
 
 /* ---- history.c ------------------------------------------------------------------------------ */
@@ -332,6 +335,7 @@ void finish_go(struct sw_dispatch *d, struct work *wk, struct scene *s, struct s
 void pods_on_pod(struct sw_dispatch *d, const char *key, struct sw_worker *w, const char *name, json_t *pod);
 void pods_reconcile(void *owner, const char *key);
 void pods_free(struct work *wk);
+void pods_forget(struct work *wk, const struct sw_worker *w); /* those on this cluster; none is being sent */
 bool pods_dirty(const struct work *wk);
 
 /* ---- spend.c ---------------------------------------------------------------------------------- */
@@ -364,10 +368,17 @@ struct sw_err lease_renew(struct work *wk, const struct scene *s);
 /* ---- priority.c ------------------------------------------------------------------------------------ */
 void priority_see(struct sw_dispatch *d, const struct work *wk, struct scene *s); /* fills the view */
 struct sw_err priority_tell(struct work *wk, const struct scene *s);
+/* ---- clusters.c ---------------------------------------------------------------------------------- */
+void clusters_joined(struct sw_dispatch *d);
 
 /* ---- operator.c --------------------------------------------------------------------------------- */
 void words_read(struct sw_dispatch *d); /* before workers are opened */
 void words_free(struct sw_dispatch *d);
+void word_leaving(struct sw_dispatch *d, const char *cluster, bool leaving); /* drained meanwhile; in memory only */
+void word_joining(struct sw_dispatch *d, const char *cluster);
+bool word_joined(struct sw_dispatch *d, const char *cluster); /* once: it was joining, and is ready now */
+void word_over(struct sw_dispatch *d, const char *cluster); /* it has left: that it was removed is forgotten */
+struct sw_err word_may_remove(struct sw_dispatch *d, struct sw_worker *w, enum sw_cluster_state now);
 
 /* ---- identity.c -------------------------------------------------------------------------------- */
 struct sw_err identity_open(struct sw_dispatch *d); /* reads or makes it; identity_ready() follows */

@@ -21,6 +21,8 @@ enum { JOBS_SHOWN = 20 };
 struct word {
 	UT_hash_handle hh;
 	enum sw_cluster_state state;
+	bool leaving; /* its configuration is gone */
+	bool joining; /* came while we run, and was not ready yet */
 	char name[];
 };
 
@@ -47,10 +49,12 @@ enum sw_cluster_state sw_dispatch_cluster_state(const struct sw_dispatch *d, con
 {
 	struct word *w;
 	HASH_FIND_STR(d->words, cluster, w);
-	return w ? w->state : SW_CLUSTER_OPEN;
+	if (!w)
+		return SW_CLUSTER_OPEN;
+	return w->leaving && w->state == SW_CLUSTER_OPEN ? SW_CLUSTER_DRAINED : w->state;
 }
 
-static void word_set(struct sw_dispatch *d, const char *name, enum sw_cluster_state state)
+static struct word *word_get(struct sw_dispatch *d, const char *name)
 {
 	struct word *w;
 	HASH_FIND_STR(d->words, name, w);
@@ -59,7 +63,12 @@ static void word_set(struct sw_dispatch *d, const char *name, enum sw_cluster_st
 		memcpy(w->name, name, strlen(name) + 1);
 		HASH_ADD_STR(d->words, name, w);
 	}
-	w->state = state;
+	return w;
+}
+
+static void word_set(struct sw_dispatch *d, const char *name, enum sw_cluster_state state)
+{
+	word_get(d, name)->state = state;
 }
 
 static void on_note(void *owner, const char *name, json_t *value)
@@ -164,7 +173,7 @@ static struct sw_err unknown_cluster(struct sw_dispatch *d, const char *cluster)
 	return e;
 }
 
-static struct sw_err may_remove(struct sw_dispatch *d, struct sw_worker *w, enum sw_cluster_state now)
+struct sw_err word_may_remove(struct sw_dispatch *d, struct sw_worker *w, enum sw_cluster_state now)
 {
 	const char *name = sw_worker_name(w);
 	json_t *r = result_of(d, name, now);
@@ -194,7 +203,7 @@ static struct sw_err judge(struct sw_dispatch *d, struct sw_worker *w, enum sw_c
 		return sw_err(SW_E_CONFLICT, "cluster %s is declared dead: declare it alive first", name);
 	if (word == SW_CLUSTER_UNDECLARE && now != SW_CLUSTER_DEAD && now != SW_CLUSTER_OPEN)
 		return sw_err(SW_E_CONFLICT, "cluster %s is %s, not declared dead", name, states[now]);
-	return word == SW_CLUSTER_REMOVE ? may_remove(d, w, now) : SW_OK;
+	return word == SW_CLUSTER_REMOVE ? word_may_remove(d, w, now) : SW_OK;
 }
 
 /* ---- saying it --------------------------------------------------------------------------- */
@@ -252,4 +261,53 @@ struct sw_err sw_dispatch_cluster_word(struct sw_dispatch *d, const char *cluste
 		free(c);
 	}
 	return e;
+}
+
+/* ---- clusters that come and go while we run (clusters.c) ------------------------------------- */
+
+void word_leaving(struct sw_dispatch *d, const char *cluster, bool leaving)
+{
+	struct word *w = word_get(d, cluster);
+	if (w->leaving == leaving)
+		return;
+	w->leaving = leaving;
+	dispatch_look_at_all(d);
+}
+
+void word_joining(struct sw_dispatch *d, const char *cluster)
+{
+	word_get(d, cluster)->joining = true;
+}
+
+bool word_joined(struct sw_dispatch *d, const char *cluster)
+{
+	struct word *w;
+	HASH_FIND_STR(d->words, cluster, w);
+	bool was = w && w->joining;
+	if (was)
+		w->joining = false;
+	return was;
+}
+
+static void on_forgotten(void *owner, struct sw_err err)
+{
+	(void)owner;
+	if (sw_failed(err))
+		sw_log(WARN, "dispatch", "a note stays behind", "error=\"%s\"", err.text);
+}
+
+/* One of its name that is added later is another one. */
+void word_over(struct sw_dispatch *d, const char *cluster)
+{
+	struct word *w = word_get(d, cluster);
+	bool noted = w->state != SW_CLUSTER_OPEN;
+	HASH_DEL(d->words, w);
+	free(w);
+	if (!noted)
+		return;
+	char *note = sw_asprintf(NOTES "%s", cluster);
+	struct sw_err e = d->m->ops->note_put(d->m, note, NULL, on_forgotten, NULL);
+	if (sw_failed(e))
+		on_forgotten(NULL, e);
+	free(note);
 }

@@ -79,6 +79,13 @@ void out_refused(struct work *wk, const struct sw_worker *w, uint64_t ms, struct
 	mark(wk, w, ms << times, answer_of(err.text))->refused = true;
 }
 
+void out_forget(struct work *wk, const struct sw_worker *w)
+{
+	struct out *o = find(wk, w);
+	if (o)
+		*o = wk->outs[--wk->n_outs];
+}
+
 void outs_free(struct work *wk)
 {
 	free(wk->outs);

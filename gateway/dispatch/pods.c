@@ -31,6 +31,19 @@ void pods_free(struct work *wk)
 	wk->log_pod = NULL;
 }
 
+void pods_forget(struct work *wk, const struct sw_worker *w)
+{
+	struct pod *p, *next;
+	HASH_ITER(hh, wk->pods, p, next)
+	{
+		if (p->w != w)
+			continue;
+		if (wk->log_pod == p)
+			wk->log_pod = NULL;
+		pod_free(wk, p);
+	}
+}
+
 bool pods_dirty(const struct work *wk)
 {
 	struct pod *p, *next;

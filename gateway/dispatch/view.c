@@ -386,7 +386,7 @@ static void see_placing(struct sw_dispatch *d, const struct work *wk, struct sce
 	struct view *v = &s->v;
 	uint64_t now = sw_loop_now(d->opt.loop);
 	v->plan_again = now >= wk->plan_at_ms || (wk->plan_vain && wk->plan_world != d->world);
-	v->plan_known = s->plan.n > 0;
+	v->plan_known = s->plan.n > 0 && !wk->plan_stale;
 	if (v->plan_again && settling(d, now)) {
 		v->plan_again = false;
 		again_in(s, 100);

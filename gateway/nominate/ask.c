@@ -204,7 +204,7 @@ static void add_pool(const struct sw_nominate *n, struct question *q, struct sw_
 /* A cluster whose own queue is closed takes nothing; one that waits is a candidate without room. */
 static void add_cluster(const struct sw_nominate *n, struct question *q, const char *cluster)
 {
-	struct sw_worker *w = n->workers ? sw_workers_find(n->workers, cluster) : NULL;
+	struct sw_worker *w = sw_workers_find(n->workers, cluster);
 	const struct sw_pool *pools;
 	size_t count = w && sw_worker_state(w).reachable ? sw_worker_pools(w, &pools) : 0;
 

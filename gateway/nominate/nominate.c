@@ -99,13 +99,31 @@ static struct sw_err look_open(struct sw_nominate *n)
 					 .http = n->opt.http,
 					 .metrics = n->opt.metrics,
 					 .config = n->opt.config,
+					 .clusters = n->opt.clusters,
 					 .catalog = n->opt.catalog,
 					 .origin = "",
 					 .observe = true,
 					 .on_change = on_capacity,
 					 .owner = n};
 
-	return n->opt.config->n_clusters ? sw_workers_new(&opt, &n->workers) : SW_OK;
+	return sw_workers_new(&opt, &n->workers);
+}
+
+struct sw_err sw_nominate_cluster_join(struct sw_nominate *n, const struct sw_cluster_cfg *cfg)
+{
+	struct sw_err e = sw_workers_find(n->workers, cfg->name) ? SW_OK : sw_workers_add(n->workers, cfg);
+
+	nom_rows_kick(n);
+	return e;
+}
+
+void sw_nominate_cluster_leave(struct sw_nominate *n, const char *cluster)
+{
+	struct sw_worker *w = sw_workers_find(n->workers, cluster);
+
+	if (w) /* only looked at: nothing of it is under way here */
+		sw_workers_drop(n->workers, w);
+	nom_rows_kick(n);
 }
 
 /* ---- the way in --------------------------------------------------------------------------------------- */
@@ -147,8 +165,7 @@ void sw_nominate_free(struct sw_nominate *n)
 
 void sw_nominate_catalog_changed(struct sw_nominate *n)
 {
-	if (n->workers)
-		sw_workers_catalog_changed(n->workers);
+	sw_workers_catalog_changed(n->workers);
 	nom_rows_kick(n);
 }
 
@@ -200,7 +217,7 @@ json_t *sw_nominate_clusters(const struct sw_nominate *n)
 	json_t *list = json_object_new_array();
 
 	for (struct thing *t = n->things[FEED_CLUSTERS]; t; t = t->hh.next) {
-		struct sw_worker *w = n->workers ? sw_workers_find(n->workers, t->name) : NULL;
+		struct sw_worker *w = sw_workers_find(n->workers, t->name);
 		json_t *o = json_object_new_object(), *active = sw_json_condition(t->o, "Active");
 		const char *why = sw_json_str(active, "message");
 

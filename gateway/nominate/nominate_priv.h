@@ -47,7 +47,7 @@ struct sw_nominate {
 	char *kubeconfig;
 	uint64_t kubeconfig_stamp;
 	struct sw_timer *file_timer;
-	struct sw_workers *workers; /* looked at only; NULL: none configured */
+	struct sw_workers *workers; /* looked at only; may be none */
 	struct feed feeds[FEEDS];
 	struct thing *things[FEED_WORKLOADS]; /* by feed */
 	struct row *rows;

@@ -430,5 +430,5 @@ void sw_workers_manager_synced(struct sw_workers *ws, bool synced)
 {
 	ws->manager_synced = synced;
 	for (size_t i = 0; synced && i < ws->n; i++)
-		gc_kick(&ws->at[i]);
+		gc_kick(ws->at[i]);
 }

@@ -30,16 +30,24 @@ uint64_t worker_now(const struct sw_worker *w)
 
 enum { TELL_MS = 10 }; /* capacity changes with every pod: told together */
 
+static struct sw_metric *m_ready(const struct sw_worker *w)
+{
+	return sw_metric(w->ws->opt.metrics, SW_GAUGE, "spillway_cluster_ready",
+			 "1 while copies may be created on the cluster.", "cluster");
+}
+
+static struct sw_metric *m_copies(const struct sw_worker *w)
+{
+	return sw_metric(w->ws->opt.metrics, SW_GAUGE, "spillway_cluster_copies",
+			 "Copies of jobs that the cluster holds.", "cluster");
+}
+
 static void on_tell(void *owner)
 {
 	struct sw_worker *w = owner;
 
-	sw_metric_set(sw_metric(w->ws->opt.metrics, SW_GAUGE, "spillway_cluster_ready",
-				"1 while copies may be created on the cluster.", "cluster"),
-		      sw_worker_state(w).ready, w->cfg->name);
-	sw_metric_set(sw_metric(w->ws->opt.metrics, SW_GAUGE, "spillway_cluster_copies",
-				"Copies of jobs that the cluster holds.", "cluster"),
-		      HASH_COUNT(w->copies), w->cfg->name);
+	sw_metric_set(m_ready(w), sw_worker_state(w).ready, w->cfg->name);
+	sw_metric_set(m_copies(w), HASH_COUNT(w->copies), w->cfg->name);
 	if (w->ws->opt.on_change)
 		w->ws->opt.on_change(w->ws->opt.owner, NULL, w);
 }
@@ -127,6 +135,23 @@ static void worker_close(struct sw_worker *w)
 	sw_timer_free(w->tell_timer);
 }
 
+struct sw_err sw_workers_add(struct sw_workers *ws, const struct sw_cluster_cfg *cfg)
+{
+	struct sw_worker *w = sw_calloc(1, sizeof *w), **grown;
+	struct sw_err e = worker_open(ws, w, cfg);
+
+	if (sw_failed(e)) {
+		worker_close(w);
+		free(w);
+		return e;
+	}
+	grown = realloc(ws->at, (ws->n + 1) * sizeof(*grown));
+	SW_REQUIRE(grown);
+	ws->at = grown;
+	ws->at[ws->n++] = w;
+	return SW_OK;
+}
+
 struct sw_err sw_workers_new(const struct sw_workers_options *opt, struct sw_workers **out)
 {
 	struct sw_workers *ws = sw_calloc(1, sizeof *ws);
@@ -136,10 +161,9 @@ struct sw_err sw_workers_new(const struct sw_workers_options *opt, struct sw_wor
 	ws->opt = *opt;
 	ws->origin = sw_strdup(opt->origin);
 	ws->selector = sw_asprintf(SW_LABEL_ORIGIN "=%s", opt->origin);
-	ws->n = opt->config->n_clusters;
-	ws->at = sw_calloc(ws->n + 1, sizeof *ws->at);
-	for (size_t i = 0; i < ws->n && !sw_failed(e); i++)
-		e = worker_open(ws, &ws->at[i], &opt->config->clusters[i]);
+	size_t n = opt->clusters ? opt->clusters->n : opt->config->n_clusters;
+	for (size_t i = 0; i < n && !sw_failed(e); i++)
+		e = sw_workers_add(ws, opt->clusters ? opt->clusters->at[i] : &opt->config->clusters[i]);
 	if (sw_failed(e))
 		sw_workers_free(ws);
 	else
@@ -153,12 +177,38 @@ void sw_workers_free(struct sw_workers *ws)
 		return;
 	ws->opt.on_change = NULL; /* what closing frees is no news */
 	ws->opt.on_pod = NULL;
-	for (size_t i = 0; i < ws->n; i++)
-		worker_close(&ws->at[i]);
+	for (size_t i = 0; i < ws->n; i++) {
+		worker_close(ws->at[i]);
+		free(ws->at[i]);
+	}
 	free(ws->at);
 	free(ws->origin);
 	free(ws->selector);
 	free(ws);
+}
+
+bool sw_worker_is_busy(const struct sw_worker *w)
+{
+	return w->acts || w->tails;
+}
+
+void sw_workers_drop(struct sw_workers *ws, struct sw_worker *w)
+{
+	const struct sw_workers_options kept = ws->opt;
+	size_t i = 0;
+
+	while (i < ws->n && ws->at[i] != w)
+		i++;
+	SW_REQUIRE(i < ws->n && !sw_worker_is_busy(w));
+	memmove(&ws->at[i], &ws->at[i + 1], (ws->n - i - 1) * sizeof(*ws->at));
+	ws->n--;
+	ws->opt.on_change = NULL; /* as above */
+	ws->opt.on_pod = NULL;
+	sw_metric_forget(m_ready(w), w->cfg->name);
+	sw_metric_forget(m_copies(w), w->cfg->name);
+	worker_close(w);
+	free(w);
+	ws->opt = kept;
 }
 
 size_t sw_workers_count(const struct sw_workers *ws)
@@ -167,21 +217,21 @@ size_t sw_workers_count(const struct sw_workers *ws)
 }
 struct sw_worker *sw_workers_at(struct sw_workers *ws, size_t i)
 {
-	return i < ws->n ? &ws->at[i] : NULL;
+	return i < ws->n ? ws->at[i] : NULL;
 }
 
 struct sw_worker *sw_workers_find(struct sw_workers *ws, const char *name)
 {
 	for (size_t i = 0; i < ws->n; i++)
-		if (strcmp(ws->at[i].cfg->name, name) == 0)
-			return &ws->at[i];
+		if (strcmp(ws->at[i]->cfg->name, name) == 0)
+			return ws->at[i];
 	return NULL;
 }
 
 void sw_workers_catalog_changed(struct sw_workers *ws)
 {
 	for (size_t i = 0; i < ws->n; i++)
-		worker_shape_changed(&ws->at[i]);
+		worker_shape_changed(ws->at[i]);
 }
 
 void sw_workers_set_epoch(struct sw_workers *ws, uint64_t epoch)
@@ -190,8 +240,8 @@ void sw_workers_set_epoch(struct sw_workers *ws, uint64_t epoch)
 		return;
 	ws->opt.epoch = epoch;
 	for (size_t i = 0; i < ws->n; i++) {
-		ws->at[i].link.claim_due = true;
-		link_kick(&ws->at[i], 0);
+		ws->at[i]->link.claim_due = true;
+		link_kick(ws->at[i], 0);
 	}
 }
 

@@ -290,7 +290,7 @@ struct sw_worker {
 struct sw_workers {
 	struct sw_workers_options opt;
 	char *origin, *selector; /* "spillway.dev/origin=ID" */
-	struct sw_worker *at;
+	struct sw_worker **at;
 	size_t n;
 	bool manager_synced;
 };

@@ -44,6 +44,9 @@ struct sw_burst_options {
 };
 __attribute__((warn_unused_result)) struct sw_err sw_burst_new(const struct sw_burst_options *opt,
 							       struct sw_burst **out);
+/* This cluster is about to be forgotten: so is what is known of its pools here. false, with why: nodes that were
+ * bought there are under way or not given back yet, and nobody else would do that. */
+bool sw_burst_forget_cluster(struct sw_burst *b, struct sw_worker *w, char *why, size_t size);
 void sw_burst_free(struct sw_burst *b);
 
 /*

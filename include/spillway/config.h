@@ -40,6 +40,11 @@ struct sw_cluster_cfg {
 	const char *where;                /* "file:line:column" of the entry, for later messages */
 };
 
+struct sw_cluster_set { /* those that are wanted now: it changes while a gateway runs */
+	const struct sw_cluster_cfg **at;
+	size_t n;
+};
+
 struct sw_kind;
 
 struct sw_budget_cfg {
@@ -103,6 +108,14 @@ __attribute__((warn_unused_result)) struct sw_err sw_config_parse(const char *na
 /* The mode of lost workers for the jobs of this LocalQueue, which leads to this ClusterQueue. */
 enum sw_lost sw_config_lost(const struct sw_config *c, const char *ns, const char *queue, const char *cluster_queue);
 void sw_config_free(struct sw_config *c);
+/* Where clusters_dir is. gives; NULL if none is set. */
+char *sw_clusters_dir_path(const struct sw_config *c);
+/* The files of clusters_dir, sorted; none if the folder is not there. gives: an array ended by NULL, free all. */
+__attribute__((warn_unused_result)) struct sw_err sw_clusters_dir(const struct sw_config *c, char ***out);
+/* The cluster that one of them names. gives: sw_cluster_free(). */
+__attribute__((warn_unused_result)) struct sw_err sw_cluster_read(const char *path, struct sw_cluster_cfg **out);
+void sw_cluster_free(struct sw_cluster_cfg *cl);                                      /* NULL is fine */
+bool sw_cluster_same(const struct sw_cluster_cfg *a, const struct sw_cluster_cfg *b); /* wherever they stand */
 /* May this object (word: "secret" or "configmap") of the namespace be sent to workers with a job? */
 bool sw_config_may_send(const struct sw_config *c, const char *ns, const char *word, const char *name);
 /* Every setting with its value and origin ("default", "file.yaml:12"). */

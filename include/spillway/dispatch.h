@@ -23,6 +23,8 @@ struct sw_dispatch_options {
 	struct sw_http *http;
 	struct sw_metrics *metrics;
 	const struct sw_config *config;
+	const struct sw_cluster_set
+		*clusters; /* lent, outlives: those that are wanted now; NULL: the configuration's */
 	const struct sw_catalog *catalog;
 	struct sw_manager *manager;         /* lent, outlives */
 	struct sw_policy *policy;           /* lent */
@@ -85,6 +87,19 @@ __attribute__((warn_unused_result)) struct sw_err sw_dispatch_cluster_word(struc
 enum sw_cluster_state { SW_CLUSTER_OPEN, SW_CLUSTER_DRAINED, SW_CLUSTER_DEAD, SW_CLUSTER_REMOVED };
 enum sw_cluster_state sw_dispatch_cluster_state(const struct sw_dispatch *d, const char *cluster);
 const char *sw_cluster_state_name(enum sw_cluster_state s); /* "open", "drained", ... */
+
+/*
+ * Clusters that come and go while it runs. Both are level-triggered and take the set in the options as changed already:
+ * before the workers are opened there is nothing else to do.
+ *
+ * join: it is opened, or takes new jobs again if it was leaving; jobs that wait look at it as soon as it is in reach.
+ * leave: false, with why, as long as something of ours is or may be there, or it cannot be asked (unless an operator
+ * declared it dead or removed it); until then it takes no new jobs if `drain`, and whoever calls calls again. true: it
+ * is forgotten, and so is that it was removed; its cfg is not used any more.
+ */
+__attribute__((warn_unused_result)) struct sw_err sw_dispatch_cluster_join(struct sw_dispatch *d,
+									   const struct sw_cluster_cfg *cfg);
+bool sw_dispatch_cluster_leave(struct sw_dispatch *d, const char *cluster, bool drain, char why[300]);
 
 /* Live log of a mirrored pod: which cluster runs it (NULL: none). */
 struct sw_worker *sw_dispatch_pod_worker(struct sw_dispatch *d, const char *ns, const char *pod);

@@ -36,6 +36,7 @@ struct sw_metric *sw_metric(struct sw_metrics *reg, enum sw_metric_type type, co
 void sw_metric_add(struct sw_metric *m, double by, ...);        /* counter, gauge */
 void sw_metric_set(struct sw_metric *m, double value, ...);     /* gauge */
 void sw_metric_observe(struct sw_metric *m, double value, ...); /* histogram, seconds */
+void sw_metric_forget(struct sw_metric *m, ...);                /* what it was about is gone: no series any more */
 double sw_metric_get(struct sw_metric *m, ...);                 /* tests, status pages */
 
 void sw_metrics_text(struct sw_metrics *reg, struct sw_buf *out);

@@ -36,7 +36,8 @@ enum sw_nominate_way { SW_NOMINATE_APPLY, SW_NOMINATE_PATCH };
 
 struct sw_nominate_options { /* lent, outlives */
 	struct sw_loop *loop;
-	const struct sw_config *config; /* manager_kubeconfig says where the manager is; "": the pod we run in */
+	const struct sw_config *config;        /* manager_kubeconfig says where the manager is; "": the pod we run in */
+	const struct sw_cluster_set *clusters; /* those to look at, now; NULL: the configuration's */
 	const struct sw_catalog *catalog;
 	struct sw_policy *policy, *fallback; /* fallback is asked when policy fails; NULL: workloads wait then */
 	const struct sw_policy_rule *rules;  /* first match wins; may be NULL */
@@ -54,6 +55,10 @@ void sw_nominate_catalog_changed(struct sw_nominate *n);
 /* Decides by these policies from now on (lent, outlive); the old ones may go. */
 void sw_nominate_set_policies(struct sw_nominate *n, struct sw_policy *policy, const struct sw_policy_rule *rules,
 			      size_t n_rules);
+/* A cluster to look at came, or went (its cfg is not used any more). The set in the options is changed already. */
+__attribute__((warn_unused_result)) struct sw_err sw_nominate_cluster_join(struct sw_nominate *n,
+									   const struct sw_cluster_cfg *cfg);
+void sw_nominate_cluster_leave(struct sw_nominate *n, const char *cluster);
 /* In sight of everything it needs? why: what is missing, lent until the loop turns. */
 bool sw_nominate_ready(const struct sw_nominate *n, const char **why);
 /* gives: one object per workload that waits for a place: what was nominated, until when, why not more. */

@@ -35,7 +35,8 @@ struct sw_workers_options {
 	struct sw_loop *loop;
 	struct sw_http *http;
 	struct sw_metrics *metrics;
-	const struct sw_config *config; /* lent, outlives */
+	const struct sw_config *config;        /* lent, outlives */
+	const struct sw_cluster_set *clusters; /* those to begin with; NULL: the configuration's */
 	const struct sw_catalog *catalog;
 	struct sw_manager *manager; /* notes: claims and tombstones */
 	const char *origin;         /* installation id */
@@ -51,6 +52,14 @@ struct sw_workers_options {
 __attribute__((warn_unused_result)) struct sw_err sw_workers_new(const struct sw_workers_options *opt,
 								 struct sw_workers **out);
 void sw_workers_free(struct sw_workers *ws);
+/* One more, while the others go on. cfg: lent until it is dropped. */
+__attribute__((warn_unused_result)) struct sw_err sw_workers_add(struct sw_workers *ws,
+								 const struct sw_cluster_cfg *cfg);
+/* Requests about its copies are under way: whoever waits for an answer would never get it. */
+bool sw_worker_is_busy(const struct sw_worker *w);
+/* Forgets it; nothing changes on the cluster. Not from its own callbacks, and not while it is busy. Those behind it
+ * move up by one. */
+void sw_workers_drop(struct sw_workers *ws, struct sw_worker *w);
 size_t sw_workers_count(const struct sw_workers *ws);
 struct sw_worker *sw_workers_at(struct sw_workers *ws, size_t i);
 struct sw_worker *sw_workers_find(struct sw_workers *ws, const char *name);

@@ -103,10 +103,10 @@ def own(request, tmp_path):
     made = []
     request.config.shared.stop()
 
-    def start(kind, binary="spillway", **settings):
+    def start(kind, binary="spillway", wait=True, **settings):
         g = Gateway(kind, tmp_path / kind, request.config.bed)
         made.append(g)
-        return g.make(**settings).start(binary)
+        return g.make(**settings).start(binary, wait)
 
     yield start
     request.config.bed.heal()

@@ -7,6 +7,7 @@ import yaml
 
 from conftest import add_namespace
 from jobs import RUN, ended, finish, holder, job, path
+from mirrored import queue, workload_of, workload_path
 from process import BUILD, eventually, run
 
 pytestmark = pytest.mark.alone
@@ -62,6 +63,48 @@ def test_a_drained_worker_gets_nothing_new_and_a_removed_one_is_empty(own, every
     assert "takes jobs" in g.cli("cluster", "undrain", there.name), "one that is added again is opened again"
     wrong = g.cli("cluster", "drain", "w9", check=False)
     assert wrong.returncode == 1 and 'there is no cluster "w9"' in wrong.stderr
+
+
+@pytest.fixture
+def own_queues(bed, ns):
+    """own_queues(): a ClusterQueue of the test's own, in which one job at a time fits on w1 and many on w2. A gateway must run."""
+    def make():
+        for name, cpu in (("manager", 100), ("w1", 1), ("w2", 100)):
+            queue(bed[name].api, ns, {"cpu": cpu}, ("spillway",) if name == "manager" else ())
+            add_namespace(bed[name].api, ns, ns, OURS if name == "manager" else None)
+
+    yield make
+    for name in ("manager", "w1", "w2"):
+        bed[name].api.delete(f"/api/v1/namespaces/{ns}")
+        bed[name].api.delete(f"{KUEUE}/clusterqueues/{ns}")
+
+
+def test_a_waiting_job_is_evaluated_again_when_a_worker_is_added_and_a_removed_one_leaves(own, bed, own_queues, ns, tmp_path):
+    m, folder = bed["manager"].api, tmp_path / "clusters.d"
+    g = own("mirror", clusters=[{"name": "w1", "kubeconfig": str(bed["w1"].account), "worker": "kueue"}], clusters_dir=str(folder), wait=False)
+    g.process.wait_for("serving")
+    eventually(lambda: g.cli("cluster", "undrain", "w1", check=False).returncode == 0 and clusters(g)["w1"]["ready"], "w1 is ready")
+    own_queues()
+    m.create(job("fills", ns, {RUN: "forever"}))
+    bed["w1"].api.wait(path(ns, "fills"), bool)
+    m.create(job("waits", ns, {RUN: "forever"}))
+    workload = workload_of(m, ns, "waits")["metadata"]["name"]
+    bed["w1"].api.wait(workload_path(ns, workload), bool, what="it is offered to the only worker, which is full")
+
+    spillway("cluster", "add", "w2", "--from", bed["w2"].account, "--config", g.dir / "spillway.yaml")
+    bed["w2"].api.wait(path(ns, "waits"), bool, what="it runs on the worker that was added")
+    assert m.get(workload_path(ns, workload))["status"]["clusterName"] == "w2"
+    bed["w1"].api.wait(workload_path(ns, workload), lambda o: o is None, what="the other offer is withdrawn")
+
+    refused = g.cli("cluster", "remove", "w2", "--config", g.dir / "spillway.yaml", check=False)
+    assert refused.returncode == 1 and "still has 1 placed job" in refused.stderr and (folder / "w2.yaml").exists()
+    finish(bed["w2"].api, ns, "waits")
+    m.wait(path(ns, "waits"), lambda o: o and ended(o))
+    eventually(lambda: g.cli("cluster", "remove", "w2", "--config", g.dir / "spillway.yaml", check=False).returncode == 0, "the empty worker is removed")
+    eventually(lambda: set(clusters(g)) == {"w1"}, "and leaves the running gateway")
+    m.create(job("next", ns, {RUN: "100ms"}))
+    finish(bed["w1"].api, ns, "fills")
+    m.wait(path(ns, "next"), lambda o: o and ended(o), what="the gateway goes on with the other")
 
 
 def account(cluster, name):

@@ -14,7 +14,6 @@ enum { KUBECONFIG_MAX = 1 << 20 };
 struct sw_err cluster_folder(const struct cluster_args *a, char **out)
 {
 	struct sw_config *c;
-	const char *slash;
 
 	*out = a->dir ? sw_strdup(a->dir) : NULL;
 	if (a->dir || !a->config)
@@ -22,14 +21,10 @@ struct sw_err cluster_folder(const struct cluster_args *a, char **out)
 	struct sw_err e = sw_config_load(a->config, &c);
 	if (sw_failed(e))
 		return e;
-	slash = strrchr(a->config, '/');
-	if (!*c->clusters_dir)
+	*out = sw_clusters_dir_path(c);
+	if (!*out)
 		e = sw_err(SW_E_INVALID, "%s has no clusters_dir: set it, for example \"clusters_dir: clusters.d\"",
 			   a->config);
-	else if (*c->clusters_dir == '/' || !slash)
-		*out = sw_strdup(c->clusters_dir);
-	else
-		*out = sw_asprintf("%.*s/%s", (int)(slash - a->config), a->config, c->clusters_dir);
 	sw_config_free(c);
 	return e;
 }
@@ -91,9 +86,8 @@ static struct sw_err write_files(const char *dir, const char *name, const char *
 		e = sw_file_write(second, entry, strlen(entry), 0600);
 	if (!sw_failed(e))
 		fprintf(stderr,
-			"cluster %s added: %s\nA gateway reads it when it starts: systemctl restart spillway; jobs "
-			"that run "
-			"go on.\n",
+			"cluster %s added: %s\nA gateway that runs takes it up within seconds; `spillway cluster list` "
+			"shows it.\n",
 			name, second);
 	free(first);
 	free(second);
@@ -112,9 +106,9 @@ static void print_secret(const char *name, const char *entry, const char *kubeco
 	json_object_object_add(data, other, json_object_new_string(kubeconfig));
 	cli_print_json(stdout, o);
 	fprintf(stderr,
-		"cluster %s: apply it so that other clusters stay, and let the gateway read it:\n"
-		"  spillway cluster add ... | kubectl apply --server-side --field-manager spillway-cluster-%s -f -\n"
-		"  kubectl -n spillway-system rollout restart deployment/spillway\n",
+		"cluster %s: apply it so that other clusters stay; a gateway that runs takes it up once the kubelet "
+		"has brought the\nSecret (a minute or two):\n"
+		"  spillway cluster add ... | kubectl apply --server-side --field-manager spillway-cluster-%s -f -\n",
 		name, name);
 	json_object_put(o);
 	free(key);

@@ -104,19 +104,21 @@ const struct cli_command cli_cluster = {
 	.name = "cluster",
 	.usage = "list | add NAME --from KUBECONFIG | import | drain|undrain|remove|declare-dead|readmit NAME",
 	.summary = "Register, drain and remove worker clusters, or declare one dead",
-	.details = "add looks whether the cluster answers and has Kueue, puts what the kubeconfig names in files "
-		   "inside, and "
-		   "writes NAME.yaml and\n"
-		   "NAME.kubeconfig to the configuration's clusters_dir, or prints them as a Secret. The user of the "
-		   "kubeconfig needs the rights\n"
-		   "of config/kubernetes/worker. A kubeconfig that changes later is read again by itself.\n\n"
-		   "import: adds every MultiKueueCluster of a manager that is not there yet.\n\n"
-		   "drain: nothing new is placed there, what runs goes on. remove: refused while jobs are there. "
-		   "declare-dead: its jobs are moved\n"
-		   "at once; only for a cluster that does not answer, and only once somebody has seen to it that "
-		   "nothing runs there. When it\n"
-		   "answers again its copies are deleted, and it takes nothing until readmit. "
-		   "One that was removed and is added again: undrain.",
+	.details =
+		"add looks whether the cluster answers and has Kueue, puts what the kubeconfig names in files "
+		"inside, and "
+		"writes NAME.yaml and\n"
+		"NAME.kubeconfig to the configuration's clusters_dir, or prints them as a Secret. The user of the "
+		"kubeconfig needs the rights\n"
+		"of config/kubernetes/worker. A gateway that runs takes the cluster up, and a kubeconfig that changes "
+		"later, by itself.\n\n"
+		"import: adds every MultiKueueCluster of a manager that is not there yet.\n\n"
+		"drain: nothing new is placed there, what runs goes on. remove: refused while jobs are there. "
+		"declare-dead: its jobs are moved\n"
+		"at once; only for a cluster that does not answer, and only once somebody has seen to it that "
+		"nothing runs there. When it\n"
+		"answers again its copies are deleted, and it takes nothing until readmit. "
+		"A removed one leaves the gateway once its files are gone.",
 	.examples =
 		"  spillway cluster add onprem --from onprem.kubeconfig --config /etc/spillway/spillway.yaml\n"
 		"  spillway cluster add w1 --multikueue w1 | kubectl apply --server-side --field-manager "

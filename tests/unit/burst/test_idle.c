@@ -162,3 +162,20 @@ Test(idle, the_sites_policy_says_when_a_node_goes)
 	cr_expect_eq(w->release_calls, 1, "later");
 	world_free(w);
 }
+
+Test(idle, a_cluster_is_forgotten_only_when_what_was_bought_there_is_given_back)
+{
+	struct world *w = with_nodes(1);
+	struct sw_worker *gke = sw_workers_at(w->burst->opt.workers, 0);
+	char why[100] = "";
+	world_turn(w, 1000);
+	cr_expect_not(sw_burst_forget_cluster(w->burst, gke, why, sizeof why));
+	cr_expect(strstr(why, "not given back"), "%s", why);
+	world_turn(w, 80000);
+	cr_assert_eq(w->n, 0);
+	world_turn(w, 20000);
+	cr_expect(sw_burst_forget_cluster(w->burst, gke, why, sizeof why), "%s", why);
+	cr_expect_null(w->burst->runs);
+	cr_expect_null(w->burst->idles);
+	world_free(w);
+}

@@ -231,3 +231,59 @@ Test(config, a_file_of_the_folder_names_cluster_and_kubeconfig)
 	cr_assert_eq(c->n_clusters, 0, "a folder that nobody made yet is empty");
 	sw_config_free(c);
 }
+
+Test(config, one_file_of_the_folder_is_read_by_itself)
+{
+	static const struct {
+		const char *text, *says; /* NULL: it is good */
+	} rows[] = {
+		{"", NULL},
+		{"worker: kueue\nregion: cern\n", NULL},
+		{"worker: kueu\n", "found \"kueu\", expected plain or kueue"},
+		{"wroker: kueue\n", "r.yaml:1:1: a cluster has no setting \"wroker\", did you mean \"worker\"?"},
+		{"- a\n", "expected a list of maps"},
+		{"a: [\n", "r.yaml:2"},
+		{"worker: kueue\n---\nworker: plain\n", "found 2 YAML documents"},
+		{"name: UPPER\n", "found \"UPPER\""},
+		{"\x01\x02", "r.yaml"},
+	};
+	char dir[] = "/tmp/spillway-cluster-XXXXXX";
+	cr_assert(mkdtemp(dir));
+	char *path = sw_asprintf("%s/r.yaml", dir);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct sw_cluster_cfg *cl;
+		put_file(dir, "r.yaml", rows[i].text);
+		struct sw_err e = sw_cluster_read(path, &cl);
+		if (rows[i].says)
+			cr_expect(sw_failed(e) && strstr(e.text, rows[i].says) && !cl, "row %zu: %s", i, e.text);
+		else
+			cr_expect(!sw_failed(e) && strcmp(cl->name, "r") == 0, "row %zu: %s", i, e.text);
+		sw_cluster_free(cl);
+	}
+	remove_file(dir, "r.yaml");
+	struct sw_cluster_cfg *gone;
+	cr_expect(sw_failed(sw_cluster_read(path, &gone)));
+	free(path);
+	rmdir(dir);
+}
+
+Test(config, clusters_are_the_same_by_what_they_say_not_by_where_they_stand)
+{
+	struct sw_cluster_cfg a = {.name = "a",
+				   .provider = "static",
+				   .worker = "plain",
+				   .kubeconfig = "/k",
+				   .region = ""},
+			      b = a;
+	b.where = "elsewhere:1:1";
+	cr_expect(sw_cluster_same(&a, &b));
+	b.region = "cern";
+	cr_expect_not(sw_cluster_same(&a, &b));
+	b = a;
+	b.context = "other";
+	cr_expect_not(sw_cluster_same(&a, &b));
+	b = a;
+	b.options = json_object_new_object();
+	cr_expect_not(sw_cluster_same(&a, &b));
+	json_object_put(b.options);
+}

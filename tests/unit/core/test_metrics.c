@@ -124,6 +124,20 @@ Test(metrics, a_label_never_fills_the_memory)
 	finish();
 }
 
+Test(metrics, what_is_gone_has_no_series)
+{
+	struct sw_metric *g = sw_metric(reg, SW_GAUGE, "g", "G.", "v");
+
+	sw_metric_set(g, 1, "a");
+	sw_metric_set(g, 2, "b");
+	sw_metric_forget(g, "a");
+	sw_metric_forget(g, "never");
+	cr_assert(!strstr(text(), "\"a\"") && strstr(text(), "g{v=\"b\"} 2\n"), "%s", text());
+	sw_metric_set(g, 3, "a");
+	cr_assert_eq(sw_metric_get(g, "a"), 3);
+	finish();
+}
+
 Test(metrics, odd_numbers_have_their_words)
 {
 	struct sw_metric *g = sw_metric(reg, SW_GAUGE, "g", "G.", "v");

@@ -183,3 +183,104 @@ Test(operator, a_name_that_is_no_clusters_is_met_with_the_nearest)
 	world_crash(w); /* with the note on its way */
 	world_free(w);
 }
+
+/* ---- clusters that come and go while it runs ------------------------------------------------ */
+
+static bool job0_placed(struct world *w)
+{
+	return *w->job[0].cluster;
+}
+
+static bool has_left(struct world *w)
+{
+	char why[300] = "";
+	return sw_dispatch_cluster_leave(w->d, "onprem", true, why);
+}
+
+Test(operator, a_waiting_job_is_placed_on_a_cluster_that_joins)
+{
+	struct world *w = world_new(51);
+	for (int i = 0; i < W_CLUSTERS; i++)
+		w->cluster[i].unknown = true;
+	world_job(w, 0, 1, 1);
+	world_boot(w);
+	world_run(w, 20000);
+	cr_assert_str_empty(w->job[0].cluster);
+	cr_assert(!sw_failed(sw_dispatch_cluster_join(w->d, &w->cfg[0])));
+	cr_assert(!sw_failed(sw_dispatch_cluster_join(w->d, &w->cfg[0])), "and again: nothing changes");
+	cr_assert(world_until(w, job0_placed, 10000), "%s", w->events);
+	cr_expect_str_eq(w->job[0].cluster, "onprem");
+	world_free(w);
+}
+
+Test(operator, a_plan_that_waits_elsewhere_is_made_anew_when_a_cluster_joins)
+{
+	struct world *w = world_new(52);
+	w->cluster[0].unknown = true;
+	w->cluster[0].nodes = 2;
+	world_policy(w, "function place(w, c, x) local all = {} for i = 1, #c do all[i] = c[i] end "
+			"return {{candidates = all, patience = 100000}} end");
+	for (int i = 1; i < W_CLUSTERS; i++)
+		w->cluster[i].max = w->cluster[i].nodes = w->cluster[i].target = 0;
+	world_job(w, 0, 1, 1);
+	world_boot(w);
+	world_run(w, 20000);
+	cr_assert_str_empty(w->job[0].cluster);
+	cr_assert(!sw_failed(sw_dispatch_cluster_join(w->d, &w->cfg[0])));
+	cr_assert(world_until(w, job0_placed, 15000), "%s", w->events);
+	cr_expect_str_eq(w->job[0].cluster, "onprem");
+	world_free(w);
+}
+
+Test(operator, a_cluster_leaves_only_when_nothing_of_ours_is_there_and_takes_nothing_meanwhile)
+{
+	struct world *w = running(53);
+	char why[300] = "";
+	cr_assert(!sw_dispatch_cluster_leave(w->d, "onprem", true, why));
+	cr_expect(strstr(why, "1 placed job and 1 copy"), "%s", why);
+	cr_expect_eq(sw_dispatch_cluster_state(w->d, "onprem"), SW_CLUSTER_DRAINED);
+	world_job(w, 1, 1, 1);
+	cr_assert(world_until(w, job1_ended, 60000), "%s", w->events);
+	cr_expect_str_neq(w->job[1].cluster, "onprem");
+	cr_assert(world_until(w, has_left, 90000), "%s", w->events);
+	cr_expect(w->job[0].finished && nothing_on_prem(w));
+	cr_expect(sw_dispatch_cluster_leave(w->d, "onprem", true, why), "and again: it is not there");
+	world_run(w, 5000);
+	cr_assert(!sw_failed(sw_dispatch_cluster_join(w->d, &w->cfg[0])));
+	cr_expect_eq(sw_dispatch_cluster_state(w->d, "onprem"), SW_CLUSTER_OPEN);
+	world_free(w);
+}
+
+Test(operator, a_cluster_whose_file_comes_back_takes_jobs_again)
+{
+	struct world *w = running(54);
+	char why[300] = "";
+	cr_assert(!sw_dispatch_cluster_leave(w->d, "onprem", true, why));
+	cr_assert(!sw_failed(sw_dispatch_cluster_join(w->d, &w->cfg[0])));
+	cr_expect_eq(sw_dispatch_cluster_state(w->d, "onprem"), SW_CLUSTER_OPEN);
+	cr_assert(!sw_dispatch_cluster_leave(w->d, "onprem", false, why));
+	cr_expect_eq(sw_dispatch_cluster_state(w->d, "onprem"), SW_CLUSTER_OPEN, "only asked");
+	world_free(w);
+}
+
+Test(operator, one_that_was_removed_and_left_is_forgotten_and_may_come_again)
+{
+	struct world *w = running(55);
+	cr_assert(world_until(w, job0_ended, 60000));
+	cr_assert(world_until(w, nothing_on_prem, 20000));
+	world_run(w, 2000);
+	cr_assert(!sw_failed(say(w, "onprem", SW_CLUSTER_REMOVE).err));
+	w->cluster[0].reachable = false; /* switched off right after: it was asked when it was removed */
+	world_run(w, 1000);
+	cr_assert(has_left(w), "%s", w->events);
+	world_run(w, 2000);
+	w->cluster[0].reachable = true;
+	cr_assert(!sw_failed(sw_dispatch_cluster_join(w->d, &w->cfg[0])));
+	world_run(w, 2000);
+	cr_expect_eq(sw_dispatch_cluster_state(w->d, "onprem"), SW_CLUSTER_OPEN);
+	world_crash(w);
+	world_boot(w);
+	world_run(w, 2000);
+	cr_expect_eq(sw_dispatch_cluster_state(w->d, "onprem"), SW_CLUSTER_OPEN, "durably");
+	world_free(w);
+}

@@ -59,6 +59,7 @@ struct w_cluster {
 	uint64_t lost_ms, claim_epoch;
 	struct w_copy copy[W_COPIES], seen[W_COPIES]; /* truth; what the cache shows */
 	bool synced;
+	bool unknown; /* to dispatch: it is not configured (now) */
 	uint64_t generation;
 	int64_t reserved[W_JOBS]; /* GPUs promised, per job */
 };

@@ -139,6 +139,8 @@ static void see(struct world *w, int cluster, int k)
 static void cache_run(struct world *w, int cluster)
 {
 	struct w_cluster *c = &w->cluster[cluster];
+	if (c->unknown)
+		return;
 	if (!c->reachable) {
 		if (c->synced) {
 			c->synced = false;
@@ -252,21 +254,61 @@ void sw_workers_free(struct sw_workers *ws)
 	the_workers = NULL;
 }
 
+/* The clusters are those of the world; which of them dispatch knows may change. */
+static int nth_known(size_t n)
+{
+	for (int i = 0; i < W_CLUSTERS; i++)
+		if (!the_world->cluster[i].unknown && n-- == 0)
+			return i;
+	return -1;
+}
+
 size_t sw_workers_count(const struct sw_workers *ws)
 {
+	size_t n = 0;
 	(void)ws;
-	return W_CLUSTERS;
+	for (int i = 0; i < W_CLUSTERS; i++)
+		n += !the_world->cluster[i].unknown;
+	return n;
 }
 struct sw_worker *sw_workers_at(struct sw_workers *ws, size_t i)
 {
-	return &ws->w[i];
+	int at = nth_known(i);
+	return at < 0 ? NULL : &ws->w[at];
 }
 struct sw_worker *sw_workers_find(struct sw_workers *ws, const char *name)
 {
 	for (int i = 0; i < W_CLUSTERS; i++)
-		if (strcmp(the_world->cluster[i].name, name) == 0)
+		if (!the_world->cluster[i].unknown && strcmp(the_world->cluster[i].name, name) == 0)
 			return &ws->w[i];
 	return NULL;
+}
+struct sw_err sw_workers_add(struct sw_workers *ws, const struct sw_cluster_cfg *cfg)
+{
+	for (int i = 0; i < W_CLUSTERS; i++) {
+		struct w_cluster *c = &the_world->cluster[i];
+		if (strcmp(c->name, cfg->name) != 0)
+			continue;
+		cr_assert(c->unknown, "%s joined twice", c->name);
+		c->unknown = c->synced = false;
+		memset(c->seen, 0, sizeof c->seen);
+		memset(c->seen_mirror, 0, sizeof c->seen_mirror);
+		memset(c->reserved, 0, sizeof c->reserved);
+	}
+	(void)ws;
+	return SW_OK;
+}
+bool sw_worker_is_busy(const struct sw_worker *w)
+{
+	(void)w;
+	return false;
+}
+void sw_workers_drop(struct sw_workers *ws, struct sw_worker *w)
+{
+	(void)ws;
+	of(w)->unknown = true;
+	for (int i = 0; i < W_JOBS; i++)
+		cr_assert_eq(of(w)->reserved[i], 0, "job %d has room there", i);
 }
 const char *sw_worker_name(const struct sw_worker *w)
 {
@@ -746,6 +788,12 @@ struct sw_err sw_burst_new(const struct sw_burst_options *opt, struct sw_burst *
 	the_burst = *out = sw_calloc(1, sizeof **out);
 	the_burst->opt = *opt;
 	return SW_OK;
+}
+
+bool sw_burst_forget_cluster(struct sw_burst *b, struct sw_worker *w, char *why, size_t size)
+{
+	(void)b, (void)w, (void)why, (void)size;
+	return true;
 }
 
 void sw_burst_free(struct sw_burst *b)

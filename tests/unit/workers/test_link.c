@@ -154,3 +154,30 @@ Test(link, a_cluster_that_is_down_at_the_start_is_reached_later)
 	cr_expect(sw_worker_state(c->w).ready, "%s", sw_worker_state(c->w).why);
 	cluster_free(c);
 }
+
+Test(link, a_cluster_joins_and_leaves_while_the_others_go_on)
+{
+	struct cluster *c = cluster_new();
+	struct sw_cluster_cfg two = c->cfg, three = c->cfg;
+	two.name = "west";
+	three.name = "north";
+	cluster_open(c);
+	cr_assert(!sw_failed(sw_workers_add(c->ws, &two)));
+	cr_assert(!sw_failed(sw_workers_add(c->ws, &three)));
+	cr_assert_eq(sw_workers_count(c->ws), 3);
+	cluster_turn(c, 1000);
+	cr_expect(sw_worker_state(sw_workers_find(c->ws, "north")).ready);
+	cr_expect_eq(c->w, sw_workers_find(c->ws, "east"), "a pointer to one that is there stays good");
+	int told = c->changes;
+	cr_expect_not(sw_worker_is_busy(sw_workers_find(c->ws, "west")));
+	sw_workers_drop(c->ws, sw_workers_find(c->ws, "west"));
+	cr_expect_eq(c->changes, told, "what closing frees is no news");
+	cr_expect_null(sw_workers_find(c->ws, "west"));
+	cr_assert_eq(sw_workers_count(c->ws), 2);
+	cr_expect_str_eq(sw_worker_name(sw_workers_at(c->ws, 1)), "north");
+	cluster_down(c, true);
+	cluster_turn(c, 1000);
+	cr_expect_gt(c->changes, told);
+	cr_expect(!sw_worker_state(sw_workers_find(c->ws, "north")).reachable);
+	cluster_free(c);
+}
