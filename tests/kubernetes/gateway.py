@@ -12,6 +12,7 @@ from testbed.api import Api
 CLAIM = "/api/v1/namespaces/spillway-system/configmaps/spillway-claim"
 OWN = ["/api/v1/namespaces/spillway-system/configmaps/spillway", "/apis/coordination.k8s.io/v1/namespaces/spillway-system/leases/spillway"]
 WORKERS = {"embedded": ["p1", "p2"], "mirror": ["w1", "w2"], "offers": ["w1", "w2"], "older": ["w18"]}
+COMPANIONS = [{"namespace": "companions", "allow": ["secret/pull", "configmap/params-*"]}]
 MANAGERS = {"mirror": "manager", "older": "manager18"}  # the mirror role's; "older" is the same with the previous minor of Kueue
 
 
@@ -35,7 +36,7 @@ class Gateway:
         }
         if not self.manager:
             return {**own, "bootstrap": [str(ROOT / "config" / "samples" / "queue.yaml")]}
-        return {**own, "manager": {"role": "mirror", "kubeconfig": str(self.manager.account)}}
+        return {**own, "manager": {"role": "mirror", "kubeconfig": str(self.manager.account)}, "companions": COMPANIONS}
 
     def make(self, **over):
         """A new installation: no data, and nobody's claim on the workers."""

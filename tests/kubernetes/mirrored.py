@@ -42,6 +42,11 @@ def evictions(workload):
     return sum(e["count"] for e in ((workload.get("status") or {}).get("schedulingStats") or {}).get("evictions", []))
 
 
+def events(g, ns, reason):
+    """What the manager's events with this reason say, in one text."""
+    return " | ".join(e["message"] for e in g.api.get(f"/api/v1/namespaces/{ns}/events")["items"] if e["reason"] == reason)
+
+
 def queue(api, name, resources, checks=(), flavor="default", **spec):
     """A ClusterQueue with one flavor and these quotas."""
     body = {"namespaceSelector": {}, **spec, "resourceGroups": [{"coveredResources": list(resources), "flavors": [

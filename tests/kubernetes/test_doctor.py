@@ -51,6 +51,8 @@ def test_a_good_site_has_no_failures_and_every_check_looked_at_something(site):
         "in reach", "clock", "rights", "job kinds", "Kueue's API", "Kueue", "admission check", "admission policy", "origin", "queues", "jobs"}
     assert {r["check"] for r in rows(found, "ok", "w1")} >= {"in reach", "rights", "Kueue's API", "claim", "queues", "nodes", "seen by gateway"}
     assert {r["check"] for r in rows(found, "ok", "gateway")} == {"in reach"}
+    unread = [r for r in rows(found, "warn", "manager") if "secrets in companions" in r["found"]]
+    assert unread and "kubectl -n companions apply -k config/kubernetes/mirror/companions" in unread[0]["mend"], found
 
 
 @contextlib.contextmanager

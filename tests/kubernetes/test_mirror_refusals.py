@@ -7,7 +7,7 @@ from conftest import add_mirrored_namespace, remove_namespace, wait_policy
 
 from jobs import RUN, absent, condition, count, finish_all, gone_everywhere, job, path
 from kinds import JAXJOB
-from mirrored import check, evictions, state, wait_workload, workloads
+from mirrored import check, events, evictions, state, wait_workload, workloads
 from process import eventually
 from testbed.api import ApiError
 
@@ -37,10 +37,6 @@ def refuse(w, ns, resource, group, kind="Job"):
 def allow(w, ns):
     for what in "validatingadmissionpolicybindings", "validatingadmissionpolicies":
         w.api.delete(f"/apis/{VAP}/{what}/{ns}")
-
-
-def events(g, ns, reason):
-    return " | ".join(e["message"] for e in g.api.get(f"/api/v1/namespaces/{ns}/events")["items"] if e["reason"] == reason)
 
 
 def reasons(g, ns, name):

@@ -56,8 +56,9 @@ static void read_credential(struct sw_loop *loop, struct doctor_cluster *c, cons
 	sw_kubeconfig_free(kc);
 }
 
-static struct sw_err add_cluster(struct sw_loop *loop, struct doctor_site *s, struct sw_kubeconfig **kcs,
-				 const char *name, unsigned scope, const char *path, const char *context)
+static struct sw_err add_cluster(struct sw_loop *loop, const struct sw_config *config, struct doctor_site *s,
+				 struct sw_kubeconfig **kcs, const char *name, unsigned scope, const char *path,
+				 const char *context)
 {
 	struct doctor_cluster *c = &s->clusters[s->n_clusters];
 
@@ -65,7 +66,8 @@ static struct sw_err add_cluster(struct sw_loop *loop, struct doctor_site *s, st
 	c->unreachable = sw_kubeconfig_load(path, context, &kcs[s->n_clusters++]);
 	if (!sw_failed(c->unreachable))
 		read_credential(loop, c, path, context);
-	return doctor_rights_read(c);
+	struct sw_err e = doctor_rights_read(c);
+	return sw_failed(e) ? e : doctor_companion_rights(c, config);
 }
 
 /* What the command line says goes before the configuration. NULL: the embedded manager. */
@@ -99,12 +101,13 @@ static struct sw_err examine(const struct sw_config *config, const struct doctor
 	if (!sw_failed(e))
 		e = sw_http_new(loop, &http);
 	if (!sw_failed(e) && manager)
-		e = add_cluster(loop, s, kcs, "manager", manager_scope(config, a->role), manager,
+		e = add_cluster(loop, config, s, kcs, "manager", manager_scope(config, a->role), manager,
 				!a->manager && *config->manager_context ? config->manager_context : NULL);
 	for (size_t i = 0; !sw_failed(e) && i < config->n_clusters; i++) {
 		const struct sw_cluster_cfg *cl = &config->clusters[i];
-		e = add_cluster(loop, s, kcs, cl->name, strcmp(cl->worker, "kueue") == 0 ? DOCTOR_KUEUE : DOCTOR_PLAIN,
-				cl->kubeconfig, cl->context);
+		e = add_cluster(loop, config, s, kcs, cl->name,
+				strcmp(cl->worker, "kueue") == 0 ? DOCTOR_KUEUE : DOCTOR_PLAIN, cl->kubeconfig,
+				cl->context);
 	}
 	if (!sw_failed(e)) {
 		doctor_ask_all(loop, http, s, kcs);

@@ -35,6 +35,7 @@ struct doctor_fact {
 /* One right that a shipped manifest lists. "" where a part is absent. */
 struct doctor_right {
 	char *ns, *group, *resource, *sub, *verb, *name;
+	bool companion; /* for what jobs of the namespace bring along */
 	enum { DOCTOR_UNKNOWN, DOCTOR_MAY, DOCTOR_MAY_NOT } answer;
 };
 
@@ -66,6 +67,7 @@ struct doctor_site {
 	json_t *findings; /* array of {level, cluster, check, found, mend} */
 };
 
+struct sw_config;
 struct doctor_check {
 	const char *name;
 	unsigned scope;
@@ -88,6 +90,9 @@ struct doctor_cluster *doctor_manager(struct doctor_site *s); /* NULL: the embed
 
 /* The rights that the manifests for this scope list (the program carries them). */
 __attribute__((warn_unused_result)) struct sw_err doctor_rights_read(struct doctor_cluster *c);
+/* Those that the setting companions asks for, namespace by namespace. */
+__attribute__((warn_unused_result)) struct sw_err doctor_companion_rights(struct doctor_cluster *c,
+									  const struct sw_config *config);
 json_t *doctor_right_review(const struct doctor_right *r); /* gives a SelfSubjectAccessReview */
 
 /* When the token or certificate that goes with requests ends. authorization: of the header, may be NULL. */

@@ -9,6 +9,7 @@
 
 #include "doctor.h"
 #include "spillway/blob.h"
+#include "spillway/config.h"
 #include "spillway/text.h"
 #include "spillway/yaml.h"
 
@@ -23,6 +24,8 @@ static const struct {
 	{DOCTOR_WORKER, "config/kubernetes/worker/base/rbac.yaml"},
 	{DOCTOR_KUEUE, "config/kubernetes/worker/kueue/rbac.yaml"},
 };
+#define COMPANIONS_MANAGER "mirror/companions"
+#define COMPANIONS_WORKER  "worker/companions"
 
 /* What a manifest says may be left out, and what is then missing. */
 static const struct {
@@ -40,6 +43,8 @@ static const struct {
 
 static const char *what_is_missing_without(const struct doctor_right *r)
 {
+	if (r->companion)
+		return "what jobs there bring along (setting companions) is not sent";
 	for (size_t i = 0; i < sizeof optional / sizeof *optional; i++)
 		if (strcmp(optional[i].verb, r->verb) == 0 && strcmp(optional[i].resource, r->resource) == 0)
 			return optional[i].without;
@@ -112,6 +117,42 @@ struct sw_err doctor_rights_read(struct doctor_cluster *c)
 	return e;
 }
 
+/* Does a rule of the setting name any of these? */
+static bool rule_names(json_t *rule, const char *resource)
+{
+	json_t *allow = sw_json_key(rule, "allow");
+
+	for (size_t i = 0; i < sw_json_len(allow); i++) {
+		const char *text = word(allow, i);
+		size_t n = strcspn(text, "/");
+		if (strncmp(text, resource, n) == 0 && strcmp(resource + n, "s") == 0)
+			return true;
+	}
+	return false;
+}
+
+struct sw_err doctor_companion_rights(struct doctor_cluster *c, const struct sw_config *config)
+{
+	const char *file = c->scope & DOCTOR_WORKER   ? "config/kubernetes/" COMPANIONS_WORKER "/rbac.yaml"
+			   : c->scope & DOCTOR_MIRROR ? "config/kubernetes/" COMPANIONS_MANAGER "/rbac.yaml"
+						      : NULL;
+	struct doctor_cluster listed = {.name = c->name};
+	struct sw_err e = file ? read_manifest(&listed, file) : SW_OK;
+
+	for (size_t i = 0; !sw_failed(e) && i < sw_json_len(config->companions); i++) {
+		json_t *rule = sw_json_idx(config->companions, i);
+		for (size_t k = 0; k < listed.n_rights; k++) {
+			const struct doctor_right *r = &listed.rights[k];
+			if (!rule_names(rule, r->resource))
+				continue;
+			add_right(c, sw_json_str(rule, "namespace"), r->group, r->resource, r->verb, "");
+			c->rights[c->n_rights - 1].companion = true;
+		}
+	}
+	doctor_cluster_fini(&listed);
+	return e;
+}
+
 json_t *doctor_right_review(const struct doctor_right *r)
 {
 	json_t *o = sw_json_fmt("{\"apiVersion\":\"authorization.k8s.io/v1\",\"kind\":\"SelfSubjectAccessReview\","
@@ -144,6 +185,14 @@ static char *apply_command(const struct doctor_cluster *c)
 	return sw_asprintf("on %s: kubectl apply -k config/kubernetes/%s", c->name, dir);
 }
 
+static char *mend_right(const struct doctor_cluster *c, const struct doctor_right *r)
+{
+	if (!r->companion)
+		return apply_command(c);
+	return sw_asprintf("on %s: kubectl -n %s apply -k config/kubernetes/%s", c->name, r->ns,
+			   c->scope & DOCTOR_WORKER ? COMPANIONS_WORKER : COMPANIONS_MANAGER);
+}
+
 /* One row for each right that may be left out; one for all that may not. */
 void doctor_check_rights(struct doctor_site *s, struct doctor_cluster *c)
 {
@@ -162,7 +211,7 @@ void doctor_check_rights(struct doctor_site *s, struct doctor_cluster *c)
 		}
 		if (r->answer == DOCTOR_MAY_NOT && doctor_serves(c, r->group, NULL)) {
 			if (without)
-				doctor_say(s, c, DOCTOR_WARN, "rights", apply_command(c), "may not %s: %s", text,
+				doctor_say(s, c, DOCTOR_WARN, "rights", mend_right(c, r), "may not %s: %s", text,
 					   without);
 			else if (denied++ < SHOWN)
 				sw_buf_printf(&list, "%s%s", denied > 1 ? ", " : "", text);

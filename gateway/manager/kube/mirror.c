@@ -80,6 +80,7 @@ static const struct sw_manager_ops ops = {
 	.get = mir_get,
 	.each = mir_each,
 	.read = mir_read,
+	.fetch = mir_fetch,
 	.change = mir_change,
 	.sync_status = mir_sync_status,
 	.finish = mir_finish,
@@ -246,6 +247,7 @@ void sw_mirror_free(struct sw_manager *base)
 	m->closing = true;
 	feeds_close(m);
 	ops_free(m);
+	fetches_free(m);
 	homes_free(m);
 	events_close(m);
 	self_close(m);

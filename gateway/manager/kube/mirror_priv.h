@@ -9,6 +9,7 @@
  *   patch.c    the bodies of our writes, pure        read.c    job and Workload, whole
  *   event.c    events on the user's job              notes.c   one ConfigMap of small things
  *   lease.c    who leads                             self.c    what we refuse on our own
+ *   fetch.c    one Secret or ConfigMap that a job takes along
  *
  * Truth is on the API server. Rows follow the watches and, sooner, the replies to our own writes: whichever has the
  * newer resourceVersion. Each write is one PATCH whose body carries the resourceVersion it was decided on.
@@ -191,6 +192,9 @@ struct sw_err mir_sync_status(struct sw_manager *m, const char *key, const char 
 			      sw_manager_fn *done, void *owner);
 struct sw_err mir_finish(struct sw_manager *m, const char *key, const char *job_uid, json_t *copy_status,
 			 enum sw_outcome outcome, const char *message, sw_manager_fn *done, void *owner);
+struct sw_err mir_fetch(struct sw_manager *m, const char *resource, const char *ns, const char *name,
+			sw_manager_fetch_fn *done, void *owner);
+void fetches_free(struct mir *m);
 void homes_tick(void *owner);
 void homes_free(struct mir *m);
 /* Makes the job one that Kueue can start, if it is not. True: a request is under way. */
@@ -223,7 +227,8 @@ struct note {
 	char name[];
 };
 struct note_put;
-struct told; /* event.c */
+struct told;  /* event.c */
+struct fetch; /* fetch.c */
 
 struct lease {
 	struct sw_timer *timer;
@@ -270,6 +275,7 @@ struct mir {
 	struct sw_timer *home_timer;
 	uint64_t home_due_ms;
 	struct op *ops_ready, *ops_waiting, *ops_busy;
+	struct fetch *fetches;
 
 	struct lease lease;
 	struct note *notes;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../../../gateway/cli/doctor/doctor.h"
+#include "spillway/config.h"
 #include "spillway/text.h"
 
 static const int64_t now_ms = 1795467600000; /* 2026-11-24T09:00:00Z */
@@ -208,6 +209,36 @@ Test(doctor, a_missing_right_fails_and_one_that_may_be_left_out_warns)
 	cr_assert(says(&t, "kubectl apply -k config/kubernetes/worker/plain"));
 	cr_assert_not(says(&t, "kubeflow"));
 	close_site(&t);
+}
+
+Test(doctor, what_jobs_may_bring_along_asks_for_rights_in_their_namespaces)
+{
+	static const char text[] = "companions:\n- {namespace: team-a, allow: [secret/pull]}\n"
+				   "- {namespace: team-b, allow: ['configmap/p-*']}\n";
+	struct sw_config *config;
+	struct site t;
+	char buf[128];
+	struct sw_err e = sw_config_parse("s.yaml", text, strlen(text), &config);
+	cr_assert(!sw_failed(e), "%s", e.text);
+	open_site(&t, DOCTOR_MIRROR, DOCTOR_KUEUE);
+	for (int i = 0; i < 2; i++) {
+		fact(&t.c[i], "apis", "{\"groups\":[]}");
+		e = doctor_companion_rights(&t.c[i], config);
+		cr_assert(!sw_failed(e), "%s", e.text);
+		for (size_t r = 0; r < t.c[i].n_rights; r++)
+			t.c[i].rights[r].answer =
+				strcmp(t.c[i].rights[r].verb, "create") == 0 || i == 0 ? DOCTOR_MAY_NOT : DOCTOR_MAY;
+		doctor_check_rights(&t.s, &t.c[i]);
+	}
+	cr_expect_eq(t.c[0].n_rights, 2);
+	cr_expect_eq(t.c[1].n_rights, 6);
+	cr_expect_str_eq(levels(&t, "rights", buf), "warn;warn;ok;warn;warn;ok");
+	cr_expect(says(&t, "may not get secrets in team-a: what jobs there bring along"));
+	cr_expect(says(&t, "on manager: kubectl -n team-b apply -k config/kubernetes/mirror/companions"));
+	cr_expect(says(&t, "may not create configmaps in team-b"));
+	cr_expect(says(&t, "on w1: kubectl -n team-a apply -k config/kubernetes/worker/companions"));
+	close_site(&t);
+	sw_config_free(config);
 }
 
 /* ---- credentials and clocks -------------------------------------------------------------------- */
