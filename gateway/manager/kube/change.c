@@ -202,11 +202,28 @@ static void release_write(struct op *o, struct wl *w)
 	op_patch_workload(o, &body, SW_KUBE_FENCE);
 }
 
-/* Deleted or finished: nothing is owed to Kueue, the row goes (with the object, if that is still there). */
+/* The Workload goes and the job stays: it was changed while it ran, or somebody has deleted its Workload. Kueue makes
+ * another one as soon as the job says that nothing is active. True while that is being written. */
+static bool frees_job(struct op *o, struct wl *w)
+{
+	struct job *j = wl_job(o->m, w);
+
+	if (!(w->flags & WL_DELETING) || (w->flags & (WL_JOB_GONE | WL_FINISHED)) || !j ||
+	    (j->flags & (JOB_DONE | JOB_DELETING)) || !(j->flags & JOB_MANAGED) || job_is_idle(j))
+		return false;
+	if (j->flags & JOB_SUSPENDED)
+		return hold_job(o, w, j);
+	op_wait(o, "Kueue to suspend the job");
+	return true;
+}
+
+/* Deleted or finished: the row goes (with the object, if that is still there). */
 static bool let_go(struct op *o, struct wl *w)
 {
 	bool over = !w || (w->flags & (WL_DELETING | WL_JOB_GONE | WL_FINISHED));
 
+	if (w && frees_job(o, w))
+		return true;
 	if (w && (w->flags & (WL_DELETING | WL_JOB_GONE)))
 		w->flags |= WL_SWEPT;
 	if (w && (w->flags & WL_GONE))

@@ -12,6 +12,8 @@
 #include "spillway/text.h"
 
 enum { STATUS_MAX = 256 << 10 };
+/* On a batch/v1 Job from Kueue's first write to its last (kueue v0.19.2, pkg/controller/jobs/job/job_controller.go). */
+#define ANN_STOPPING "kueue.x-k8s.io/stopping"
 
 const char *job_key(const void *row)
 {
@@ -72,13 +74,14 @@ bool job_is_idle(const struct job *j)
 
 static uint8_t flags_read(const struct sw_kind *k, json_t *o)
 {
-	const char *by = sw_kind_managed_by(k, o), *why;
+	const char *by = sw_kind_managed_by(k, o), *why, *stopping = sw_json_annotation(o, ANN_STOPPING);
 	unsigned f = 0;
 
 	f |= sw_kind_suspended(k, o) ? JOB_SUSPENDED : 0;
 	f |= by && strcmp(by, SW_MIRROR_MANAGED_BY) == 0 ? JOB_MANAGED : 0;
 	f |= sw_json_str(o, "metadata.deletionTimestamp") ? JOB_DELETING : 0;
 	f |= k->outcome(k, o, &why) != SW_UNFINISHED ? JOB_DONE : 0;
+	f |= stopping && strcmp(stopping, "true") == 0 ? JOB_STOPPING : 0;
 	return (uint8_t)f;
 }
 

@@ -65,7 +65,13 @@ struct wl {
 	char text[]; /* key, and the job's name if it is no part of it */
 };
 
-enum job_flag { JOB_SUSPENDED = 1, JOB_MANAGED = 2, JOB_DELETING = 4, JOB_DONE = 8 };
+enum job_flag {
+	JOB_SUSPENDED = 1,
+	JOB_MANAGED = 2,
+	JOB_DELETING = 4,
+	JOB_DONE = 8,
+	JOB_STOPPING = 16 /* Kueue is about to stop it */
+};
 
 struct job {
 	uint64_t rv;

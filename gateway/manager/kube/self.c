@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * self.c - what is written without dispatch: refusals, and messages that could wait
+ * self.c - what is written without dispatch: refusals, the end of attempts that the user has ended, and messages that
+ * could wait
  *
  * Jobs that could never run through us are refused. A job whose managedBy is not Kueue's would be started here by its
  * own controller as soon as our check is Ready, and managedBy cannot be changed any more. Kinds without managedBy
@@ -37,7 +38,8 @@ static bool hopeless(struct mir *m, const struct wl *w, char why[WHY_MAX])
 	if (w->flags & WL_ELASTIC) {
 		snprintf(why, WHY_MAX,
 			 "%s %.120s is elastic, and spillway's own check cannot change the size of a job that runs. "
-			 "Create it again without the annotation kueue.x-k8s.io/elastic-job",
+			 "Create it again without the annotation kueue.x-k8s.io/elastic-job: then a new size is a new "
+			 "start",
 			 wl_kind(w)->kind, name);
 		return true;
 	}
@@ -52,21 +54,45 @@ static bool hopeless(struct mir *m, const struct wl *w, char why[WHY_MAX])
 	return true;
 }
 
+/* Kueue stops a job whose Workload it has not evicted: it was changed (its size), and does not match any more. It waits
+ * for a status that says so (the API server refuses its last write before); the copy must go first. */
+static bool outgrown(struct mir *m, const struct wl *w)
+{
+	const struct job *j = wl_job(m, w);
+	const unsigned stopping = JOB_SUSPENDED | JOB_STOPPING;
+
+	return j && w->cluster && w->check == SW_CHECK_READY && !wl_over(w) &&
+	       !(w->flags & (WL_FINISHED | WL_DELETING | WL_JOB_GONE)) && (w->flags & WL_CHECKED) &&
+	       (j->flags & (stopping | JOB_DONE)) == stopping && !job_is_idle(j);
+}
+
+/* What our check is set to without asking dispatch, and why; PENDING: nothing. */
+static enum sw_check verdict(struct mir *m, const struct wl *w, char why[WHY_MAX])
+{
+	if (hopeless(m, w, why))
+		return SW_CHECK_REJECTED;
+	if (!outgrown(m, w))
+		return SW_CHECK_PENDING;
+	snprintf(why, WHY_MAX, "the job was changed while it ran: it is stopped and starts anew");
+	return SW_CHECK_RETRY;
+}
+
 static void run(struct op *o)
 {
 	struct wl *w = wl_find(o->m, o->key);
 	char why[WHY_MAX], now[32];
 	struct patch_words p = {.message = why, .now = now};
 	struct sw_buf body;
+	enum sw_check to = w && !o->mine ? verdict(o->m, w, why) : SW_CHECK_PENDING;
 
-	if (!w || o->mine || !hopeless(o->m, w, why)) {
+	if (to == SW_CHECK_PENDING) {
 		op_end(o, SW_OK);
 		return;
 	}
 	mir_now(o->m, now);
-	sw_log(WARN, "manager", "rejected", "key=%s why=\"%s\"", o->key, why);
+	sw_log(WARN, "manager", to == SW_CHECK_RETRY ? "stopped" : "rejected", "key=%s why=\"%s\"", o->key, why);
 	sw_buf_init(&body, 64 << 10);
-	patch_state(&body, w, SW_CHECK_REJECTED, &p);
+	patch_state(&body, w, to, &p);
 	op_patch_workload(o, &body, SW_KUBE_STATUS);
 }
 
@@ -106,7 +132,7 @@ static void reconcile(void *owner, const char *key)
 	struct mir *m = owner;
 	struct wl *w = wl_find(m, key);
 	char why[WHY_MAX];
-	bool may = w && mir_may_write(m) && m->told_synced, refuse = may && hopeless(m, w, why);
+	bool may = w && mir_may_write(m) && m->told_synced, refuse = may && verdict(m, w, why) != SW_CHECK_PENDING;
 	bool tell = may && (w->flags & WL_UNSAID) && !(w->flags & (WL_FINISHED | WL_DELETING));
 
 	if (refuse)
@@ -120,7 +146,7 @@ void self_look(struct mir *m, const struct wl *w)
 {
 	char why[WHY_MAX];
 
-	if (hopeless(m, w, why))
+	if (verdict(m, w, why) != SW_CHECK_PENDING)
 		sw_reconciler_add(m->self_queue, w->text);
 }
 

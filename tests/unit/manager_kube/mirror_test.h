@@ -77,6 +77,7 @@ void kueue_reserve(struct world *w, const char *name); /* quota, our check Pendi
 void kueue_evict(struct world *w, const char *name, const char *reason);
 void kueue_unreserve(struct world *w, const char *name);
 void kueue_suspend(struct world *w, const char *name, bool on);
+void kueue_stop(struct world *w, const char *name); /* the first of its writes, which waits for ours */
 
 /* ---- dispatch ---- */
 const struct sw_workload *row(struct world *w, const char *job); /* NULL: none */

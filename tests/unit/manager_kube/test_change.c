@@ -215,6 +215,62 @@ Test(change, an_eviction_is_asked_for_by_retry)
 	world_close(&w);
 }
 
+/* Kueue has started the job here, and its copy's status has come home. */
+static void runs_here(struct world *w)
+{
+	bool home = false;
+
+	kueue_suspend(w, "pi", false);
+	IS(sync_status(w, "pi", "{'active':1,'ready':1,'startTime':'2026-11-23T10:00:00Z'}"));
+	for (int i = 0; i < 100 && !home; i++) {
+		json_t *o = get(w, JOBS, "pi");
+
+		home = sw_json_int(o, "status.active", 0) == 1;
+		json_object_put(o);
+		settle(w, 20);
+	}
+	cr_assert(home);
+}
+
+Test(change, a_job_that_kueue_stops_though_it_was_not_evicted_is_stopped_where_it_runs)
+{
+	struct world w;
+
+	world_open(&w);
+	kueue_job(&w, "pi");
+	kueue_reserve(&w, "pi");
+	kueue_stop(&w, "pi");
+	IS(win(&w, "pi", "east"));
+	settle(&w, 50);
+	cr_expect_eq(row(&w, "pi")->check, SW_CHECK_READY, "nothing ran: Kueue waits for nobody");
+	runs_here(&w);
+	settle(&w, 50);
+	cr_expect_eq(row(&w, "pi")->check, SW_CHECK_READY);
+	kueue_stop(&w, "pi");
+	UNTIL(&w, row(&w, "pi")->check == SW_CHECK_RETRY);
+	cr_expect(row(&w, "pi")->evicted);
+	cr_expect_str_eq(row(&w, "pi")->cluster, "east", "until its copy is gone");
+	cr_expect(strstr(row(&w, "pi")->message, "changed while it ran"), "%s", row(&w, "pi")->message);
+	world_close(&w);
+}
+
+Test(change, an_evicted_job_that_kueue_stops_is_evicted_once)
+{
+	struct world w;
+
+	world_open(&w);
+	kueue_job(&w, "pi");
+	kueue_reserve(&w, "pi");
+	IS(win(&w, "pi", "east"));
+	runs_here(&w);
+	kueue_evict(&w, "pi", "Preempted");
+	kueue_stop(&w, "pi");
+	settle(&w, 100);
+	cr_expect(row(&w, "pi")->evicted);
+	cr_expect_neq(row(&w, "pi")->check, SW_CHECK_RETRY);
+	world_close(&w);
+}
+
 Test(change, a_release_clears_the_winner_before_the_quota_can_come_back)
 {
 	struct world w;
@@ -250,6 +306,39 @@ Test(change, a_release_clears_the_winner_before_the_quota_can_come_back)
 	cr_expect_str_eq(check_field(o, "message"), "placed [base {\"failed\":2}]", "kept through other messages");
 	cr_expect_str_eq(row(&w, "pi")->message, "placed");
 	json_object_put(o);
+	world_close(&w);
+}
+
+Test(change, a_job_whose_workload_is_deleted_says_that_nothing_runs_once_its_copy_is_gone)
+{
+	struct world w;
+	struct answer a = {0};
+
+	world_open(&w);
+	kueue_job(&w, "pi");
+	kueue_reserve(&w, "pi");
+	IS(win(&w, "pi", "east"));
+	runs_here(&w);
+	erase(&w, WL, "job-pi-12345");
+	UNTIL(&w, row(&w, "pi") && row(&w, "pi")->deleting);
+	const struct sw_workload *r = row(&w, "pi");
+	struct sw_change c = {.op = SW_CHANGE_RELEASED, .message = ""};
+
+	IS(w.m->ops->change(w.m, r->key, r->rv, &c, on_done, &a));
+	settle(&w, 200);
+	cr_expect(!a.done, "Kueue stops the job first");
+	json_t *o = get(&w, JOBS, "pi");
+
+	cr_expect_eq(sw_json_int(o, "status.active", 0), 1);
+	json_object_put(o);
+	kueue_suspend(&w, "pi", true);
+	UNTIL(&w, a.done);
+	IS(a.e);
+	o = get(&w, JOBS, "pi");
+	cr_expect_eq(sw_json_int(o, "status.active", 0), 0, "Kueue may make another Workload");
+	cr_expect(sw_json_condition_true(o, "Suspended"));
+	json_object_put(o);
+	cr_expect_null(row(&w, "pi"));
 	world_close(&w);
 }
 

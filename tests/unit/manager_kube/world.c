@@ -322,6 +322,15 @@ void kueue_suspend(struct world *w, const char *name, bool on)
 	settle(w, 30);
 }
 
+void kueue_stop(struct world *w, const char *name)
+{
+	json_t *o = get(w, JOBS, name);
+
+	sw_json_set_bool(o, "spec.suspend", true);
+	sw_json_set_annotation(o, "kueue.x-k8s.io/stopping", "true");
+	update(w, JOBS, o, NULL);
+}
+
 /* ---- dispatch ----------------------------------------------------------------------------------------- */
 
 struct find {
