@@ -76,7 +76,7 @@ def test_a_remote_that_finishes_out_of_sync_is_tried_again(mirror, ns):
     w.api.patch(workload_path(ns, name) + "/status", {"status": {"conditions": [
         *w.api.get(workload_path(ns, name))["status"]["conditions"],
         {"type": "Finished", "status": "True", "reason": "OutOfSync", "message": "set by the test", "lastTransitionTime": "2026-01-01T00:00:00Z"}]}})
-    at = wait_workload(mirror, ns, "sync", lambda o: evictions(o) == 1 and condition(o, "Admitted"), "moved once, and admitted again")
+    at = wait_workload(mirror, ns, "sync", lambda o: evictions(o) == 1 and condition(o, "Admitted") and not condition(o, "Evicted"), "moved once, and admitted again")
     assert not condition(at, "Finished")
     again = holder(mirror, ns, "sync")
     eventually(lambda: (again.api.find(path(ns, "sync")) or {"metadata": {"uid": first}})["metadata"]["uid"] != first, "a new copy, not the old one")

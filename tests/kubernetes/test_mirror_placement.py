@@ -5,6 +5,7 @@ import pytest
 
 from conftest import DISPATCH, add_namespace, wait_policy
 from jobs import RUN, condition, count, finish_all, gone_everywhere, holder, job, path, pods
+from kinds import KINDS
 from mirrored import KUEUE, check, evictions, only, queue, state, wait_workload, workload_of, workload_path, workloads
 from process import eventually
 
@@ -202,3 +203,55 @@ def test_an_elastic_job_is_refused_before_dispatch_with_the_reason(mirror, ns):
     assert "is elastic" in check(at)["message"] and not at["status"].get("nominatedClusterNames")
     assert not any(workloads(w.api, ns) for w in mirror.workers)
     eventually(lambda: [e for e in mirror.api.get(f"/api/v1/namespaces/{ns}/events")["items"] if "is elastic" in e.get("message", "")], "an event says why")
+
+
+def grow(g, ns, name, kind):
+    """To two pods; of a JobSet, two jobs more."""
+    if not kind:
+        return g.api.patch(path(ns, name), {"spec": {"parallelism": 2}})
+    sets = g.api.get(kind.path(ns, name))["spec"]["replicatedJobs"]
+    sets[0]["replicas"] += 2
+    return g.api.patch(kind.path(ns, name), {"spec": {"replicatedJobs": sets}})
+
+
+def ready(obj):
+    status = (obj or {}).get("status") or {}
+    return status.get("ready") or (status.get("replicatedJobsStatus") or [{}])[0].get("ready")
+
+
+@pytest.mark.parametrize("kind", ["Job", "JobSet"])
+def test_a_job_that_is_given_another_size_starts_anew(mirror, ns, kind):
+    """Without that annotation: Kueue stops it and makes another Workload once nothing runs; the job is dispatched again."""
+    k = KINDS.get(kind)
+    plural, group = (k.plural, k.group) if k else ("jobs", "batch/v1")
+    mirror.api.create(k.make("resized", ns) if k else job("resized", ns, {RUN: "forever"}, completions=2))
+    first = holder(mirror, ns, "resized", plural, group)
+    if k:
+        first.api.patch(k.path(ns, "resized") + "/status", {"status": k.running})
+    before = first.api.get(path(ns, "resized", plural, group))
+    mirror.api.wait(path(ns, "resized", plural, group), ready, what="its status comes home")
+    size = wait_workload(mirror, ns, "resized", lambda o: condition(o, "Admitted"))["spec"]["podSets"][0]["count"]
+    grow(mirror, ns, "resized", k)
+    bigger = wait_workload(mirror, ns, "resized", lambda o: o["spec"]["podSets"][0]["count"] > size and condition(o, "Admitted"), "quota for the new size")
+
+    def again():
+        found = [w.api.find(path(ns, "resized", plural, group)) for w in mirror.workers if w.name == bigger["status"]["clusterName"]]
+        return found and found[0] and found[0]["metadata"]["uid"] != before["metadata"]["uid"] and found[0]
+
+    copy = eventually(again, "a new copy")
+    assert copy["spec"].get("parallelism") == 2 if not k else copy["spec"]["replicatedJobs"][0]["replicas"] == before["spec"]["replicatedJobs"][0]["replicas"] + 2
+    if not k:
+        mirror.api.wait(path(ns, "resized"), count("ready", 2))
+        ends_well(mirror, ns, "resized")
+
+
+def test_a_workload_that_somebody_deletes_is_made_again_and_its_job_dispatched_again(mirror, ns):
+    mirror.api.create(job("again", ns, {RUN: "forever"}))
+    mirror.api.wait(path(ns, "again"), count("ready", 1))
+    first = holder(mirror, ns, "again").api.get(path(ns, "again"))["metadata"]["uid"]
+    old = workload_of(mirror.api, ns, "again")["metadata"]
+    mirror.api.delete(workload_path(ns, old["name"]))
+    mirror.api.wait(workload_path(ns, old["name"]), lambda o: o and o["metadata"]["uid"] != old["uid"] and condition(o, "Admitted"), what="another one is admitted")
+    mirror.api.wait(path(ns, "again"), count("ready", 1))
+    assert holder(mirror, ns, "again").api.get(path(ns, "again"))["metadata"]["uid"] != first
+    ends_well(mirror, ns, "again")
