@@ -21,6 +21,7 @@ static bool is_unset(const char *managed_by)
 					  "jobset.sigs.k8s.io/jobset-controller",
 					  "trainer.kubeflow.org/trainjob-controller",
 					  "ray.io/kuberay-operator",
+					  "workload.codeflare.dev/appwrapper-controller",
 					  "kubeflow.org/training-operator",
 					  "kubeflow.org/mpi-operator"};
 

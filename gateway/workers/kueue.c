@@ -23,6 +23,7 @@
 
 enum { WORKLOAD_MAX = 4 << 20, LABEL_VALUE_MAX = 63 };
 #define ENV_ATTEMPT     "SPILLWAY_ATTEMPT" /* from the second attempt on */
+#define LABEL_LIMIT     "kueue.x-k8s.io/max-exec-time-seconds"
 #define PREBUILT        "kueue.x-k8s.io/prebuilt-workload-name"
 #define LABEL_ORIGIN_MK "kueue.x-k8s.io/multikueue-origin"
 
@@ -80,6 +81,42 @@ static void podsets_mark(json_t *podsets, unsigned attempt)
 	}
 }
 
+/*
+ * Kinds whose containers Kueue knows without their environment differ in what else it compares, how long they may run:
+ * a second more with each attempt where their user has set a limit, and some 68 years where not.
+ */
+static bool marks_by_limit(const struct sw_kind *k, unsigned attempt)
+{
+	return attempt > 1 && (k->sets_from_workload || k->containers_in_part);
+}
+
+static int64_t limit_of(int64_t own_s, unsigned attempt)
+{
+	int64_t s = own_s + attempt - 1;
+	return own_s > 0 && s <= INT32_MAX ? s : (int64_t)INT32_MAX - attempt;
+}
+
+static void job_mark(const struct sw_kind *k, json_t *copy, unsigned attempt)
+{
+	const char *own = sw_json_label(copy, LABEL_LIMIT);
+	char text[24];
+
+	if (!marks_by_limit(k, attempt))
+		return;
+	snprintf(text, sizeof text, "%lld", (long long)limit_of(own ? strtol(own, NULL, 10) : 0, attempt));
+	sw_json_set_label(copy, LABEL_LIMIT, text);
+}
+
+static void mirror_mark(const struct sw_kind *k, json_t *spec, unsigned attempt)
+{
+	static const char limit[] = "maximumExecutionTimeSeconds";
+
+	if (marks_by_limit(k, attempt))
+		sw_json_set_int(spec, limit, limit_of(sw_json_int(spec, limit, 0), attempt));
+	else
+		podsets_mark(sw_json_key(spec, "podSets"), attempt);
+}
+
 static struct sw_err podsets_translate(json_t *podsets, const struct sw_target *to)
 {
 	struct sw_err e = SW_OK;
@@ -116,7 +153,7 @@ static struct sw_err mirror_build(struct sw_worker *w, const struct sw_offer *o,
 		return e;
 	sw_topology_show(sw_json_key(spec, "podSets"));
 	e = podsets_translate(sw_json_key(spec, "podSets"), &to);
-	podsets_mark(sw_json_key(spec, "podSets"), o->attempt);
+	mirror_mark(o->kind, spec, o->attempt);
 	sw_target_fini(&to);
 	return e;
 }
@@ -275,6 +312,7 @@ static struct sw_err job_build(struct sw_worker *w, const struct sw_offer *o, co
 		return e;
 	*out = sw_kind_copy(o->kind, like, &spec);
 	json_object_put(like);
+	job_mark(o->kind, *out, o->attempt);
 	sw_json_set_annotation(*out, PREBUILT, name); /* what Kueue reads since 0.18 */
 	if (strlen(name) <= LABEL_VALUE_MAX)
 		sw_json_set_label(*out, PREBUILT, name); /* and before */

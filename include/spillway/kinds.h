@@ -84,6 +84,8 @@ struct sw_kind {
 	/* The object names no pods of its own (a TrainJob names a runtime): podsets() finds none in a user's object,
 	 * only the Workload's spec.podSets say what it asks for. */
 	bool sets_from_workload;
+	/* Kueue knows its containers in part only, without their environment. */
+	bool containers_in_part;
 	const void *own; /* of the row's functions */
 	/* Name, count, template and path of each set; what they ask for is sw_demand_read()'s. Lenient. */
 	size_t (*podsets)(const struct sw_kind *k, json_t *job, struct sw_podset out[SW_PODSETS_MAX]);
@@ -113,7 +115,9 @@ struct sw_kind {
 
 #define SW_KIND_MAP(X)                                                                                                 \
 	X(job)                                                                                                         \
-	X(pytorch) X(tf) X(paddle) X(xgboost) X(jax) X(mpi) X(mpi_v2beta1) X(jobset) X(trainjob) X(rayjob) X(raycluster)
+	X(pytorch)                                                                                                     \
+	X(tf) X(paddle) X(xgboost) X(jax) X(mpi) X(mpi_v2beta1) X(jobset) X(trainjob) X(rayjob) X(raycluster)          \
+		X(appwrapper)
 #define X(id) extern const struct sw_kind sw_kind_##id;
 SW_KIND_MAP(X)
 #undef X

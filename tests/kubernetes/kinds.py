@@ -68,6 +68,13 @@ def ray_cluster():
             "workerGroupSpecs": [{"groupName": "w", "replicas": 1, "minReplicas": 1, "maxReplicas": 1, "rayStartParams": {}, "template": pod}]}
 
 
+def wrapper():
+    """A Job and what goes with it. No pod sets are declared: the wrapper finds them in the Job."""
+    job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "in"}, "spec": {"parallelism": 2, "completions": 2, "template": pod_template()}}
+    job["spec"]["template"]["spec"]["containers"][0]["env"] = [{"name": "KEPT", "value": "yes"}]
+    return {"components": [{"template": job}, {"template": {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "with"}, "data": {"a": "b"}}}]}
+
+
 def condition(kind, status="True", reason="Test"):
     return {"type": kind, "status": status, "reason": reason, "message": "by the test", "lastTransitionTime": NOW}
 
@@ -87,6 +94,9 @@ KINDS = {
     "RayJob": Kind("ray.io/v1", "RayJob", "rayjobs", lambda: {"entrypoint": "true", "shutdownAfterJobFinishes": True, "rayClusterSpec": ray_cluster()},
                    {"jobStatus": "RUNNING", "jobDeploymentStatus": "Running"}, {"jobStatus": "SUCCEEDED", "jobDeploymentStatus": "Complete"}, *SPEC),
     "RayCluster": Kind("ray.io/v1", "RayCluster", "rayclusters", ray_cluster, {"state": "ready", "desiredWorkerReplicas": 1, "readyWorkerReplicas": 1}, None, *SPEC),
+    "AppWrapper": Kind("workload.codeflare.dev/v1beta2", "AppWrapper", "appwrappers", wrapper,
+                       {"phase": "Running", "conditions": [condition(t) for t in ("QuotaReserved", "ResourcesDeployed", "PodsReady")]},
+                       {"phase": "Succeeded", "conditions": [condition("QuotaReserved", "False")]}, *SPEC),
 }
 
 # What Kueue's webhook refuses on a worker: it has no prebuilt Workloads for this kind, so nobody can dispatch it to Kueue workers (0.19.2).
@@ -94,6 +104,7 @@ JAXJOB = training("JAXJob", "jaxjobs", "jaxReplicaSpecs", "jax", {"Worker": 2})
 
 # Statuses of copies that were stopped.
 STOPPED = {
+    "AppWrapper": {"phase": "Suspended", "conditions": [condition(t, "False") for t in ("QuotaReserved", "ResourcesDeployed")]},
     "JobSet": {"conditions": [condition("Suspended", reason="SuspendedJobs")], "replicatedJobsStatus": replicated(suspended=2)},
     "PyTorchJob": {"conditions": [*kubeflow_status("Created"), {**kubeflow_status("Running")[0], "status": "False"}, *kubeflow_status("Suspended")],
                    "replicaStatuses": {"Master": {"active": 0}, "Worker": {"active": 0}}},

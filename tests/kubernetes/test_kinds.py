@@ -48,6 +48,8 @@ ROWS = {
                [("head", 1), ("small", 1), ("submitter", 1)]),
     "RayCluster": ("ray.io/v1", "rayclusters", {"managedBy": MULTIKUEUE, **ray(("tpu", 3, 2), ("cpu", 0, 1))}, [("head", 1), ("tpu", 6), ("cpu", 0)]),
 }
+ROWS["AppWrapper"] = ("workload.codeflare.dev/v1beta2", "appwrappers", {"managedBy": MULTIKUEUE, "components": [{"template": {"apiVersion": ROWS[k][0], "kind": k, "metadata": {"name": k.lower()}, "spec": ROWS[k][2]}}
+    for k in ("Job", "JobSet", "PyTorchJob")]}, [("one-0", 2), ("one-1", 1), ("one-2", 6), ("one-3", 1), ("one-4", 3)])
 RUNTIME = {"apiVersion": "trainer.kubeflow.org/v1alpha1", "kind": "ClusterTrainingRuntime", "metadata": {"name": "torch"}, "spec": {
     "mlPolicy": {"numNodes": 1, "torch": {}}, "template": {"spec": {"replicatedJobs": [
         {"name": "node", "template": {"metadata": {"labels": {"trainer.kubeflow.org/trainjob-ancestor-step": "trainer"}}, "spec": {"template": template("node")}}}]}}}}
@@ -94,6 +96,8 @@ IDLE = {
                  {"jobsStatus": [{"name": "node", "active": 0, "ready": 0, "failed": 0, "succeeded": 0, "suspended": 0}]}),
     "RayJob": ({"jobDeploymentStatus": "Running", "jobStatus": "RUNNING", "rayClusterStatus": {"state": "ready", "availableWorkerReplicas": 1}},
                {"jobDeploymentStatus": "Suspended", "jobStatus": "RUNNING", "rayClusterStatus": {"state": "suspended", "availableWorkerReplicas": 0}}),
+    "AppWrapper": ({"phase": "Running", "conditions": [{"type": "QuotaReserved", "status": "True", "reason": "r", "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z"}]},
+                   {"phase": "Suspended", "conditions": [{"type": "QuotaReserved", "status": "False", "reason": "r", "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z"}]}),
     "RayCluster": ({"state": "ready", "availableWorkerReplicas": 6}, {"state": "suspended", "availableWorkerReplicas": 0}),
 }
 

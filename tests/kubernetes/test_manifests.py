@@ -113,6 +113,7 @@ JOBS = {
     "TrainJob": ("trainer.kubeflow.org/v1alpha1", SPEC, {"runtimeRef": {"name": "r", "kind": "TrainingRuntime"}}),
     "RayCluster": ("ray.io/v1", SPEC, {"headGroupSpec": {"rayStartParams": {}, "template": POD}}),
     "RayJob": ("ray.io/v1", SPEC, {"entrypoint": "x", "shutdownAfterJobFinishes": True, "rayClusterSpec": {"headGroupSpec": {"rayStartParams": {}, "template": POD}}}),
+    "AppWrapper": ("workload.codeflare.dev/v1beta2", SPEC, {"components": [{"template": {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x"}, **POD}}]}),
     "PyTorchJob": ("kubeflow.org/v1", RUN, {"pytorchReplicaSpecs": {"Master": {"replicas": 1, "template": POD}}}),
     "TFJob": ("kubeflow.org/v1", RUN, {"tfReplicaSpecs": {"Chief": {"replicas": 1, "template": POD}}}),
     "PaddleJob": ("kubeflow.org/v1", RUN, {"paddleReplicaSpecs": {"Worker": {"replicas": 1, "template": POD}}}),

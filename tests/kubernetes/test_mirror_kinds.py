@@ -3,7 +3,7 @@
 import pytest
 
 from jobs import absent, condition
-from kinds import KINDS, STOPPED
+from kinds import KINDS, STOPPED, wrapper
 from mirrored import check, evictions, state, stop_queue, wait_workload, workloads
 from process import eventually
 from testbed.api import ApiError
@@ -58,7 +58,7 @@ def test_a_kind_runs_on_a_worker_and_its_status_comes_home(mirror, ns, name):
     swept(mirror, k, ns, "it")
 
 
-@pytest.mark.parametrize("name", ["JobSet", "PyTorchJob"])
+@pytest.mark.parametrize("name", ["JobSet", "PyTorchJob", "AppWrapper"])
 def test_an_evicted_kind_moves_to_the_other_worker(mirror, ns, queues, name):
     """The walls of a move: quota comes back though the job's status is not a batch Job's, the winner is cleared, and it ends once."""
     k = KINDS[name]
@@ -95,3 +95,17 @@ def test_a_job_managed_by_somebody_else_in_a_queue_that_is_not_ours_is_not_touch
     assert other in check(at)["message"] or "managedBy" in check(at)["message"], check(at)
     assert not any(workloads(w.api, ns) for w in mirror.workers)
     assert not condition(at, "Admitted")
+
+
+def test_a_wrapped_job_keeps_what_kueue_does_not_know_of_it(mirror, ns):
+    """A Workload made of an AppWrapper has no environment in its containers; the copy has."""
+    k = KINDS["AppWrapper"]
+    w = submit(mirror, k, ns)
+    job, extra = (c["template"] for c in w.api.get(k.path(ns, "it"))["spec"]["components"])
+    main = job["spec"]["template"]["spec"]["containers"][0]
+    assert main["env"] == [{"name": "KEPT", "value": "yes"}] and main["resources"]["requests"]["cpu"] == "1" and job["spec"]["parallelism"] == 2
+    assert extra == wrapper()["components"][1]["template"]
+    mirrored = workloads(w.api, ns)
+    assert [(s["name"], s["count"]) for m in mirrored for s in m["spec"]["podSets"]] == [("it-0", 2)]
+    mirror.api.delete(k.path(ns, "it"))
+    swept(mirror, k, ns, "it")

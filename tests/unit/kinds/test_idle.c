@@ -24,6 +24,12 @@ static const struct {
 	 "1}"},
 	{"RayCluster", "{'state':'ready','availableWorkerReplicas':4}",
 	 "{'state':'suspended','availableWorkerReplicas':0}"},
+	{"AppWrapper", "{}", "{'phase':'Suspended'}"},
+	{"AppWrapper",
+	 "{'phase':'Running','resettingCount':2,'conditions':[{'type':'PodsReady','status':'True'},7,{'type':"
+	 "'QuotaReserved','status':'True'}]}",
+	 "{'phase':'Suspended','resettingCount':2,'conditions':[{'type':'PodsReady','status':'True'},7,{'type':"
+	 "'QuotaReserved','status':'False'}]}"},
 };
 
 Test(kinds_idle, nothing_is_active_and_nothing_else_changes)

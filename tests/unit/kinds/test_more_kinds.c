@@ -230,6 +230,9 @@ static const struct {
 	{"RayJob", "{'jobDeploymentStatus':'Suspended'}", "{'jobDeploymentStatus':'Running'}",
 	 "{'jobDeploymentStatus':'Running'}"},
 	{"RayCluster", "{'state':'ready'}", "{'state':'suspended'}", "{'state':'suspended'}"},
+	{"AppWrapper", "{'phase':'Succeeded'}", "{'phase':'Running'}", "{'phase':'Succeeded'}"},
+	{"AppWrapper", "{'phase':'Suspended'}", "{'phase':'Running'}", "{'phase':'Running'}"},
+	{"AppWrapper", "{}", "null", "{}"},
 	{"mpijobs.v2beta1.kubeflow.org", "{'replicaStatuses':{'Worker':{'failed':3}}}",
 	 "{'replicaStatuses':{'Worker':{'failed':1}}}", "{'replicaStatuses':{'Worker':{'failed':3}}}"},
 };
@@ -360,6 +363,9 @@ static const char *const misshapen[] = {
 	"'submitterPodTemplate':[],'headGroupSpec':7,'workerGroupSpecs':[[],{'template':[]}]}}",
 	"{'spec':{'replicatedJobs':'x','runtimePatches':[[],{'manager':[]}],'rayClusterSpec':{'workerGroupSpecs':[7]},"
 	"'mpiReplicaSpecs':{'Launcher':[],'Worker':{'template':7}}}}",
+	"{'metadata':{'name':[]},'spec':{'components':[7,{'template':7,'podSets':[7,{'path':'template.x'}]},{'podSets':"
+	"7,"
+	"'template':{'apiVersion':'batch/v1','kind':'Job','spec':[]}}]}}",
 };
 
 Test(kinds_more, a_misshapen_job_of_any_kind_is_read_without_harm)

@@ -19,6 +19,7 @@ Test(kinds_table, a_kind_is_found_by_what_users_type)
 		{"trainjobs", "trainjobs.trainer.kubeflow.org"},
 		{"RayJob", "rayjobs.ray.io"},
 		{"raycluster", "rayclusters.ray.io"},
+		{"AppWrapper", "appwrappers.workload.codeflare.dev"},
 		{"JAXJOB", "jaxjobs.kubeflow.org"},
 		{"paddlejob", "paddlejobs.kubeflow.org"},
 		{"xgboostjob", "xgboostjobs.kubeflow.org"},
@@ -82,7 +83,7 @@ Test(kinds_table, every_row_is_complete_and_finds_itself)
 		cr_expect_eq(sw_kind_named(k->resource), k);
 		cr_expect(k->suspend_path && k->managed_by_path);
 	}
-	cr_expect_eq(n, 12);
+	cr_expect_eq(n, 13);
 }
 
 Test(kinds_table, suspend_managed_by_and_ttl_are_siblings)

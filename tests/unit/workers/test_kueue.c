@@ -177,6 +177,60 @@ Test(kueue, a_mirror_of_a_later_attempt_differs_in_what_kueue_compares)
 	cluster_free(c);
 }
 
+static struct sw_offer wrapped_offer(unsigned attempt, json_t *of)
+{
+	struct sw_offer o = offer(attempt, of);
+	o.kind = &sw_kind_appwrapper;
+	return o;
+}
+
+static json_t *wrapper(const char *limit)
+{
+	json_t *o = sw_json_fmt("{\"apiVersion\":\"workload.codeflare.dev/v1beta2\",\"kind\":\"AppWrapper\","
+				"\"metadata\":{\"name\":\"a\",\"namespace\":\"ns\"},\"spec\":{\"components\":[{"
+				"\"template\":{\"apiVersion\":\"batch/v1\",\"kind\":\"Job\",\"spec\":{\"template\":{"
+				"\"spec\":{\"containers\":[{\"name\":\"c\"}]}}}}}]}}");
+	if (limit)
+		sw_json_set_label(o, "kueue.x-k8s.io/max-exec-time-seconds", limit);
+	return o;
+}
+
+/* limit: what its user has set; then what mirror and job of this attempt say. */
+static void expect_limits(const char *limit, unsigned attempt, const char *expected)
+{
+	struct cluster *c = begun();
+	json_t *w = workload(), *job = wrapper(limit), *sets = sw_json_at(w, "spec.podSets");
+	struct sw_offer o = wrapped_offer(attempt, w);
+
+	sw_json_set_str(sw_json_idx(sets, 0), "name", "a-0");
+	if (limit)
+		sw_json_set_int(w, "spec.maximumExecutionTimeSeconds", strtol(limit, NULL, 10));
+	cr_assert(!sw_failed(finish(c, sw_worker_offer(c->w, &o, cluster_done, c))));
+	json_t *m = cluster_get(c, MIRROR);
+	json_t *first =
+		sw_json_idx(sw_json_at(sw_json_idx(sw_json_at(m, "spec.podSets"), 0), "template.spec.containers"), 0);
+	cr_expect_null(sw_json_key(first, "env"), "its Kueue would never find it in the job");
+	cr_expect_eq(sw_json_int(m, "spec.maximumExecutionTimeSeconds", 0), expected ? strtol(expected, NULL, 10) : 0);
+	set(c, "status.conditions", "[" ADMITTED "]");
+	cr_assert(!sw_failed(finish(c, sw_worker_start(c->w, &o, job, cluster_done, c))), "%s", c->last.text);
+	json_t *copy = cluster_get(c, "/apis/workload.codeflare.dev/v1beta2/namespaces/ns/appwrappers/a");
+	const char *said = sw_json_label(copy, "kueue.x-k8s.io/max-exec-time-seconds");
+	cr_expect_str_eq(said ? said : "", expected ? expected : "");
+	json_object_put(job);
+	json_object_put(w);
+	cluster_free(c);
+}
+
+/* Kueue compares the limit as well, and knows no environment of these. */
+Test(kueue, a_later_attempt_of_a_kind_known_in_part_differs_in_its_limit)
+{
+	expect_limits(NULL, 1, NULL);
+	expect_limits(NULL, 2, "2147483645");
+	expect_limits("60", 1, "60");
+	expect_limits("60", 3, "62");
+	expect_limits("2147483647", 2, "2147483645");
+}
+
 Test(kueue, the_job_is_made_from_the_mirror_once_it_is_admitted)
 {
 	struct cluster *c = begun();
