@@ -49,6 +49,7 @@ struct out {
 	int64_t until_wall_ms; /* the same for people */
 	unsigned times;        /* how often it refused */
 	bool refused;          /* it did, the last time */
+	uint64_t deaf_to;      /* the priority that it would not give the offer; 0: none */
 	char why[320];
 };
 
@@ -107,9 +108,8 @@ struct work {
 	bool tombstoned;
 	bool history_noted; /* of this attempt */
 	unsigned start_failures;
-	uint64_t deaf_mask, deaf_to; /* clusters that refused a new priority; hash of that */
-	size_t telling;              /* the cluster that is being told */
-	struct out *outs;            /* clusters that it is not sent to for a while */
+	uint64_t telling; /* the priority that wk->w is being told */
+	struct out *outs; /* clusters that it is not sent to for a while */
 	size_t n_outs;
 	uint64_t said, told_ms; /* hash of the last event, said once; loop time of the last message */
 	uint64_t begun_ms;      /* loop time when we first saw it admitted: for the metric */
@@ -302,6 +302,8 @@ void out_mark(struct work *wk, const struct sw_worker *w, uint64_t ms, const cha
 void out_refused(struct work *wk, const struct sw_worker *w, uint64_t ms, struct sw_err err); /* longer each time */
 const struct out *out_now(const struct work *wk, const struct sw_worker *w); /* NULL: it may go there */
 bool out_any(const struct work *wk);
+void out_deaf(struct work *wk, const struct sw_worker *w, uint64_t priority);
+bool out_is_deaf(const struct work *wk, const struct sw_worker *w, uint64_t priority);
 void out_forget(struct work *wk, const struct sw_worker *w); /* the cluster itself is being forgotten */
 void outs_free(struct work *wk);
 
@@ -377,7 +379,7 @@ void words_free(struct sw_dispatch *d);
 void word_leaving(struct sw_dispatch *d, const char *cluster, bool leaving); /* drained meanwhile; in memory only */
 void word_joining(struct sw_dispatch *d, const char *cluster);
 bool word_joined(struct sw_dispatch *d, const char *cluster); /* once: it was joining, and is ready now */
-void word_over(struct sw_dispatch *d, const char *cluster); /* it has left: that it was removed is forgotten */
+void word_over(struct sw_dispatch *d, const char *cluster);   /* it has left: that it was removed is forgotten */
 struct sw_err word_may_remove(struct sw_dispatch *d, struct sw_worker *w, enum sw_cluster_state now);
 
 /* ---- identity.c -------------------------------------------------------------------------------- */

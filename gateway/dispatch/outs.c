@@ -79,6 +79,17 @@ void out_refused(struct work *wk, const struct sw_worker *w, uint64_t ms, struct
 	mark(wk, w, ms << times, answer_of(err.text))->refused = true;
 }
 
+void out_deaf(struct work *wk, const struct sw_worker *w, uint64_t priority)
+{
+	get(wk, w)->deaf_to = priority;
+}
+
+bool out_is_deaf(const struct work *wk, const struct sw_worker *w, uint64_t priority)
+{
+	const struct out *o = find(wk, w);
+	return o && o->deaf_to == priority;
+}
+
 void out_forget(struct work *wk, const struct sw_worker *w)
 {
 	struct out *o = find(wk, w);

@@ -31,10 +31,9 @@ void priority_see(struct sw_dispatch *d, const struct work *wk, struct scene *s)
 	const struct sw_workload *row = s->row;
 	if (!wk || !s->v.may_run || !row->priority_class || !*row->priority_class)
 		return;
-	uint64_t deaf = wk->deaf_to == mark_of(row) ? wk->deaf_mask : 0;
-	for (size_t i = 0; i < sw_workers_count(d->workers) && i < CLUSTERS_MAX; i++) {
+	for (size_t i = 0; i < sw_workers_count(d->workers); i++) {
 		struct sw_worker *w = sw_workers_at(d->workers, i);
-		if (!sw_worker_takes_offers(w) || (deaf >> i & 1) || !sw_worker_state(w).ready)
+		if (!sw_worker_takes_offers(w) || !sw_worker_state(w).ready || out_is_deaf(wk, w, mark_of(row)))
 			continue;
 		struct sw_offered o = sw_worker_offered(w, wk->key, row->job_uid);
 		if (!is_behind(s, &o))
@@ -52,9 +51,9 @@ static void on_told(void *owner, struct sw_err err)
 	char text[500];
 	/* Refused, not lost: an offer that is gone by now is no refusal either. */
 	if (err.code == SW_E_INVALID || err.code == SW_E_FORBIDDEN || err.code == SW_E_UNSUPPORTED) {
-		wk->deaf_mask |= (uint64_t)1 << wk->telling;
+		out_deaf(wk, wk->w, wk->telling);
 		snprintf(text, sizeof text, "cluster %s keeps the priority that it was offered with: %s",
-			 sw_worker_name(sw_workers_at(wk->d->workers, wk->telling)), err.text);
+			 sw_worker_name(wk->w), err.text);
 		work_say(wk, true, "PriorityRefused", text);
 		err = SW_OK;
 	}
@@ -64,10 +63,8 @@ static void on_told(void *owner, struct sw_err err)
 struct sw_err priority_tell(struct work *wk, const struct scene *s)
 {
 	const struct sw_workload *row = s->row;
-	if (wk->deaf_to != mark_of(row))
-		wk->deaf_mask = 0;
-	wk->deaf_to = mark_of(row);
-	wk->telling = (size_t)s->v.behind;
+	wk->w = s->behind;
+	wk->telling = mark_of(row);
 	return sw_worker_prioritize(s->behind, wk->key, s->behind_offered.uid, row->priority_class, row->priority,
 				    on_told, wk);
 }
