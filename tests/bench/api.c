@@ -53,7 +53,8 @@ static void sql(sqlite3 *db, const char *text)
 static double disk_rate(const char *dir, double seconds)
 {
 	char *path = sw_asprintf("%s/disk.db", dir), body[4096];
-	size_t len = job_text(body, sizeof(body), "bench", "disk-000000", "main");
+	struct job_spec spec = {.ns = "bench", .name = "disk-000000", .queue = "main"};
+	size_t len = job_text(body, sizeof(body), &spec);
 	double began, took;
 	sqlite3_stmt *st;
 	sqlite3 *db;
@@ -83,9 +84,8 @@ static double disk_rate(const char *dir, double seconds)
 
 static void creates(struct client *cl, struct bench_child *server, int conns, const char *ns, double disk)
 {
-	struct create_plan plan = {.ns = ns,
+	struct create_plan plan = {.job = {.ns = ns, .queue = "main"},
 				   .prefix = "job",
-				   .queue = "main",
 				   .conns = conns,
 				   .seconds = conns == 64 ? 20 : 3,
 				   .count = conns == 64 ? LISTED : 100000};
@@ -209,6 +209,7 @@ static void on_answer(struct conn *c, void *owner)
 static void write_due(struct feed *f, struct writer *writers, double began)
 {
 	char name[32], body[4096];
+	struct job_spec spec = {.ns = "watch", .name = name, .queue = "main"};
 
 	for (int i = 0; i < WRITERS; i++) {
 		struct writer *wr = &writers[i];
@@ -218,7 +219,7 @@ static void write_due(struct feed *f, struct writer *writers, double began)
 		wr->job = f->begun++;
 		snprintf(name, sizeof(name), "w-%06ld", wr->job);
 		conn_request(wr->conn, "POST", "/apis/batch/v1/namespaces/watch/jobs", body,
-			     job_text(body, sizeof(body), "watch", name, "main"), NULL, on_answer);
+			     job_text(body, sizeof(body), &spec), NULL, on_answer);
 	}
 }
 

@@ -67,6 +67,7 @@ struct bench_turns bench_child_turns(struct bench_child *c);   /* since the last
 void bench_turns_note(struct bench_child *c, const char *who); /* the same, printed */
 double bench_child_cpu(const struct bench_child *c);           /* seconds, all threads */
 long bench_child_rss(const struct bench_child *c);             /* bytes of anonymous memory in RAM */
+long bench_child_rss_all(const struct bench_child *c);         /* files that are mapped included */
 void bench_child_stop(struct bench_child *c);
 
 /* ---- the client ---------------------------------------------------------------------------- */
@@ -104,6 +105,7 @@ void client_drop(struct client *cl, int n);                  /* closes the n con
 void conn_request(struct conn *c, const char *method, const char *path, const char *body, size_t len,
 		  conn_body_fn *on_body, conn_done_fn *done);
 void client_turn(struct client *cl, int timeout_ms);
+int client_fd(const struct client *cl); /* readable when a turn has something to do */
 /* One request on a connection of its own, waited for. The body, NUL-terminated, is kept in `body` if that is not NULL.
  * Status. */
 int client_once(struct client *cl, const char *method, const char *path, const char *body, struct sw_buf *reply);

@@ -194,13 +194,23 @@ double bench_child_cpu(const struct bench_child *c)
 	return (double)(user + sys) / (double)sysconf(_SC_CLK_TCK);
 }
 
-long bench_child_rss(const struct bench_child *c)
+static long status_bytes(const struct bench_child *c, const char *field)
 {
 	char text[4096], *at;
 
 	proc_read(c->pid, "status", text, sizeof(text));
-	at = strstr(text, "RssAnon:");
-	return at ? strtol(at + 8, NULL, 10) * 1024 : 0;
+	at = strstr(text, field);
+	return at ? strtol(at + strlen(field), NULL, 10) * 1024 : 0;
+}
+
+long bench_child_rss(const struct bench_child *c)
+{
+	return status_bytes(c, "RssAnon:");
+}
+
+long bench_child_rss_all(const struct bench_child *c)
+{
+	return status_bytes(c, "VmRSS:");
 }
 
 void bench_child_stop(struct bench_child *c)

@@ -42,6 +42,11 @@ struct client *client_new(int port, const char *token)
 	return cl;
 }
 
+int client_fd(const struct client *cl)
+{
+	return cl->epoll;
+}
+
 static void conn_free(struct conn *c)
 {
 	SSL_free(c->ssl);

@@ -10,7 +10,7 @@
 
 enum { JOB_BYTES = 2048 };
 
-size_t job_text(char *out, size_t size, const char *ns, const char *name, const char *queue)
+size_t job_text(char *out, size_t size, const struct job_spec *spec)
 {
 	static const char fill[] =
 		"--learning-rate=0.0003 --batch-size=64 --epochs=90 --warmup-steps=500 --checkpoint=s3://bucket/run ";
@@ -24,15 +24,15 @@ size_t job_text(char *out, size_t size, const char *ns, const char *name, const 
 		"\"spec\":{\"parallelism\":1,\"completions\":1,\"backoffLimit\":3,\"suspend\":true,\"template\":{"
 		"\"metadata\":{\"labels\":{"
 		"\"app.kubernetes.io/name\":\"train\"},\"annotations\":{\"sim.spillway.dev/"
-		"run\":\"30s\"}},\"spec\":{\"restartPolicy\":\"Never\",\"containers\":[{\"name\":\"main\","
+		"run\":\"%s\"}},\"spec\":{\"restartPolicy\":\"Never\",\"containers\":[{\"name\":\"main\","
 		"\"image\":\"registry.example.org/team/"
 		"train:2.4.1\",\"command\":[\"python\",\"-m\",\"train\"],\"env\":["
 		"{\"name\":\"OMP_NUM_THREADS\",\"value\":\"8\"},{\"name\":\"POD_NAME\",\"valueFrom\":{\"fieldRef\":{"
 		"\"fieldPath\":"
-		"\"metadata.name\"}}}],\"resources\":{\"requests\":{\"cpu\":\"1\",\"memory\":\"1Gi\"},\"limits\":{"
+		"\"metadata.name\"}}}],\"resources\":{\"requests\":{\"cpu\":\"%s\",\"memory\":\"1Gi\"},\"limits\":{"
 		"\"memory\":\"2Gi\"}},"
 		"\"volumeMounts\":[{\"name\":\"scratch\",\"mountPath\":\"/scratch\"}],\"args\":[\"",
-		name, ns, queue);
+		spec->name, spec->ns, spec->queue, spec->run ? spec->run : "30s", spec->cpu ? spec->cpu : "1");
 	static const char tail[] = "\"]}],\"volumes\":[{\"name\":\"scratch\",\"emptyDir\":{}}]}}}}";
 	size_t at = (size_t)n, stop = JOB_BYTES - (sizeof(tail) - 1);
 
@@ -57,13 +57,15 @@ static void on_created(struct conn *c, void *owner);
 
 static void create_next(struct conn *c, struct creator *cr)
 {
+	struct job_spec job = cr->plan->job;
 	char name[64], body[4096];
 	size_t len;
 
 	if (cr->begun == cr->plan->count || bench_now() > cr->deadline)
 		return;
 	snprintf(name, sizeof(name), "%s-%06ld", cr->plan->prefix, cr->begun++);
-	len = job_text(body, sizeof(body), cr->plan->ns, name, cr->plan->queue);
+	job.name = name;
+	len = job_text(body, sizeof(body), &job);
 	conn_request(c, "POST", cr->path, body, len, NULL, on_created);
 }
 
@@ -72,7 +74,7 @@ static void on_created(struct conn *c, void *owner)
 	struct creator *cr = owner;
 
 	if (c->status != 201)
-		bench_die("creating a job in %s: HTTP status %d", cr->plan->ns, c->status);
+		bench_die("creating a job in %s: HTTP status %d", cr->plan->job.ns, c->status);
 	cr->took[cr->ended++] = bench_now() - c->began;
 	create_next(c, cr);
 }
@@ -85,15 +87,19 @@ struct created jobs_create(struct client *cl, const struct create_plan *plan)
 	double began;
 
 	SW_REQUIRE(plan->conns <= CREATE_CONNS_MAX);
-	snprintf(cr.path, sizeof(cr.path), "/apis/batch/v1/namespaces/%s/jobs", plan->ns);
+	snprintf(cr.path, sizeof(cr.path), "/apis/batch/v1/namespaces/%s/jobs", plan->job.ns);
 	for (int i = 0; i < plan->conns; i++)
 		conn[i] = client_connect(cl, &cr);
 	began = bench_now();
 	cr.deadline = began + plan->seconds;
 	for (int i = 0; i < plan->conns; i++)
 		create_next(conn[i], &cr);
-	while (cr.ended < cr.begun)
-		client_turn(cl, 100);
+	while (cr.ended < cr.begun) {
+		if (plan->turn)
+			plan->turn(plan->owner);
+		else
+			client_turn(cl, 100);
+	}
 	out = (struct created){.count = cr.ended, .seconds = bench_now() - began};
 	out.p50_ms = 1e3 * bench_percentile(cr.took, (size_t)cr.ended, 50);
 	out.p99_ms = 1e3 * bench_percentile(cr.took, (size_t)cr.ended, 99);

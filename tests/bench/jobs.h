@@ -7,14 +7,22 @@
 
 enum { CREATE_CONNS_MAX = 128 };
 
+struct job_spec {
+	const char *ns, *name, *queue;
+	const char *run; /* on a simulated cluster; NULL: 30s */
+	const char *cpu; /* NULL: 1 */
+};
 /* About 2 KB of JSON; returns its length. out: at least 2,049 bytes. */
-size_t job_text(char *out, size_t size, const char *ns, const char *name, const char *queue);
+size_t job_text(char *out, size_t size, const struct job_spec *spec);
 
 struct create_plan {
-	const char *ns, *prefix, *queue;
+	struct job_spec job; /* but for its name */
+	const char *prefix;
 	int conns;  /* at most CREATE_CONNS_MAX */
 	long count; /* stops at whichever comes first */
 	double seconds;
+	void (*turn)(void *owner); /* instead of the client's own turn; or NULL */
+	void *owner;
 };
 struct created {
 	long count;

@@ -51,8 +51,11 @@ static void wait_quiet(struct client *cl, struct bench_child *g, double limit)
 
 static void fill(struct client *cl, struct bench_child *g, const char *dir)
 {
-	struct create_plan plan = {
-		.ns = "default", .prefix = "q", .queue = "bench", .conns = CONNS, .count = QUEUED, .seconds = LIMIT_S};
+	struct create_plan plan = {.job = {.ns = "default", .queue = "bench"},
+				   .prefix = "q",
+				   .conns = CONNS,
+				   .count = QUEUED,
+				   .seconds = LIMIT_S};
 	long empty = bench_child_rss(g), full;
 	double limit = bench_now() + LIMIT_S;
 	struct created done;

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# Benchmarks: api, dispatch, memory; each a program of its own on what they share.
+# Benchmarks; each a program of its own on what they share.
 
-BENCH_SHARED := util child client jobs site
+BENCH_SHARED := util child client jobs site follow
 BENCH_NAMES  := $(filter-out $(BENCH_SHARED),$(basename $(notdir $(wildcard tests/bench/*.c))))
 BENCH_BINS   := $(BENCH_NAMES:%=$(B)/bench/%)
 

@@ -9,13 +9,11 @@
 #include "spillway/sim.h"
 #include "spillway/text.h"
 
-enum { CLUSTERS_MAX = 8 };
-
 void site_sims(struct sw_loop *loop, int fd, const void *arg)
 {
 	const char *dir = arg;
 	char *path = sw_asprintf("%s/clusters.yaml", dir), *text;
-	struct sw_sim *sims[CLUSTERS_MAX] = {NULL};
+	struct sw_sim **sims;
 	struct sw_sim_specs *specs;
 	struct sw_catalog *catalog;
 	size_t len;
@@ -23,7 +21,7 @@ void site_sims(struct sw_loop *loop, int fd, const void *arg)
 	bench_must(sw_file_read(path, 1 << 20, &text, &len), "clusters.yaml");
 	bench_must(sw_catalog_load(&catalog), "catalog");
 	bench_must(sw_sim_specs_parse(path, text, len, catalog, &specs), "clusters");
-	SW_REQUIRE(specs->n <= CLUSTERS_MAX);
+	sims = sw_calloc(specs->n, sizeof(struct sw_sim *));
 	for (size_t i = 0; i < specs->n; i++) {
 		struct sw_sim_options opt = {.dir = dir};
 		char *config = sw_asprintf("%s/%s.kubeconfig", dir, specs->at[i].name);
@@ -35,6 +33,7 @@ void site_sims(struct sw_loop *loop, int fd, const void *arg)
 	bench_child_serve(loop, fd, "ready\n");
 	for (size_t i = 0; i < specs->n; i++)
 		sw_sim_free(sims[i]);
+	free(sims);
 	sw_sim_specs_free(specs);
 	sw_catalog_free(catalog);
 	free(text);
@@ -53,6 +52,31 @@ void site_gateway(struct sw_loop *loop, int fd, const void *dir)
 	sw_gateway_free(g);
 	sw_config_free(config);
 	free(path);
+}
+
+void site_files(const char *dir, int workers, int nodes, const char *cpus)
+{
+	struct sw_buf clusters, config;
+
+	sw_buf_init(&clusters, 64 << 10);
+	sw_buf_init(&config, 64 << 10);
+	sw_buf_puts(&clusters, "timeScale: 60\nclusters:\n");
+	sw_buf_printf(&config,
+		      "data_dir: %s/data\nlisten: 127.0.0.1:0\nlog.level: warn\nbootstrap: [queue.yaml]\nclusters:\n",
+		      dir);
+	for (int i = 0; i < workers; i++) {
+		sw_buf_printf(&clusters,
+			      "- name: w%d\n  cloud: onprem\n  region: here\n  nodes:\n"
+			      "  - {name: cpu, count: %d, machine: server, cpu: 128, memory: 1Ti, priceHour: 0.50}\n",
+			      i, nodes);
+		sw_buf_printf(&config, "- {name: w%d, provider: sim, kubeconfig: w%d.kubeconfig, region: here}\n", i,
+			      i);
+	}
+	bench_write(dir, "clusters.yaml", "%s", clusters.at);
+	bench_write(dir, "spillway.yaml", "%s", config.at);
+	site_queue(dir, cpus);
+	sw_buf_fini(&clusters);
+	sw_buf_fini(&config);
 }
 
 void site_queue(const char *dir, const char *cpus)

@@ -9,6 +9,9 @@
 void site_sims(struct sw_loop *loop, int fd, const void *dir);
 /* A gateway as in DIR/spillway.yaml. */
 void site_gateway(struct sw_loop *loop, int fd, const void *dir);
+/* What both need: workers w0 and so on with so many nodes of 128 CPUs, whose clock runs 60 times as fast; site_queue().
+ */
+void site_files(const char *dir, int workers, int nodes, const char *cpus);
 /* DIR/queue.yaml: LocalQueue default/bench with so many CPUs. */
 void site_queue(const char *dir, const char *cpus);
 /* The sum of a metric's series at the gateway. */

@@ -54,6 +54,30 @@ double bench_percentile(double *values, size_t n, double percent)
 	return values[at < n ? at : n - 1];
 }
 
+/* BENCH_OUTPUT=json: a line of JSON for each row and note, which run.sh makes one document of. */
+static bool as_json(void)
+{
+	const char *wish = getenv("BENCH_OUTPUT");
+
+	return wish && !strcmp(wish, "json");
+}
+
+static void json_line(size_t n, const char *const pairs[][2], int met)
+{
+	static const char *const words[] = {"null", "false", "true"};
+	struct sw_buf b;
+
+	sw_buf_init(&b, 64 << 10);
+	for (size_t i = 0; i < n; i++) {
+		sw_buf_printf(&b, "%s\"%s\":", i ? "," : "{", pairs[i][0]);
+		sw_buf_json_str(&b, pairs[i][1]);
+	}
+	if (n > 1)
+		sw_buf_printf(&b, ",\"met\":%s", words[met + 1]);
+	printf("%s}\n", b.at);
+	sw_buf_fini(&b);
+}
+
 void bench_row(const char *figure, const char *goal, int met, const char *value_fmt, ...)
 {
 	char value[160];
@@ -62,20 +86,26 @@ void bench_row(const char *figure, const char *goal, int met, const char *value_
 	va_start(ap, value_fmt);
 	vsnprintf(value, sizeof(value), value_fmt, ap);
 	va_end(ap);
-	printf("%-52s %-22s %-18s %s\n", figure, value, goal, met < 0 ? "" : met ? "met" : "MISSED");
+	if (as_json())
+		json_line(3, (const char *const[][2]){{"figure", figure}, {"value", value}, {"goal", goal}}, met);
+	else
+		printf("%-52s %-22s %-18s %s\n", figure, value, goal, met < 0 ? "" : met ? "met" : "MISSED");
 	fflush(stdout);
 }
 
 void bench_note(const char *fmt, ...)
 {
+	char text[800];
 	va_list ap;
 
 	va_start(ap, fmt);
-	fputs("    ", stdout);
-	vprintf(fmt, ap);
-	putchar('\n');
-	fflush(stdout);
+	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	if (as_json())
+		json_line(1, (const char *const[][2]){{"note", text}}, -1);
+	else
+		printf("    %s\n", text);
+	fflush(stdout);
 }
 
 void bench_write(const char *dir, const char *name, const char *fmt, ...)
