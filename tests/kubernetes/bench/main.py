@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """make bench-kubernetes: dispatchers side by side on the same real clusters, in one run. See --help."""
 import argparse
+import json
 import os
 import pathlib
 import platform
@@ -11,7 +12,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 import build  # noqa: E402
-from bench import contenders, load, raised  # noqa: E402
+from bench import contenders, embedded, load, raised  # noqa: E402
 from testbed.main import Testbed  # noqa: E402
 
 
@@ -78,7 +79,10 @@ def report(results, best):
 
 def parse(argv):
     p = argparse.ArgumentParser(prog="make bench-kubernetes BENCH_ARGS=...", description=__doc__)
-    p.add_argument("--only", help="comma separated names: " + " ".join(c.name for c in contenders.ALL))
+    p.add_argument("--only", help="comma separated names: " + " ".join([*(c.name for c in contenders.ALL), embedded.NAME]))
+    p.add_argument("--connections", type=int, default=8, help=f"of the loader of {embedded.NAME}")
+    p.add_argument("--rounds", type=int, default=3, help=f"of {embedded.NAME}: each a burst beside the same Jobs created directly")
+    p.add_argument("-o", dest="output", choices=["table", "json"], default="table")
     p.add_argument("--burst", type=int, default=1000, help="jobs submitted at once (slow contenders are stopped after --limit)")
     p.add_argument("--calm", type=int, default=30, help="jobs submitted one by one, at half a job per second")
     p.add_argument("--limit", type=float, default=150, help="seconds that one burst may take")
@@ -87,10 +91,24 @@ def parse(argv):
     return p.parse_args(argv)
 
 
+def run_embedded(a):
+    where = a.dir or tempfile.mkdtemp(prefix="spillway-bench-")
+    try:
+        result = embedded.run(pathlib.Path(where) / embedded.NAME, a)
+    finally:
+        if not a.dir:
+            shutil.rmtree(where, ignore_errors=True)
+    print(json.dumps(result, indent=1)) if a.output == "json" else embedded.show(result)
+
+
 def main(argv):
     a = parse(argv)
     chosen = [c() for c in contenders.ALL if not a.only or c.name in a.only.split(",")]
     build.build_all()
+    if not a.only or embedded.NAME in a.only.split(","):
+        run_embedded(a)
+    if not chosen:
+        return 0
     raised_binary = raised.make(print) if any(c.raised for c in chosen) else None
     where = a.dir or tempfile.mkdtemp(prefix="spillway-bench-")
     started = time.monotonic()
