@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* heap.c - the intrusive binary heap of heap.h */
-#include "heap.h"
+#include "spillway/heap.h"
 
 #include <stdbool.h>
 #include <stdlib.h>

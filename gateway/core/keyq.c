@@ -12,7 +12,7 @@
 #include <string.h>
 #include <uthash.h>
 
-#include "heap.h"
+#include "spillway/heap.h"
 #include "keyq_priv.h"
 #include "spillway/text.h"
 

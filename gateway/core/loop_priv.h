@@ -3,7 +3,7 @@
 #ifndef SPILLWAY_CORE_LOOP_PRIV_H
 #define SPILLWAY_CORE_LOOP_PRIV_H
 
-#include "heap.h"
+#include "spillway/heap.h"
 #include "spillway/loop.h"
 
 struct sw_loop {

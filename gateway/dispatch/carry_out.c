@@ -164,12 +164,15 @@ static void rest(struct work *wk, const struct scene *s)
 			again = (uint64_t)wk->d->opt.config->hold_placed_ms;
 		}
 		work_drop_job(wk); /* it runs: nothing needs the manifest */
+		line_leave(wk);
+		work_seeks(wk, false);
 	} else if (v->plan_known && s->plan.step[s->plan.at].n) {
 		const struct plan_place *p = &s->plan.step[s->plan.at].place[0];
 		char place[sizeof wk->waits_for];
 		snprintf(place, sizeof place, "%.78s/%.78s", plan_text(&s->plan, p->cluster),
 			 plan_text(&s->plan, p->pool));
 		depth_set(wk, place);
+		line_join(wk, s);
 	}
 	work_step_done(wk, SW_OK, again);
 }
@@ -593,6 +596,10 @@ void carry_out(struct sw_dispatch *d, struct work *wk, struct scene *s, enum ste
 	const struct view *v = &s->v;
 	wk->step = step;
 	wk->why = why;
+	if (step != STEP_REST && step != STEP_READ) {
+		line_leave(wk);
+		work_seeks(wk, true);
+	}
 	if (v->current && !v->begun && (!v->suspended || step == STEP_START))
 		work_begins(wk, s);
 	switch (step) {

@@ -63,7 +63,8 @@ static void let_go(struct sw_dispatch *d, struct sw_worker *w)
 		pods_forget(wk, w);
 		out_forget(wk, w);
 	}
-	memset(d->cluster_state, 0, sizeof d->cluster_state);
+	if (d->n_states)
+		memset(d->cluster_state, 0, d->n_states);
 	sw_workers_drop(d->workers, w);
 }
 

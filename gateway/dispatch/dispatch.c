@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
 #include "spillway/text.h"
 
 enum { KICK_MS = 20, EPOCH_MS = 3600 * 1000 };
@@ -39,6 +40,7 @@ struct work *work_get(struct sw_dispatch *d, const char *key)
 	wk->key = sw_strdup(key);
 	HASH_ADD_KEYPTR(hh, d->works, wk->key, strlen(wk->key), wk);
 	sw_metric_set(d->m_works, HASH_COUNT(d->works));
+	work_seeks(wk, true);
 	return wk;
 }
 
@@ -55,6 +57,8 @@ void work_free(struct work *wk)
 {
 	struct sw_dispatch *d = wk->d;
 	spend_end(wk);
+	line_leave(wk);
+	work_seeks(wk, false);
 	HASH_DEL(d->works, wk);
 	sw_metric_set(d->m_works, HASH_COUNT(d->works));
 	depth_set(wk, "");
@@ -125,6 +129,8 @@ static void settle(struct sw_dispatch *d, struct work *wk, const char *key)
 		work_free(wk);
 	else if (wk) {
 		spend_end(wk);
+		line_leave(wk);
+		work_seeks(wk, false);
 		work_drop_job(wk);
 	}
 	sw_reconciler_done(d->queue, key, 0);
@@ -202,6 +208,24 @@ static void add_all(struct sw_dispatch *d)
 	sw_reconciler_add(d->queue, wk->key);
 }
 
+/* The same, but not all at once: new jobs need their turn in between. */
+static void spread_row(void *owner, const struct sw_workload *w)
+{
+	struct sw_dispatch *d = owner;
+	uint64_t over = (uint64_t)d->opt.config->resync_ms / 2;
+	if (row_matters(w) && !(w->finished && !w->deleting && !work_find(d, w->key)))
+		sw_reconciler_add_in(d->queue, w->key, sw_hash(w->key, strlen(w->key)) % (over + 1));
+}
+
+static void spread_all(struct sw_dispatch *d)
+{
+	d->m->ops->each(d->m, spread_row, d);
+	struct work *wk, *next;
+	HASH_ITER(hh, d->works, wk, next)
+	if (!row_of(d, wk->key))
+		sw_reconciler_add(d->queue, wk->key);
+}
+
 void dispatch_look_at_all(struct sw_dispatch *d)
 {
 	if (!d->synced || !d->workers)
@@ -248,10 +272,13 @@ static int by_priority(const void *a, const void *b)
 static void on_kick(void *owner)
 {
 	struct sw_dispatch *d = owner;
-	size_t n = 0;
-	struct work *wk, *next;
-	const struct sw_workload **rows = sw_calloc(HASH_COUNT(d->works) + 1, sizeof *rows);
-	HASH_ITER(hh, d->works, wk, next)
+	struct work *wk;
+	size_t n = lines_count(d), seekers;
+	d->kicking = false;
+	DL_COUNT2(d->seekers, wk, seekers, seek_next);
+	const struct sw_workload **rows = sw_calloc(n + seekers + 1, sizeof *rows);
+	n = lines_first(d, rows);
+	DL_FOREACH2(d->seekers, wk, seek_next)
 	{
 		const struct sw_workload *row = row_of(d, wk->key);
 		if (!row)
@@ -268,7 +295,22 @@ static void on_kick(void *owner)
 void dispatch_kick(struct sw_dispatch *d)
 {
 	d->world++;
+	if (d->kicking)
+		return; /* setting it again would put it off for ever where something changes all the time */
+	d->kicking = true;
 	sw_timer_in(d->kick, KICK_MS);
+}
+
+static unsigned char *state_of(struct sw_dispatch *d, size_t at)
+{
+	size_t want = at + 1;
+	if (want > d->n_states) {
+		d->cluster_state = realloc(d->cluster_state, want);
+		SW_REQUIRE(d->cluster_state);
+		memset(d->cluster_state + d->n_states, 0, want - d->n_states);
+		d->n_states = want;
+	}
+	return &d->cluster_state[at];
 }
 
 /* Did what it says about itself change (not only what it holds)? Then its running jobs look at it again too. */
@@ -277,11 +319,11 @@ static bool state_changed(struct sw_dispatch *d, struct sw_worker *w)
 	struct sw_worker_state st = sw_worker_state(w);
 	unsigned char now =
 		(unsigned char)(1 | st.ready << 1 | st.reachable << 2 | st.lost << 3 | (unsigned)st.claim << 4);
-	for (size_t i = 0; d->workers && i < sw_workers_count(d->workers) && i < CLUSTERS_MAX; i++)
+	for (size_t i = 0; d->workers && i < sw_workers_count(d->workers); i++)
 		if (sw_workers_at(d->workers, i) == w) {
-			bool changed = d->cluster_state[i] != now;
-			d->cluster_state[i] = now;
-			return changed;
+			unsigned char *known = state_of(d, i), was = *known;
+			*known = now;
+			return was != now;
 		}
 	return true;
 }
@@ -328,7 +370,7 @@ static void on_resync(void *owner)
 {
 	struct sw_dispatch *d = owner;
 	if (d->synced && d->workers)
-		add_all(d);
+		spread_all(d);
 	sw_timer_in(d->resync, (uint64_t)d->opt.config->resync_ms);
 }
 
@@ -426,6 +468,7 @@ void sw_dispatch_free(struct sw_dispatch *d)
 		return;
 	sw_burst_free(d->burst);
 	sw_workers_free(d->workers);
+	free(d->cluster_state);
 	struct work *wk, *next;
 	HASH_ITER(hh, d->works, wk, next)
 	work_free(wk);

@@ -12,6 +12,7 @@
  *   identity.c    origin and epoch, restored stores             explain.c    what the command line shows
  *   lease.c       deadlines on copies, renewed while their cluster answers
  *   operator.c    drained, declared dead, removed: what operators say about a cluster
+ *   line.c        jobs that wait for the same room: only the first of them looks
  *   outs.c        clusters that refused a job, and until when
  *   clusters.c    clusters that come and go while it runs
  *   question.c    what the policy is asked                      mend.c       what would have to change
@@ -29,10 +30,11 @@
 
 #include "plan.h"
 #include "spillway/dispatch.h"
+#include "spillway/heap.h"
 #include "spillway/keyq.h"
 #include "step.h"
 
-enum { CLUSTERS_MAX = 64, JOB_FRESH_MS = 5000, START_TRIES = 3, SETTLE_MS = 5000 };
+enum { JOB_FRESH_MS = 5000, START_TRIES = 3, SETTLE_MS = 5000 };
 /* A cluster that refused a job is not asked for so long; an offer costs it less than a job does. */
 enum { OUT_MS = 10 * 60 * 1000, OUT_OFFER_MS = 10 * 1000 };
 enum { NOMINATED_MAX = 20 /* clusters; Kueue v1beta2, status.nominatedClusterNames */ };
@@ -90,6 +92,11 @@ struct work {
 	struct offer_call *calls; /* offers on their way */
 	int n_calls;              /* of them without an answer */
 	struct sw_err call_err;   /* the first that failed otherwise than by a refusal */
+
+	struct work *seek_prev, *seek_next; /* of those that look for a place and stand in no line */
+	bool seeks;
+	struct line *line; /* of those that wait for the same room; NULL: none */
+	struct sw_heap_node stands;
 
 	uint64_t plan_at_ms; /* loop time: the policy is not asked before */
 	uint64_t plan_world; /* what the world was when it last said "not now" */
@@ -171,6 +178,8 @@ struct sw_dispatch {
 	struct sw_reconciler *queue, *pods_queue;
 	struct sw_timer *resync, *kick;
 	struct work *works;
+	struct work *seekers;
+	struct line *lines;
 	struct depth *depths;
 	struct history *histories;
 	struct sw_shapes *shapes; /* equal jobs are decided once */
@@ -180,10 +189,12 @@ struct sw_dispatch {
 	struct asked asked;
 	struct word *words; /* of operators */
 	struct word_call *word_calls;
-	bool synced;                               /* the manager reported everything */
-	unsigned char cluster_state[CLUSTERS_MAX]; /* as last looked at: ready, lost, claim */
-	uint64_t opened_ms;                        /* loop time: workers were opened */
-	uint64_t world;                            /* grows with every change of any cluster */
+	bool kicking;                 /* kick is set */
+	bool synced;                  /* the manager reported everything */
+	unsigned char *cluster_state; /* of each, as last looked at: ready, lost, claim */
+	size_t n_states;
+	uint64_t opened_ms; /* loop time: workers were opened */
+	uint64_t world;     /* grows with every change of any cluster */
 	struct sw_metric *m_steps, *m_placed, *m_start, *m_policy, *m_errors, *m_works;
 };
 
@@ -296,6 +307,14 @@ void question_free(struct question *q);
 
 /* ---- facts.c ------------------------------------------------------------------------------ */
 void option_facts(struct sw_dispatch *d, struct option *o, const struct sw_pool *p);
+
+/* ---- line.c --------------------------------------------------------------------------------- */
+void work_seeks(struct work *wk, bool on);
+void line_join(struct work *wk, const struct scene *s); /* it waits in its step: into the line of its like, if it may */
+void line_leave(struct work *wk);                       /* whoever is next looks at once */
+/* The first of each line. rows: room for lines_count(). Returns how many. */
+size_t lines_first(struct sw_dispatch *d, const struct sw_workload **rows);
+size_t lines_count(const struct sw_dispatch *d);
 
 /* ---- outs.c --------------------------------------------------------------------------------- */
 void out_mark(struct work *wk, const struct sw_worker *w, uint64_t ms, const char *why);      /* for so long at least */

@@ -2,7 +2,7 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
-#include "../../../gateway/core/heap.h"
+#include "spillway/heap.h"
 
 enum { N = 2000 };
 

@@ -201,7 +201,7 @@ static void many(enum sw_lost lost, bool with_queues, uint64_t first, uint64_t n
 	}
 	cr_assert(crashes > (int)n && started > (int)n * W_JOBS / 2,
 		  "the faults must really happen: %d crashes, %d starts, %d moves", crashes, started, moved);
-	cr_assert(lost != SW_LOST_LEASE || (renewed > (int)n && expired > (int)n / 4), "%d renewals, %d leases ran out",
+	cr_assert(lost != SW_LOST_LEASE || (renewed > (int)n && expired > (int)n / 5), "%d renewals, %d leases ran out",
 		  renewed, expired);
 	cr_assert(!with_queues || (offered > (int)n && preempted > (int)n / 4), "%d offers, %d preemptions", offered,
 		  preempted);

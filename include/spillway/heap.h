@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * heap.h - a binary min-heap by due time, for the loop's timers and the key queue
+ * heap.h - a binary min-heap by due time or any other number: timers, the key queue, jobs in line
  *
  * Intrusive: the node sits inside the caller's struct and knows its place, so
  * removing or moving one is O(log n). Equal times leave in the order they came.
  * Out of memory aborts: a lost timer or key would be lost work.
  */
-#ifndef SPILLWAY_CORE_HEAP_H
-#define SPILLWAY_CORE_HEAP_H
+#ifndef SPILLWAY_HEAP_H
+#define SPILLWAY_HEAP_H
 
 #include <stddef.h>
 #include <stdint.h>
