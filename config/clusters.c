@@ -306,6 +306,7 @@ void free_clusters(struct config *c)
 struct lone {
 	struct sw_cluster_cfg cl; /* first: what callers hold */
 	struct sw_yaml *yaml;
+	struct sw_cluster_text text;
 };
 
 struct sw_err sw_cluster_read(const char *path, struct sw_cluster_cfg **out)
@@ -325,6 +326,30 @@ struct sw_err sw_cluster_read(const char *path, struct sw_cluster_cfg **out)
 	return e;
 }
 
+struct sw_cluster_cfg *sw_cluster_of_text(const char *name, const char *where, const char *text, size_t len)
+{
+	struct lone *l = sw_calloc(1, sizeof *l);
+	l->cl = (struct sw_cluster_cfg){.name = sw_strdup(name),
+					.provider = sw_strdup("static"),
+					.worker = sw_strdup("kueue"),
+					.kubeconfig = sw_strdup(where),
+					.region = sw_strdup(""),
+					.where = sw_strdup(where),
+					.text = &l->text};
+	sw_cluster_retext(&l->cl, text, len);
+	return &l->cl;
+}
+
+void sw_cluster_retext(struct sw_cluster_cfg *cl, const char *text, size_t len)
+{
+	struct sw_cluster_text *t = &((struct lone *)cl)->text;
+	free(t->at);
+	t->at = sw_calloc(1, len + 1);
+	memcpy(t->at, text, len);
+	t->len = len;
+	t->version++;
+}
+
 void sw_cluster_free(struct sw_cluster_cfg *cl)
 {
 	struct lone *l = (struct lone *)cl;
@@ -332,6 +357,7 @@ void sw_cluster_free(struct sw_cluster_cfg *cl)
 		return;
 	cluster_fini(&l->cl);
 	sw_yaml_free(l->yaml);
+	free(l->text.at);
 	free(l);
 }
 

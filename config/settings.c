@@ -16,6 +16,7 @@
 
 static const char *const levels[] = {"debug", "info", "warn", "error", "off", NULL}; /* enum sw_log_level's order */
 static const char *const formats[] = {"text", "json", NULL};                         /* false, true */
+static const char *const truths[] = {"false", "true", NULL};
 static const char *const roles[] = {"embedded", "mirror", "nominate", NULL};         /* enum sw_manager_role's order */
 const char *const sw_lost_names[] = {"hold", "duplicate", "lease", NULL};            /* enum sw_lost's order */
 
@@ -52,6 +53,9 @@ const struct setting sw_settings[] = {
 	ROW("manager.check", TEXT, manager_check, 0, 253, "", NULL,
 	    "mirror, nominate: the one AdmissionCheck to serve; empty: every one whose controllerName is "
 	    "spillway.dev/dispatch (nominate: kueue.x-k8s.io/multikueue)"),
+	ROW("manager.import_multikueue", FLAG, manager_import, 0, 0, "false", truths,
+	    "mirror, nominate: the MultiKueueClusters that a MultiKueueConfig of the manager names are clusters too, "
+	    "with their kubeconfig Secrets, followed while running; needs config/kubernetes/import-multikueue"),
 	ROW("manager.namespace", TEXT, manager_ns, 1, 63, "spillway-system", NULL,
 	    "mirror: namespace of the Lease and the ConfigMap that spillway keeps on the manager"),
 	ROW("manager.lease", TEXT, manager_lease, 1, 63, "spillway", NULL, "mirror: name of that Lease and ConfigMap"),

@@ -18,7 +18,7 @@
 enum { AGAIN_MS = 1000 };
 
 struct entry {
-	char *path;                       /* of its file; NULL: spillway.yaml's */
+	char *path;                       /* of its file; NULL: spillway.yaml's, or given by multikueue.c */
 	uint64_t stamp;                   /* of the file as last read */
 	const struct sw_cluster_cfg *cfg; /* in force; NULL: none yet, its file is bad */
 	struct sw_cluster_cfg *own;       /* cfg, if it is ours to free */
@@ -79,8 +79,8 @@ static void refuse(struct clusters *c, const struct entry *e, struct sw_err err)
 {
 	const char *held = e->cfg ? e->cfg->name : "";
 	sw_metric_add(c->m_changes, 1, "refused");
-	sw_log(ERROR, "gateway", "a cluster's file is refused", "file=%s cluster=%s error=\"%s\"", e->path, held,
-	       err.text);
+	sw_log(ERROR, "gateway", "a cluster's file is refused", "file=%s cluster=%s error=\"%s\"",
+	       e->path ? e->path : "none", held, err.text);
 	gateway_tell(c->g, true, "ClusterRefused", "%s%s%s%s", err.text, *held ? "; cluster " : "", held,
 		     *held ? " stays as it was" : "");
 }
@@ -135,7 +135,7 @@ static void gone(struct clusters *c, size_t i)
 	c->n--;
 	set_make(c);
 	if (e->cfg)
-		say(c, "left", "ClusterLeft", e->cfg->name, e->path);
+		say(c, "left", "ClusterLeft", e->cfg->name, e->cfg->where);
 	entry_free(e);
 }
 
@@ -159,16 +159,6 @@ static void step(void *owner)
 		sw_timer_in(c->again, AGAIN_MS);
 }
 
-/* ---- the files ------------------------------------------------------------------------------------ */
-
-static struct entry *entry_of(struct clusters *c, const char *path)
-{
-	for (size_t i = 0; i < c->n; i++)
-		if (c->at[i]->path && strcmp(c->at[i]->path, path) == 0)
-			return c->at[i];
-	return entry_new(c, path);
-}
-
 static struct sw_err is_free(const struct clusters *c, const struct entry *mine, const struct sw_cluster_cfg *cl)
 {
 	for (size_t i = 0; i < c->n; i++) {
@@ -189,6 +179,61 @@ static void back_again(struct clusters *c, struct entry *e)
 	*e->said = '\0';
 	if (was_leaving && e->cfg)
 		join(c, e, "back");
+}
+
+/* ---- those that stand in no file -------------------------------------------------------------------- */
+
+static struct entry *given_of(const struct clusters *c, const char *name)
+{
+	for (size_t i = 0; i < c->n; i++)
+		if (c->at[i]->own && c->at[i]->own->text && strcmp(c->at[i]->own->name, name) == 0)
+			return c->at[i];
+	return NULL;
+}
+
+struct sw_err gateway_clusters_put(struct sw_gateway *g, const char *name, const char *text, size_t len)
+{
+	struct clusters *c = g->clusters;
+	struct entry *e = given_of(c, name);
+	if (!e) {
+		char *where = sw_asprintf("MultiKueueCluster %s", name);
+		struct sw_cluster_cfg *fresh = sw_cluster_of_text(name, where, text, len);
+		struct sw_err err = is_free(c, NULL, fresh);
+		free(where);
+		if (sw_failed(err)) {
+			sw_cluster_free(fresh);
+			return sw_err(SW_E_EXISTS, "the configuration has a cluster of that name, which counts");
+		}
+		e = entry_new(c, NULL);
+		e->cfg = e->own = fresh;
+		join(c, e, "joined");
+		return SW_OK;
+	}
+	if (e->own->text->len != len || memcmp(e->own->text->at, text, len) != 0) {
+		sw_cluster_retext(e->own, text, len);
+		sw_log(INFO, "gateway", "a cluster has a new kubeconfig", "cluster=%s where=\"%s\"", name,
+		       e->own->where);
+	}
+	back_again(c, e);
+	return SW_OK;
+}
+
+void gateway_clusters_take(struct sw_gateway *g, const char *name)
+{
+	struct entry *e = given_of(g->clusters, name);
+	if (e)
+		e->leaving = true;
+	step(g->clusters);
+}
+
+/* ---- the files ------------------------------------------------------------------------------------ */
+
+static struct entry *entry_of(struct clusters *c, const char *path)
+{
+	for (size_t i = 0; i < c->n; i++)
+		if (c->at[i]->path && strcmp(c->at[i]->path, path) == 0)
+			return c->at[i];
+	return entry_new(c, path);
 }
 
 static void file_read(struct clusters *c, struct entry *e)

@@ -16,6 +16,7 @@ struct sw_gateway {
 	struct tables *tables;
 	struct policies *policies;
 	struct clusters *clusters;
+	struct multikueue *multikueue; /* NULL: not wanted */
 	struct sw_cluster_set wanted; /* by clusters.c, lent to dispatch or nominate */
 	struct sw_policy *policy,
 		*fallback; /* policy: lent by policies.c; fallback NULL: jobs are held while the policy fails */
@@ -59,6 +60,14 @@ void gateway_tables_close(struct sw_gateway *g); /* after all that was lent the 
 __attribute__((warn_unused_result)) struct sw_err gateway_clusters_open(struct sw_gateway *g); /* before dispatch */
 void gateway_clusters_reload(struct sw_gateway *g);
 void gateway_clusters_close(struct sw_gateway *g); /* after it */
+/* One that stands in no file: its kubeconfig. Said again with another text: new credentials. EXISTS: the configuration
+ * has one of that name. take: it is wanted no more. */
+struct sw_err gateway_clusters_put(struct sw_gateway *g, const char *name, const char *text, size_t len);
+void gateway_clusters_take(struct sw_gateway *g, const char *name);
+
+/* multikueue.c: those of the manager's MultiKueue */
+struct sw_err gateway_open_multikueue(struct sw_gateway *g);
+void gateway_close_multikueue(struct sw_gateway *g); /* before the manager's client */
 
 /* An event that concerns no one job, where the manager shows such. */
 void gateway_tell(struct sw_gateway *g, bool warning, const char *reason, const char *fmt, ...)

@@ -178,6 +178,11 @@ void sw_nominate_set_policies(struct sw_nominate *n, struct sw_policy *policy, c
 	nom_rows_kick(n);
 }
 
+struct sw_kube *sw_nominate_kube(struct sw_nominate *n)
+{
+	return n->kube;
+}
+
 bool sw_nominate_ready(const struct sw_nominate *n, const char **why)
 {
 	return nom_feeds_synced(n, why);

@@ -294,14 +294,16 @@ static void file_look(void *owner)
 {
 	struct sw_worker *w = owner;
 	struct link *l = &w->link;
-	uint64_t stamp = sw_file_stamp(w->cfg->kubeconfig);
+	const struct sw_cluster_text *text = w->cfg->text;
+	uint64_t stamp = text ? text->version : sw_file_stamp(w->cfg->kubeconfig);
 	struct sw_kubeconfig *kc = NULL;
 
 	sw_timer_in(l->file_timer, FILE_MS);
 	if (stamp == l->file_stamp)
 		return;
 	l->file_stamp = stamp;
-	struct sw_err e = sw_kubeconfig_load(w->cfg->kubeconfig, w->cfg->context, &kc);
+	struct sw_err e = text ? sw_kubeconfig_parse(w->cfg->where, text->at, text->len, w->cfg->context, &kc)
+			       : sw_kubeconfig_load(w->cfg->kubeconfig, w->cfg->context, &kc);
 	if (!sw_failed(e) && w->kube)
 		sw_kube_rekey(w->kube, kc);
 	else if (!sw_failed(e))

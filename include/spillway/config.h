@@ -29,15 +29,22 @@ struct sw_queue_cfg {     /* what differs for the jobs of one queue */
 
 enum sw_on_error { SW_ON_ERROR_HOLD, SW_ON_ERROR_DEFAULT }; /* what decides while the policy fails */
 
+struct sw_cluster_text { /* a kubeconfig that stands in no file */
+	char *at;
+	size_t len;
+	uint64_t version; /* another number with other text */
+};
+
 struct sw_cluster_cfg {
-	const char *name;                 /* DNS label */
-	const char *provider;             /* "static", "sim" */
-	const char *worker;               /* "plain", or "kueue": its own Kueue decides when a job starts there */
-	const char *kubeconfig, *context; /* path; context NULL: current */
-	const char *region;               /* "" unknown */
-	bool burst;                       /* pools may grow: costs money */
-	json_t *options;                  /* the provider's own settings (its `options:` map), lent; may be NULL */
-	const char *where;                /* "file:line:column" of the entry, for later messages */
+	const char *name;                   /* DNS label */
+	const char *provider;               /* "static", "sim" */
+	const char *worker;                 /* "plain", or "kueue": its own Kueue decides when a job starts there */
+	const char *kubeconfig, *context;   /* path; context NULL: current */
+	const char *region;                 /* "" unknown */
+	bool burst;                         /* pools may grow: costs money */
+	json_t *options;                    /* the provider's own settings (its `options:` map), lent; may be NULL */
+	const char *where;                  /* "file:line:column" of the entry, for later messages */
+	const struct sw_cluster_text *text; /* lent; NULL: kubeconfig is a path */
 };
 
 struct sw_cluster_set { /* those that are wanted now: it changes while a gateway runs */
@@ -68,6 +75,7 @@ struct sw_config {
 	const char *manager_kubeconfig, *manager_context,
 		*manager_check;                 /* "": our pod's; current; every one of ours */
 	const char *manager_ns, *manager_lease; /* of our own objects there */
+	bool manager_import;                    /* its MultiKueueClusters are our clusters too */
 	int64_t manager_lease_ms;               /* how long a leader that is not heard of still leads */
 	const char *policy;                     /* path of a Lua file; "" = the shipped policies/burst.lua */
 	int64_t policy_instructions, policy_memory_bytes;
@@ -114,6 +122,10 @@ char *sw_clusters_dir_path(const struct sw_config *c);
 __attribute__((warn_unused_result)) struct sw_err sw_clusters_dir(const struct sw_config *c, char ***out);
 /* The cluster that one of them names. gives: sw_cluster_free(). */
 __attribute__((warn_unused_result)) struct sw_err sw_cluster_read(const char *path, struct sw_cluster_cfg **out);
+/* One with Kueue whose kubeconfig is this text; `where` names it in messages. gives likewise. */
+struct sw_cluster_cfg *sw_cluster_of_text(const char *name, const char *where, const char *text, size_t len);
+/* New credentials for it: whoever reads text->version notices. */
+void sw_cluster_retext(struct sw_cluster_cfg *cl, const char *text, size_t len);
 void sw_cluster_free(struct sw_cluster_cfg *cl);                                      /* NULL is fine */
 bool sw_cluster_same(const struct sw_cluster_cfg *a, const struct sw_cluster_cfg *b); /* wherever they stand */
 /* May this object (word: "secret" or "configmap") of the namespace be sent to workers with a job? */

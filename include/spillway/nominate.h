@@ -59,6 +59,7 @@ void sw_nominate_set_policies(struct sw_nominate *n, struct sw_policy *policy, c
 __attribute__((warn_unused_result)) struct sw_err sw_nominate_cluster_join(struct sw_nominate *n,
 									   const struct sw_cluster_cfg *cfg);
 void sw_nominate_cluster_leave(struct sw_nominate *n, const char *cluster);
+struct sw_kube *sw_nominate_kube(struct sw_nominate *n); /* the client of the manager's API server; lent */
 /* In sight of everything it needs? why: what is missing, lent until the loop turns. */
 bool sw_nominate_ready(const struct sw_nominate *n, const char **why);
 /* gives: one object per workload that waits for a place: what was nominated, until when, why not more. */

@@ -8,7 +8,7 @@ import yaml
 from conftest import add_namespace
 from jobs import RUN, ended, finish, holder, job, path
 from mirrored import queue, workload_of, workload_path
-from process import BUILD, eventually, run
+from process import BUILD, ROOT, eventually, run
 
 pytestmark = pytest.mark.alone
 KUEUE = "/apis/kueue.x-k8s.io/v1beta2"
@@ -193,3 +193,50 @@ def test_the_clusters_of_a_multikueue_site_are_taken_over(multikueue, bed, own, 
     eventually(lambda: len(clusters(g)) == 2 and all(c["ready"] and c["worker"] == "kueue" for c in clusters(g).values()), "both are ready")
     everywhere.create(job("moved", ns, {RUN: "100ms"}))
     everywhere.wait(path(ns, "moved"), lambda o: o and ended(o))
+
+
+@pytest.fixture
+def importing(bed, multikueue):
+    """The rights that importing takes, and a MultiKueueConfig that names w1 and w2."""
+    rights = list(yaml.safe_load_all((ROOT / "config/kubernetes/import-multikueue/rbac.yaml").read_text()))
+    multikueue.apply(rights)
+    multikueue.apply({"apiVersion": "kueue.x-k8s.io/v1beta2", "kind": "MultiKueueConfig", "metadata": {"name": "both"}, "spec": {"clusters": ["w1", "w2"]}})
+    yield multikueue
+    multikueue.delete(f"{KUEUE}/multikueueconfigs/both")
+    for r in rights:
+        multikueue.delete(multikueue.path(r))
+
+
+def test_multikueues_clusters_are_followed_while_the_gateway_runs(importing, bed, own, everywhere, ns):
+    m, w1 = importing, bed["w1"]
+    before, after = f"one-{ns[-6:]}", f"two-{ns[-6:]}"
+
+    def secret(kubeconfig):
+        m.apply({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "w1", "namespace": "kueue-system"}, "stringData": {"kubeconfig": kubeconfig}})
+
+    try:
+        secret(account(w1, before))
+        g = opened(own("mirror", clusters=[], manager={"import_multikueue": True}))
+        eventually(lambda: set(clusters(g)) == {"w1", "w2"} and all(c["ready"] and c["worker"] == "kueue" for c in clusters(g).values()), "both are ready")
+        g.cli("cluster", "drain", "w2")
+        m.create(job("first", ns, {RUN: "forever"}))
+        w1.api.wait(path(ns, "first"), bool)
+
+        secret(account(w1, after))  # rotated in the Secret
+        user = f"system:serviceaccount:spillway-system:{after}"
+        eventually(lambda: any(e.get("user", {}).get("username") == user and "spillway" in e.get("userAgent", "") for e in w1.audit()), "the new token is used")
+        forget(w1, before)
+        finish(w1.api, ns, "first")
+        m.wait(path(ns, "first"), lambda o: o and ended(o), limit_s=90)
+
+        g.cli("cluster", "undrain", "w2")
+        m.patch(f"{KUEUE}/multikueueconfigs/both", {"spec": {"clusters": ["w2"]}})
+        eventually(lambda: set(clusters(g)) == {"w2"}, "w1 is named no more, and left")
+        m.create(job("second", ns, {RUN: "100ms"}))
+        m.wait(path(ns, "second"), lambda o: o and ended(o))
+        assert "elsewhere" not in g.text(), "no config names it"
+        m.patch(f"{KUEUE}/multikueueconfigs/both", {"spec": {"clusters": ["w2", "elsewhere"]}})
+        g.process.wait_for("a file in Kueue's container")
+    finally:
+        forget(w1, before)
+        forget(w1, after)

@@ -46,13 +46,15 @@ def shown(expected, printed):
 
 @pytest.fixture
 def multikueue(bed):
-    """What a site with MultiKueue has: a MultiKueueCluster and the Secret that it names."""
+    """What a site with MultiKueue has: a MultiKueueCluster, the Secret that it names, and a MultiKueueConfig that names it."""
     m = bed["manager"].api
     m.apply([
         {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "w2", "namespace": "kueue-system"}, "stringData": {"kubeconfig": bed["w2"].account.read_text()}},
         {"apiVersion": "kueue.x-k8s.io/v1beta2", "kind": "MultiKueueCluster", "metadata": {"name": "w2"}, "spec": {"clusterSource": {"kubeConfig": {"location": "w2", "locationType": "Secret"}}}},
+        {"apiVersion": "kueue.x-k8s.io/v1beta2", "kind": "MultiKueueConfig", "metadata": {"name": "w2"}, "spec": {"clusters": ["w2"]}},
     ])
     yield
+    m.delete("/apis/kueue.x-k8s.io/v1beta2/multikueueconfigs/w2")
     m.delete("/apis/kueue.x-k8s.io/v1beta2/multikueueclusters/w2")
     m.delete("/api/v1/namespaces/kueue-system/secrets/w2")
 

@@ -33,7 +33,7 @@ def rendered(helm, *more):
 
 def where(folder):
     """The embedded role is tried where no other stands: a Deployment's strategy is not changed from one role's to another's by applying."""
-    return "manager" if folder in ("mirror", "mirror-webhook", "nominate") else "w1"
+    return "manager" if folder in ("mirror", "mirror-webhook", "nominate", "import-multikueue") else "w1"
 
 
 def plain(obj):
@@ -88,7 +88,7 @@ def test_the_chart_is_sound_and_refuses_what_it_does_not_know(helm):
 
 
 @needs_kubectl
-@pytest.mark.parametrize("folder", [*ROLES, "worker/plain", "worker/kueue", "mirror-webhook"])
+@pytest.mark.parametrize("folder", [*ROLES, "worker/plain", "worker/kueue", "worker/nominate", "import-multikueue", "mirror-webhook"])
 def test_an_api_server_takes_every_folder(bed, folder):
     cluster = bed[where(folder)]
     text = run(KUBECTL, "kustomize", FOLDER / folder).replace("CA_BUNDLE", base64.b64encode((bed.dir / "pki" / "ca.crt").read_bytes()).decode())

@@ -20,7 +20,7 @@ PODS = {"frameworks": ["pod"]}
 NODES = [{"name": "cpu", "count": 2, "cpu": "64", "memory": "256Gi"}]
 MANAGER = {"name": "nm", "kueue": "kueue", "controllers": False, **PODS, "kueue_config": {"multiKueue": {"dispatcherName": "spillway.dev/dispatcher"}},
            "manifests_late": ["config/kubernetes/nominate", "tests/kubernetes/objects/manager-queues.yaml"], "service_account": "spillway-system/spillway"}
-WORKERS = [{"name": n, "kueue": "kueue", **PODS, "pods": True, "nodes": NODES, "manifests_late": ["config/kubernetes/worker/kueue", "tests/kubernetes/objects/worker-queues.yaml"],
+WORKERS = [{"name": n, "kueue": "kueue", **PODS, "pods": True, "nodes": NODES, "manifests_late": ["config/kubernetes/worker/nominate", "tests/kubernetes/objects/worker-queues.yaml"],
             "service_account": "spillway-system/spillway"} for n in ("n1", "n2")]
 EVERYWHERE = "function place(w, candidates, ctx) return { { candidates = candidates, patience = 3600 } } end\n"
 # n1 first; n2 is added when n1 has had its time

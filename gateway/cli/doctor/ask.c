@@ -22,8 +22,8 @@ static const struct question {
 	const char *id, *path;
 } questions[] = {
 	{DOCTOR_MANAGER, "list admissionchecks", KUEUE_API "/admissionchecks"},
-	{DOCTOR_MANAGER | DOCTOR_KUEUE, "list clusterqueues", KUEUE_API "/clusterqueues"},
-	{DOCTOR_MANAGER | DOCTOR_KUEUE, "list localqueues", KUEUE_API "/localqueues"},
+	{DOCTOR_MANAGER | DOCTOR_KUEUE | DOCTOR_SEEN, "list clusterqueues", KUEUE_API "/clusterqueues"},
+	{DOCTOR_MANAGER | DOCTOR_KUEUE | DOCTOR_SEEN, "list localqueues", KUEUE_API "/localqueues"},
 	{DOCTOR_MANAGER, "list multikueueclusters", KUEUE_API "/multikueueclusters"},
 	{DOCTOR_NOMINATE, "list multikueueconfigs", KUEUE_API "/multikueueconfigs"},
 	{DOCTOR_MANAGER, "list policies", ADMISSION_API "/mutatingadmissionpolicies"},
@@ -31,7 +31,7 @@ static const struct question {
 	{DOCTOR_MANAGER, "list webhooks", ADMISSION_API "/mutatingwebhookconfigurations"},
 	{DOCTOR_MANAGER, "kueue's deployment", "/apis/apps/v1" KUEUE_NAMESPACE "/deployments/kueue-controller-manager"},
 	{DOCTOR_MANAGER, "kueue's configuration", "/api/v1" KUEUE_NAMESPACE "/configmaps/kueue-manager-config"},
-	{DOCTOR_WORKER, "claim", "/api/v1/namespaces/spillway-system/configmaps/spillway-claim"},
+	{DOCTOR_OURS, "claim", "/api/v1/namespaces/spillway-system/configmaps/spillway-claim"},
 	{DOCTOR_WORKER, "list nodes", "/api/v1/nodes?limit=500"},
 	{DOCTOR_KUEUE, "mirrors of MultiKueue",
 	 KUEUE_API "/workloads?limit=20&labelSelector=kueue.x-k8s.io%2Fmultikueue-origin%2C%21spillway.dev%2Forigin"},

@@ -13,7 +13,7 @@ const struct doctor_check doctor_checks[] = {
 	{"credentials", DOCTOR_ANY, doctor_check_credential},
 	{"rights", DOCTOR_ANY, doctor_check_rights},
 	{"job kinds", DOCTOR_ANY, doctor_check_kinds},
-	{"Kueue's API", DOCTOR_MANAGER | DOCTOR_KUEUE, doctor_check_kueue_api},
+	{"Kueue's API", DOCTOR_MANAGER | DOCTOR_KUEUE | DOCTOR_SEEN, doctor_check_kueue_api},
 	{"Kueue", DOCTOR_MANAGER, doctor_check_kueue_version},
 	{"admission check", DOCTOR_MANAGER, doctor_check_admission_check},
 	{"admission policy", DOCTOR_MIRROR, doctor_check_policy},
@@ -21,9 +21,9 @@ const struct doctor_check doctor_checks[] = {
 	{"origin", DOCTOR_MANAGER, doctor_check_origin},
 	{"queues", DOCTOR_MANAGER, doctor_check_queues},
 	{"jobs", DOCTOR_MIRROR, doctor_check_jobs},
-	{"claim", DOCTOR_WORKER, doctor_check_claim},
+	{"claim", DOCTOR_OURS, doctor_check_claim},
 	{"other managers", DOCTOR_KUEUE, doctor_check_others},
-	{"queues", DOCTOR_KUEUE, doctor_check_worker_queues},
+	{"queues", DOCTOR_KUEUE | DOCTOR_SEEN, doctor_check_worker_queues},
 	{"nodes", DOCTOR_WORKER, doctor_check_nodes},
 	{0},
 };
@@ -53,7 +53,10 @@ void doctor_check_reach(struct doctor_site *s, struct doctor_cluster *c)
 	const char *version = sw_json_str(doctor_body(c, "version"), "gitVersion");
 
 	if (sw_failed(c->unreachable))
-		doctor_say(s, c, DOCTOR_FAIL, "in reach", sw_asprintf("kubectl --kubeconfig FILE get --raw /version"),
+		doctor_say(s, c, DOCTOR_FAIL, "in reach",
+			   c->unreachable.code == SW_E_INVALID /* nothing was asked: the text says what to do */
+				   ? NULL
+				   : sw_strdup("kubectl --kubeconfig FILE get --raw /version"),
 			   "%s", c->unreachable.text);
 	else if (c->scope & DOCTOR_MANAGER && minor_version(c) && minor_version(c) <= OLDEST)
 		doctor_say(s, c, DOCTOR_FAIL, "in reach", NULL,

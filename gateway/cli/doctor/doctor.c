@@ -6,6 +6,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../cli.h"
 #include "doctor.h"
@@ -57,17 +58,40 @@ static void read_credential(struct sw_loop *loop, struct doctor_cluster *c, cons
 }
 
 static struct sw_err add_cluster(struct sw_loop *loop, const struct sw_config *config, struct doctor_site *s,
-				 struct sw_kubeconfig **kcs, const char *name, unsigned scope, const char *path,
+				 struct sw_kubeconfig **kcs, struct doctor_cluster as, const char *path,
 				 const char *context)
 {
 	struct doctor_cluster *c = &s->clusters[s->n_clusters];
 
-	*c = (struct doctor_cluster){.name = name, .scope = scope};
-	c->unreachable = sw_kubeconfig_load(path, context, &kcs[s->n_clusters++]);
+	*c = as;
+	if (path)
+		c->unreachable = sw_kubeconfig_load(path, context, &kcs[s->n_clusters]);
+	s->n_clusters++;
 	if (!sw_failed(c->unreachable))
 		read_credential(loop, c, path, context);
 	struct sw_err e = doctor_rights_read(c);
 	return sw_failed(e) ? e : doctor_companion_rights(c, config);
+}
+
+/* An empty manager.kubeconfig is the service account of the gateway's pod, which only a process there has. */
+static struct sw_err add_pods_manager(struct sw_loop *loop, const struct sw_config *config, struct doctor_site *s,
+				      struct sw_kubeconfig **kcs, struct doctor_cluster as)
+{
+	char dir[] = "/tmp/spillway-doctor-XXXXXX", *path = NULL;
+	struct sw_err e = sw_kubeconfig_of_pod(mkdtemp(dir), &path);
+
+	if (sw_failed(e))
+		as.unreachable = sw_err(
+			SW_E_INVALID,
+			"manager.kubeconfig is empty: the gateway takes its pod's service account, and this is no pod. "
+			"Ask there: kubectl -n spillway-system exec deployment/spillway -- spillway doctor --config "
+			"/etc/spillway/spillway.yaml; or name a kubeconfig with --manager");
+	e = add_cluster(loop, config, s, kcs, as, sw_failed(e) ? NULL : path, NULL);
+	if (path)
+		unlink(path);
+	rmdir(dir);
+	free(path);
+	return e;
 }
 
 /* What the command line says goes before the configuration. NULL: the embedded manager. */
@@ -76,6 +100,13 @@ static const char *manager_kubeconfig(const struct sw_config *config, const stru
 	if (a->manager || config->manager_role == SW_MANAGER_EMBEDDED)
 		return a->manager;
 	return config->manager_kubeconfig;
+}
+
+static unsigned worker_scope(const struct sw_cluster_cfg *cl, unsigned manager)
+{
+	if (manager == DOCTOR_NOMINATE)
+		return DOCTOR_SEEN;
+	return strcmp(cl->worker, "kueue") == 0 ? DOCTOR_KUEUE : DOCTOR_PLAIN;
 }
 
 /* The word of the command line, else of the configuration; 0: neither role. */
@@ -94,20 +125,24 @@ static struct sw_err examine(const struct sw_config *config, const struct doctor
 	struct sw_http *http = NULL;
 	struct sw_kubeconfig **kcs = sw_calloc(config->n_clusters + 2, sizeof(struct sw_kubeconfig *));
 	const char *manager = manager_kubeconfig(config, a);
+	const unsigned role = manager ? manager_scope(config, a->role) : 0;
+	const struct doctor_cluster kueue = {.name = "manager", .scope = role, .imports = config->manager_import};
 	struct sw_err e = sw_loop_new(&loop);
 
 	s->clusters = sw_calloc(config->n_clusters + 2, sizeof *s->clusters);
 	s->origin = config->origin;
 	if (!sw_failed(e))
 		e = sw_http_new(loop, &http);
-	if (!sw_failed(e) && manager)
-		e = add_cluster(loop, config, s, kcs, "manager", manager_scope(config, a->role), manager,
+	if (!sw_failed(e) && manager && !*manager)
+		e = add_pods_manager(loop, config, s, kcs, kueue);
+	else if (!sw_failed(e) && manager)
+		e = add_cluster(loop, config, s, kcs, kueue, manager,
 				!a->manager && *config->manager_context ? config->manager_context : NULL);
 	for (size_t i = 0; !sw_failed(e) && i < config->n_clusters; i++) {
 		const struct sw_cluster_cfg *cl = &config->clusters[i];
-		e = add_cluster(loop, config, s, kcs, cl->name,
-				strcmp(cl->worker, "kueue") == 0 ? DOCTOR_KUEUE : DOCTOR_PLAIN, cl->kubeconfig,
-				cl->context);
+		e = add_cluster(loop, config, s, kcs,
+				(struct doctor_cluster){.name = cl->name, .scope = worker_scope(cl, role)},
+				cl->kubeconfig, cl->context);
 	}
 	if (!sw_failed(e)) {
 		doctor_ask_all(loop, http, s, kcs);

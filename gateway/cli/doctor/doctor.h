@@ -14,9 +14,17 @@
 #include "spillway/kube.h"
 
 /* What a cluster is to the gateway: checks and questions name the scopes that they are for. */
-enum doctor_scope { DOCTOR_MIRROR = 1, DOCTOR_NOMINATE = 2, DOCTOR_PLAIN = 4, DOCTOR_KUEUE = 8 };
+enum doctor_scope {
+	DOCTOR_MIRROR = 1,
+	DOCTOR_NOMINATE = 2,
+	DOCTOR_PLAIN = 4,
+	DOCTOR_KUEUE = 8,
+	DOCTOR_SEEN = 16,  /* a worker of the nominate role: looked at only */
+	DOCTOR_IMPORT = 32 /* of manifests: the manager's MultiKueueClusters are ours too */
+};
 #define DOCTOR_MANAGER (DOCTOR_MIRROR | DOCTOR_NOMINATE)
-#define DOCTOR_WORKER  (DOCTOR_PLAIN | DOCTOR_KUEUE)
+#define DOCTOR_OURS    (DOCTOR_PLAIN | DOCTOR_KUEUE) /* workers that jobs are created on */
+#define DOCTOR_WORKER  (DOCTOR_OURS | DOCTOR_SEEN)
 #define DOCTOR_ANY     (DOCTOR_MANAGER | DOCTOR_WORKER)
 
 #define DOCTOR_CONTROLLER "spillway.dev/dispatch"
@@ -48,6 +56,7 @@ struct doctor_credential {
 struct doctor_cluster {
 	const char *name; /* "manager" or the worker's; lent */
 	unsigned scope;   /* one of enum doctor_scope */
+	bool imports;     /* a manager with manager.import_multikueue */
 	struct doctor_fact *facts;
 	size_t n_facts;
 	struct doctor_right *rights;
@@ -61,8 +70,7 @@ struct doctor_cluster {
 struct doctor_site {
 	struct doctor_cluster *clusters; /* the manager first, if there is one */
 	size_t n_clusters;
-	const char *origin;      /* from the configuration; "" if it is made at first start */
-	bool imports_multikueue; /* workers may be Kueue's own: manager.import_multikueue */
+	const char *origin; /* from the configuration; "" if it is made at first start */
 	int64_t now_ms;
 	json_t *findings; /* array of {level, cluster, check, found, mend} */
 };

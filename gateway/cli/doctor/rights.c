@@ -20,9 +20,11 @@ static const struct {
 	{DOCTOR_MIRROR, "config/kubernetes/mirror/rbac.yaml"},
 	{DOCTOR_NOMINATE, "config/kubernetes/nominate/rbac.yaml"},
 	{DOCTOR_MANAGER, "config/kubernetes/base/rbac.yaml"},
-	{DOCTOR_WORKER, "config/kubernetes/worker/plain/rbac.yaml"},
-	{DOCTOR_WORKER, "config/kubernetes/worker/base/rbac.yaml"},
+	{DOCTOR_OURS, "config/kubernetes/worker/plain/rbac.yaml"},
+	{DOCTOR_OURS, "config/kubernetes/worker/base/rbac.yaml"},
 	{DOCTOR_KUEUE, "config/kubernetes/worker/kueue/rbac.yaml"},
+	{DOCTOR_SEEN, "config/kubernetes/worker/nominate/rbac.yaml"},
+	{DOCTOR_IMPORT, "config/kubernetes/import-multikueue/rbac.yaml"},
 };
 #define COMPANIONS_MANAGER "mirror/companions"
 #define COMPANIONS_WORKER  "worker/companions"
@@ -112,7 +114,7 @@ struct sw_err doctor_rights_read(struct doctor_cluster *c)
 	struct sw_err e = SW_OK;
 
 	for (size_t i = 0; !sw_failed(e) && i < sizeof manifests / sizeof *manifests; i++)
-		if (manifests[i].scope & c->scope)
+		if (manifests[i].scope & (c->scope | (c->imports ? (unsigned)DOCTOR_IMPORT : 0)))
 			e = read_manifest(c, manifests[i].file);
 	return e;
 }
@@ -133,7 +135,7 @@ static bool rule_names(json_t *rule, const char *resource)
 
 struct sw_err doctor_companion_rights(struct doctor_cluster *c, const struct sw_config *config)
 {
-	const char *file = c->scope & DOCTOR_WORKER   ? "config/kubernetes/" COMPANIONS_WORKER "/rbac.yaml"
+	const char *file = c->scope & DOCTOR_OURS     ? "config/kubernetes/" COMPANIONS_WORKER "/rbac.yaml"
 			   : c->scope & DOCTOR_MIRROR ? "config/kubernetes/" COMPANIONS_MANAGER "/rbac.yaml"
 						      : NULL;
 	struct doctor_cluster listed = {.name = c->name};
@@ -180,9 +182,11 @@ static char *apply_command(const struct doctor_cluster *c)
 	const char *dir = c->scope == DOCTOR_MIRROR     ? "mirror"
 			  : c->scope == DOCTOR_NOMINATE ? "nominate"
 			  : c->scope == DOCTOR_KUEUE    ? "worker/kueue"
+			  : c->scope == DOCTOR_SEEN     ? "worker/nominate"
 							: "worker/plain";
 
-	return sw_asprintf("on %s: kubectl apply -k config/kubernetes/%s", c->name, dir);
+	return sw_asprintf("on %s: kubectl apply -k config/kubernetes/%s%s", c->name, dir,
+			   c->imports ? " && kubectl apply -k config/kubernetes/import-multikueue" : "");
 }
 
 static char *mend_right(const struct doctor_cluster *c, const struct doctor_right *r)
@@ -190,7 +194,7 @@ static char *mend_right(const struct doctor_cluster *c, const struct doctor_righ
 	if (!r->companion)
 		return apply_command(c);
 	return sw_asprintf("on %s: kubectl -n %s apply -k config/kubernetes/%s", c->name, r->ns,
-			   c->scope & DOCTOR_WORKER ? COMPANIONS_WORKER : COMPANIONS_MANAGER);
+			   c->scope & DOCTOR_OURS ? COMPANIONS_WORKER : COMPANIONS_MANAGER);
 }
 
 /* One row for each right that may be left out; one for all that may not. */

@@ -436,3 +436,38 @@ Test(doctor, nothing_known_is_not_taken_for_good)
 	cr_assert_not(says(&t, "sets managedBy on jobs"));
 	close_site(&t);
 }
+
+Test(doctor, a_worker_that_is_only_looked_at_is_asked_for_no_more)
+{
+	struct site t;
+	open_site(&t, DOCTOR_NOMINATE, DOCTOR_SEEN);
+	cr_assert(!sw_failed(doctor_rights_read(&t.c[1])));
+	cr_expect_gt(t.c[1].n_rights, 0);
+	for (size_t i = 0; i < t.c[1].n_rights; i++) {
+		const struct doctor_right *r = &t.c[1].rights[i];
+		bool reads =
+			strcmp(r->verb, "get") == 0 || strcmp(r->verb, "list") == 0 || strcmp(r->verb, "watch") == 0;
+		cr_expect(reads && strcmp(r->resource, "secrets") != 0, "%s %s", r->verb, r->resource);
+	}
+	size_t before;
+	cr_assert(!sw_failed(doctor_rights_read(&t.c[0])));
+	before = t.c[0].n_rights;
+	t.c[0].imports = true;
+	cr_assert(!sw_failed(doctor_rights_read(&t.c[0])));
+	cr_expect_gt(t.c[0].n_rights, 2 * before, "the Secrets of MultiKueue's clusters besides");
+	close_site(&t);
+}
+
+Test(doctor, a_manager_that_could_not_even_be_asked_has_no_command_that_asks_it)
+{
+	struct site t;
+	open_site(&t, DOCTOR_MIRROR, DOCTOR_KUEUE);
+	t.c[0].unreachable = sw_err(SW_E_INVALID, "manager.kubeconfig is empty");
+	t.c[1].unreachable = sw_err(SW_E_TIMEOUT, "no answer");
+	doctor_check_reach(&t.s, &t.c[0]);
+	doctor_check_reach(&t.s, &t.c[1]);
+	cr_expect_null(sw_json_str(sw_json_idx(t.s.findings, 0), "mend"));
+	cr_expect_str_eq(sw_json_str(sw_json_idx(t.s.findings, 1), "mend"),
+			 "kubectl --kubeconfig FILE get --raw /version");
+	close_site(&t);
+}

@@ -416,6 +416,17 @@ void sw_kube_rekey(struct sw_kube *k, struct sw_kubeconfig *kc)
 	cr_assert(k && kc);
 	the->down = false; /* the new credentials are good */
 }
+struct sw_err sw_kubeconfig_parse(const char *name, const char *text, size_t len, const char *context,
+				  struct sw_kubeconfig **out)
+{
+	(void)context;
+	*out = NULL;
+	if (len < 4 || memcmp(text, "good", 4) != 0)
+		return sw_err(SW_E_INVALID, "%s:1:1: not a kubeconfig", name);
+	*out = &the_kubeconfig;
+	return SW_OK;
+}
+
 struct sw_err sw_kubeconfig_load(const char *path, const char *context, struct sw_kubeconfig **out)
 {
 	FILE *f = fopen(path, "r");

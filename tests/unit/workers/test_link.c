@@ -181,3 +181,26 @@ Test(link, a_cluster_joins_and_leaves_while_the_others_go_on)
 	cr_expect(!sw_worker_state(sw_workers_find(c->ws, "north")).reachable);
 	cluster_free(c);
 }
+
+Test(link, a_kubeconfig_in_memory_is_taken_up_again_when_it_changes)
+{
+	struct cluster *c = cluster_new();
+	struct sw_cluster_cfg *west = sw_cluster_of_text("west", "MultiKueueCluster west", "bad", 3);
+	cluster_open(c);
+	cr_assert(!sw_failed(sw_workers_add(c->ws, west)));
+	cluster_turn(c, 1000);
+	struct sw_worker *w = sw_workers_find(c->ws, "west");
+	cr_expect(strstr(sw_worker_state(w).why, "MultiKueueCluster west:1:1"), "%s", sw_worker_state(w).why);
+	sw_cluster_retext(west, "good", 4);
+	cluster_turn(c, 6000);
+	cr_expect(sw_worker_state(w).reachable, "%s", sw_worker_state(w).why);
+	c->down = true; /* the token ends */
+	cluster_turn(c, 1000);
+	cr_expect(!sw_worker_state(w).reachable);
+	sw_cluster_retext(west, "good too", 8);
+	cluster_turn(c, 6000);
+	cr_expect(sw_worker_state(w).reachable, "%s", sw_worker_state(w).why);
+	sw_workers_drop(c->ws, w);
+	sw_cluster_free(west);
+	cluster_free(c);
+}

@@ -20,6 +20,9 @@ log:
 manager:
   role: {{ .Values.role }}
   kubeconfig: manager.kubeconfig
+  {{- if .Values.importMultikueue }}
+  import_multikueue: true
+  {{- end }}
 {{- else if .Values.bootstrap }}
 bootstrap: [queue.yaml]
 {{- end }}
