@@ -100,7 +100,7 @@ const struct setting sw_settings[] = {
 	ROW("dispatch.requests_per_cluster", WHOLE, window, 1, 1024, "32", NULL,
 	    "most requests in flight to one cluster"),
 	ROW("dispatch.log_tail", BYTES, log_tail_bytes, 0, 64 << 20, "1Mi", NULL,
-	    "end of each container's log that is kept after the job"),
+	    "end of each container's log that is kept after the job; 0: none is"),
 	ROW("burst.idle_release", DURATION, idle_release_ms, 0, 30 * DAY, "5m", NULL,
 	    "a bought node idle for longer is given back"),
 	ROW("burst.stockout", DURATION, stockout_ms, SECOND, DAY, "10m", NULL,

@@ -83,7 +83,16 @@ struct sw_err gateway_open_marks(struct sw_gateway *g);
 void gateway_close_marks(struct sw_gateway *g);
 struct sw_err gateway_mark(void *owner, json_t *body, json_t **out);
 
+/* May this user (a page's query says who) see the namespace? */
+bool page_may_see(json_t *query, const char *ns);
+
+/* pages_logs.c */
+struct sw_err gateway_page_pods(void *owner, json_t *query, json_t **out);
+void gateway_page_logs(void *owner, json_t *query, struct sw_log_reply *r);
+
 /* livelogs.c: pods/log of running pods, proxied from their workers. */
+void gateway_log_live(void *owner, const struct sw_log_request *req, struct sw_log_reply *reply);
+void gateway_log_stop(void *owner, struct sw_log_reply *reply);
 void gateway_logs_init(struct sw_gateway *g);
 void gateway_logs_fini(struct sw_gateway *g);
 

@@ -71,7 +71,7 @@ static void log_path(struct sw_buf *path, const struct sw_log_request *req)
 	}
 }
 
-static void live_start(void *owner, const struct sw_log_request *req, struct sw_log_reply *reply)
+void gateway_log_live(void *owner, const struct sw_log_request *req, struct sw_log_reply *reply)
 {
 	struct sw_gateway *g = owner;
 	struct sw_worker *w = sw_dispatch_pod_worker(g->dispatch, req->ns, req->pod);
@@ -97,7 +97,7 @@ static void live_start(void *owner, const struct sw_log_request *req, struct sw_
 	}
 }
 
-static void live_stop(void *owner, struct sw_log_reply *reply)
+void gateway_log_stop(void *owner, struct sw_log_reply *reply)
 {
 	struct sw_gateway *g = owner;
 	struct live_log *l, *tmp;
@@ -112,8 +112,8 @@ static void live_stop(void *owner, struct sw_log_reply *reply)
 
 void gateway_logs_init(struct sw_gateway *g)
 {
-	struct sw_live_logs live = {.has = live_has, .source = {live_start, live_stop}, .owner = g};
-	if (g->queue) /* elsewhere the manager's own API server answers for logs */
+	struct sw_live_logs live = {.has = live_has, .source = {gateway_log_live, gateway_log_stop}, .owner = g};
+	if (g->queue) /* elsewhere they are a page: pages_logs.c */
 		sw_embedded_live_logs(g->manager, &live);
 }
 

@@ -50,7 +50,7 @@ struct queue_page {
 };
 
 /* A submitter sees its own namespaces: "a,b", or "*". */
-static bool may_see(json_t *query, const char *ns)
+bool page_may_see(json_t *query, const char *ns)
 {
 	const char *allowed = sw_json_str(query, "namespaces");
 	size_t n = strlen(ns);
@@ -78,7 +78,7 @@ static const char *row_state(const struct sw_workload *w)
 static void note_row(void *owner, const struct sw_workload *w)
 {
 	struct queue_page *p = owner;
-	if (w->finished || !may_see(p->query, w->ns))
+	if (w->finished || !page_may_see(p->query, w->ns))
 		return;
 	if (p->found)
 		p->found[p->n] = (struct turn){sw_strdup(w->key), sw_strdup(w->queue),
@@ -267,7 +267,7 @@ static struct sw_err page_explain(void *owner, json_t *query, json_t **out)
 	if (!resource || !ns || !name || !sw_kind_find(resource))
 		return sw_err(SW_E_INVALID,
 			      "explain needs resource (a job kind's, such as jobs.batch), namespace and name");
-	if (!may_see(query, ns))
+	if (!page_may_see(query, ns))
 		return sw_err(SW_E_FORBIDDEN, "you may not see namespace %s", ns);
 	struct sw_obj_key k = {resource, ns, name};
 	if (!g->queue)
@@ -299,7 +299,7 @@ static struct sw_err page_plan(void *owner, json_t *query, json_t *job, json_t *
 	const char *ns = sw_json_str(job, "metadata.namespace");
 	if (!ns || !*ns)
 		return sw_err(SW_E_INVALID, "metadata.namespace: found nothing, expected the namespace of the job");
-	if (!may_see(query, ns))
+	if (!page_may_see(query, ns))
 		return sw_err(SW_E_FORBIDDEN, "you may not see namespace %s", ns);
 	struct sw_err e = sw_dispatch_preview(g->dispatch, job, ns, out);
 	const char *reason, *queue = sw_failed(e) ? NULL : sw_json_str(*out, "queue");
@@ -368,5 +368,7 @@ const struct sw_api_view gateway_views[] = {
 	{.name = "plan", .ask = page_plan},
 	{.name = "cluster", .later = page_cluster},
 	{.name = "mark", .hook = gateway_mark},
+	{.name = "pods", .get = gateway_page_pods},
+	{.name = "logs", .stream = gateway_page_logs, .stream_stop = gateway_log_stop},
 };
 const size_t gateway_n_views = sizeof gateway_views / sizeof *gateway_views;

@@ -95,6 +95,7 @@ static struct sw_err open_mirror(struct sw_gateway *g, const char *const *hosts)
 	api.ready = mirror_ready;
 	api.owner = g;
 	struct sw_err e = sw_api_new(g->loop, &api, &g->api);
+	opt.store = sw_failed(e) ? NULL : sw_api_store(g->api);
 	return sw_failed(e) ? e : sw_mirror_new(g->loop, &opt, &g->manager);
 }
 

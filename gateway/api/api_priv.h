@@ -183,7 +183,9 @@ void reply_buf(struct request *q, int code, const char *type, struct sw_buf *b);
 void reply_json(struct request *q, int code, json_t *o_taken);
 void reply_status(struct request *q, json_t *no_taken);
 struct stream *reply_stream(struct request *q, const char *type); /* 200, chunked */
-void stream_moved(struct stream *s);                              /* after adding to s->out */
+/* log.c: a reply of text that somebody fills. */
+struct sw_log_reply *log_reply_new(struct request *q, void (*stop)(void *owner, struct sw_log_reply *r), void *owner);
+void stream_moved(struct stream *s); /* after adding to s->out */
 void stream_end(struct stream *s);
 void stream_break(struct stream *s); /* ends without the last chunk */
 static inline size_t stream_pending(const struct stream *s)

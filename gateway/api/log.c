@@ -10,6 +10,8 @@
 struct sw_log_reply {
 	struct request *q;
 	struct stream *stream;
+	void (*stop)(void *owner, struct sw_log_reply *r); /* NULL: nobody wants to know */
+	void *owner;
 	bool ended;
 };
 
@@ -44,9 +46,8 @@ void sw_log_reply_end(struct sw_log_reply *r, struct sw_err err)
 static void log_free(void *op)
 {
 	struct sw_log_reply *r = op;
-	const struct sw_api_options *opt = &r->q->api->opt;
-	if (!r->ended && opt->logs->stop)
-		opt->logs->stop(opt->owner, r);
+	if (!r->ended && r->stop)
+		r->stop(r->owner, r);
 	free(r);
 }
 
@@ -138,6 +139,17 @@ static json_t *pod_read(struct request *q, json_t **pod)
 	return sw_failed(e) ? sw_status_of(e, q->route.r, q->route.name) : NULL;
 }
 
+struct sw_log_reply *log_reply_new(struct request *q, void (*stop)(void *owner, struct sw_log_reply *r), void *owner)
+{
+	struct sw_log_reply *r = sw_calloc(1, sizeof(*r));
+	r->q = q;
+	r->stop = stop;
+	r->owner = owner;
+	q->op = r;
+	q->op_free = log_free;
+	return r;
+}
+
 static void log_begin(struct request *q, const struct sw_log_request *req)
 {
 	const struct sw_api_options *opt = &q->api->opt;
@@ -145,11 +157,7 @@ static void log_begin(struct request *q, const struct sw_log_request *req)
 		reply_text(q, 200, "text/plain", "", 0);
 		return;
 	}
-	struct sw_log_reply *r = sw_calloc(1, sizeof(*r));
-	r->q = q;
-	q->op = r;
-	q->op_free = log_free;
-	opt->logs->start(opt->owner, req, r);
+	opt->logs->start(opt->owner, req, log_reply_new(q, opt->logs->stop, opt->owner));
 }
 
 void handle_log(struct request *q)

@@ -50,6 +50,14 @@ static void reply_view(struct request *q, const struct sw_api_view *view)
 	reply_answer(q, e, out);
 }
 
+static void reply_text_stream(struct request *q, const struct sw_api_view *view)
+{
+	json_t *query = view_query(q);
+	void *owner = q->api->opt.views_owner;
+	view->stream(owner, query, log_reply_new(q, view->stream_stop, owner));
+	json_object_put(query);
+}
+
 static void reply_post(struct request *q, const struct sw_api_view *view)
 {
 	json_t *body = NULL, *out = NULL, *query = view_query(q);
@@ -256,6 +264,8 @@ void handle_page(struct request *q)
 		reply_status(q, sw_status_no_resource());
 	else if (page_is_hook(q))
 		reply_hook(q, view);
+	else if (strcmp(q->method, "GET") == 0 && view->stream)
+		reply_text_stream(q, view);
 	else if ((strcmp(q->method, "GET") == 0 || strcmp(q->method, "HEAD") == 0) && view->get)
 		reply_view(q, view);
 	else if (strcmp(q->method, "POST") != 0 || (!view->post && !view->ask && !view->later))

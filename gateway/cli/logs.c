@@ -5,6 +5,7 @@
 
 #include "cli.h"
 #include "spillway/kinds.h"
+#include "spillway/text.h"
 
 struct printer {
 	const char *prefix; /* printed before each line, or NULL */
@@ -89,6 +90,82 @@ static int print_job(const struct cli_command *self, struct cli_client *c, const
 	return rc;
 }
 
+/* ---- where the manager has no pods: pages of the gateway's ------------------------------------- */
+
+static void page_path(struct sw_buf *path, const char *page, const struct cli_client *c, const struct sw_kind *kind,
+		      const char *name)
+{
+	sw_buf_init(path, 8192);
+	sw_buf_printf(path, "/spillway/v1/%s", page);
+	sw_kube_query(path, "namespace", c->ns);
+	sw_kube_query(path, "resource", kind->resource);
+	sw_kube_query(path, "name", name);
+}
+
+struct print { /* of a whole job */
+	struct cli_client *c;
+	const struct sw_kind *kind;
+	const char *name, *tail;
+	bool follow;
+};
+
+static struct sw_err print_container(const struct print *w, const char *pod, const char *container, bool prefixed)
+{
+	char *prefix = sw_asprintf("%s/%s", pod, container);
+	struct printer p = {.prefix = prefixed ? prefix : NULL};
+	struct sw_buf path;
+	page_path(&path, "logs", w->c, w->kind, w->name);
+	sw_kube_query(&path, "pod", pod);
+	sw_kube_query(&path, "container", container);
+	if (w->follow)
+		sw_kube_query(&path, "follow", "true");
+	if (w->tail)
+		sw_kube_query(&path, "tailLines", w->tail);
+	struct sw_err e = cli_client_stream(w->c, path.at, on_bytes, &p);
+	sw_buf_fini(&path);
+	free(prefix);
+	return sw_failed(e) ? sw_err_wrap(e, "pod %s", pod) : e;
+}
+
+static int print_pages(const struct cli_command *self, const struct print *w, json_t *pods)
+{
+	int rc = CLI_OK;
+	size_t n = 0;
+	for (size_t i = 0; i < sw_json_len(pods); i++)
+		n += sw_json_len(sw_json_key(sw_json_idx(pods, i), "containers"));
+	for (size_t i = 0; i < sw_json_len(pods); i++) {
+		json_t *pod = sw_json_idx(pods, i), *names = sw_json_key(pod, "containers");
+		for (size_t k = 0; k < sw_json_len(names); k++) {
+			struct sw_err e = print_container(w, sw_json_str(pod, "name"),
+							  json_object_get_string(sw_json_idx(names, k)), n > 1);
+			if (sw_failed(e))
+				rc = cli_fail(self, "%s", e.text);
+		}
+	}
+	return n ? rc
+		 : cli_fail(self,
+			    "%s %s has no pods on any cluster and no log of it was kept; `spillway explain "
+			    "%s/%s` says what it waits for",
+			    w->kind->kind, w->name, w->kind->plural, w->name);
+}
+
+/* Both roles in one word. */
+static int print_wherever(const struct cli_command *self, const struct print *w)
+{
+	struct sw_buf path;
+	json_t *list;
+	page_path(&path, "pods", w->c, w->kind, w->name);
+	struct sw_err e = cli_client_call(w->c, "GET", path.at, NULL, NULL, &list);
+	sw_buf_fini(&path);
+	if (sw_failed(e))
+		return cli_fail(self, "%s", e.text);
+	bool api = sw_json_bool(list, "api");
+	int rc = api ? print_job(self, w->c, w->kind, w->name, w->follow, w->tail)
+		     : print_pages(self, w, sw_json_key(list, "items"));
+	json_object_put(list);
+	return rc;
+}
+
 static int run(const struct cli_command *self, int argc, char **argv)
 {
 	struct cli_common o = {0};
@@ -109,7 +186,7 @@ static int run(const struct cli_command *self, int argc, char **argv)
 	int rc = cli_open_job(self, &o, words, argv, &c, &kind, &name);
 	if (rc != CLI_OK)
 		return rc;
-	rc = print_job(self, &c, kind, name, follow, tail);
+	rc = print_wherever(self, &(struct print){&c, kind, name, tail, follow});
 	cli_client_close(&c);
 	return rc;
 }

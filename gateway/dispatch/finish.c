@@ -58,8 +58,8 @@ static void on_tail(void *owner, struct sw_err err, const char *bytes, size_t n,
 		return;
 	}
 	memcpy(wk->log_bytes, bytes, n);
-	struct sw_err e = d->m->ops->keep_log(d->m, row->ns, p->name, p->containers[p->n_kept], wk->log_bytes, n, cut,
-					      on_kept, wk);
+	struct sw_err e = d->m->ops->keep_log(d->m, wk->key, row->ns, p->name, p->containers[p->n_kept], wk->log_bytes,
+					      n, cut, on_kept, wk);
 	if (sw_failed(e))
 		on_kept(wk, e);
 }
@@ -75,7 +75,8 @@ static struct pod *pod_with_log(struct work *wk, struct sw_worker *w)
 
 static bool logs_go(struct sw_dispatch *d, struct work *wk, struct scene *s, struct sw_worker *w)
 {
-	struct pod *p = d->m->ops->keep_log ? pod_with_log(wk, w) : NULL;
+	bool wanted = d->m->ops->keep_log && d->opt.config->log_tail_bytes > 0;
+	struct pod *p = wanted ? pod_with_log(wk, w) : NULL;
 	if (!p)
 		return false;
 	wk->log_pod = p;

@@ -95,14 +95,18 @@ void pods_on_pod(struct sw_dispatch *d, const char *key, struct sw_worker *w, co
 		p->w = w;
 		HASH_ADD_STR(wk->pods, name, p);
 	}
-	json_object_put(p->object);
-	p->object = pod ? sw_json_copy(pod) : NULL;
-	p->gone = !pod;
+	sw_reconciler_add(d->queue, key); /* scheduled pods and the end of a job are seen there */
 	if (pod)
 		containers_read(p, pod);
-	sw_reconciler_add(d->queue, key); /* scheduled pods and the end of a job are seen there */
-	if (d->m->ops->mirror_pod)
-		sw_reconciler_add(d->pods_queue, key);
+	p->gone = !pod;
+	if (!d->m->ops->mirror_pod) { /* nothing but its name is needed */
+		if (p->gone && p != wk->log_pod)
+			pod_free(wk, p);
+		return;
+	}
+	json_object_put(p->object);
+	p->object = pod ? sw_json_copy(pod) : NULL;
+	sw_reconciler_add(d->pods_queue, key);
 }
 
 /* ---- sending --------------------------------------------------------------------- */
@@ -179,6 +183,28 @@ void pods_reconcile(void *owner, const char *key)
 	struct sw_err e = pod_send(wk, row, dirty);
 	if (sw_failed(e))
 		on_mirrored(wk, e);
+}
+
+json_t *sw_dispatch_pods(struct sw_dispatch *d, const char *key)
+{
+	json_t *list = json_object_new_array();
+	struct work *wk = work_find(d, key);
+	struct pod *p, *next;
+	if (!wk)
+		return list;
+	HASH_ITER(hh, wk->pods, p, next)
+	{
+		if (p->gone)
+			continue;
+		json_t *o = json_object_new_object(), *names = json_object_new_array();
+		sw_json_set_str(o, "name", p->name);
+		sw_json_set_str(o, "cluster", sw_worker_name(p->w));
+		for (unsigned i = 0; i < p->n_containers; i++)
+			json_object_array_add(names, json_object_new_string(p->containers[i]));
+		json_object_object_add(o, "containers", names);
+		json_object_array_add(list, o);
+	}
+	return list;
 }
 
 struct sw_worker *sw_dispatch_pod_worker(struct sw_dispatch *d, const char *ns, const char *pod)

@@ -10,8 +10,6 @@
 #include "spillway/log.h"
 #include "spillway/text.h"
 
-enum { LOG_BYTES = 256 << 20 };
-
 const char *emb_intern(struct emb *m, const char *text)
 {
 	return name_intern(&m->names, text);
@@ -307,7 +305,7 @@ static struct sw_err serve(struct emb *m, const struct sw_embedded_options *opt)
 	if (sw_failed(e))
 		return e;
 	m->store = sw_api_store(m->api);
-	e = logs_load(m);
+	e = kept_open(&m->kept, m->store, opt->log_bytes);
 	if (!sw_failed(e))
 		e = boot_objects(m, opt->bootstrap);
 	return sw_failed(e) ? e : sync_start(m);
@@ -322,7 +320,6 @@ struct sw_err sw_embedded_new(struct sw_loop *loop, const struct sw_embedded_opt
 	m->base.ops = &ops;
 	m->loop = loop;
 	m->catalog = opt->catalog;
-	m->log_limit = opt->log_bytes ? opt->log_bytes : LOG_BYTES;
 	sw_keymap_init(&m->rows, row_key);
 	m->m_pending =
 		sw_metric(reg, SW_GAUGE, "spillway_pending_workloads", "Workloads without quota.", "cluster_queue");
@@ -352,7 +349,7 @@ static void tables_free(struct emb *m)
 	sw_keymap_fini(&m->rows);
 	queues_free(m);
 	sw_queue_free(m->queue);
-	logs_free(m);
+	kept_close(&m->kept);
 	arena_free(&m->arena);
 	names_free(&m->names);
 }

@@ -17,6 +17,7 @@
 #define SPILLWAY_EMBEDDED_PRIV_H
 
 #include <uthash.h>
+#include "kept.h"
 #include "manager_priv.h"
 #include "spillway/embedded.h"
 #include "spillway/keymap.h"
@@ -152,15 +153,6 @@ struct priority {
 	char name[];
 };
 
-/* ---- kept logs --------------------------------------------------------------------------------------- */
-
-struct kept_log {
-	UT_hash_handle hh;
-	uint64_t seq;
-	size_t bytes;
-	char name[];
-}; /* name: "ns/pod/container" */
-
 /* ---- all of it ------------------------------------------------------------------------------------------ */
 
 struct source; /* sync.c: one resource that is followed */
@@ -199,9 +191,7 @@ struct emb {
 	const char *fresh_key;
 	bool fresh_reserved;
 
-	struct kept_log *logs;
-	uint64_t log_seq;
-	size_t log_bytes, log_limit;
+	struct kept kept; /* logs of pods that are gone */
 	struct sw_live_logs live;
 	struct reading *readings;
 
@@ -267,10 +257,9 @@ struct sw_err finish_workload(struct emb *m, const char *key, enum sw_outcome ou
 			      const struct put *put);
 struct sw_err mirror_pod_op(struct sw_manager *m, const char *key, const char *job_uid, const char *cluster,
 			    json_t *pod, sw_manager_fn *done, void *owner);
-struct sw_err keep_log_op(struct sw_manager *m, const char *ns, const char *pod, const char *container,
-			  const char *bytes, size_t n, bool cut, sw_manager_fn *done, void *owner);
-struct sw_err logs_load(struct emb *m);
-void logs_free(struct emb *m);
+struct sw_err keep_log_op(struct sw_manager *m, const char *workload, const char *ns, const char *pod,
+			  const char *container, const char *bytes, size_t n, bool cut, sw_manager_fn *done,
+			  void *owner);
 void logs_forget_pod(struct emb *m, json_t *pod);
 void logs_start(void *owner, const struct sw_log_request *req, struct sw_log_reply *r);
 void logs_stop(void *owner, struct sw_log_reply *r);

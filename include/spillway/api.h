@@ -60,6 +60,10 @@ struct sw_api_view {
 	/* POST by an admin whose answer waits for something: sw_page_reply() exactly once, now or later, also when the
 	 * client has gone away meanwhile. body: lent. */
 	void (*later)(void *owner, json_t *body, struct sw_page_reply *r);
+	/* GET by any user whose answer is text as it comes. As for a pod's log: query is lent until it returns, stop
+	 * says that the client went away. */
+	void (*stream)(void *owner, json_t *query, struct sw_log_reply *r);
+	void (*stream_stop)(void *owner, struct sw_log_reply *r);
 };
 void sw_page_reply(struct sw_page_reply *r, struct sw_err err, json_t *out /* lent */);
 

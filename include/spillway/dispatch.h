@@ -101,6 +101,8 @@ __attribute__((warn_unused_result)) struct sw_err sw_dispatch_cluster_join(struc
 									   const struct sw_cluster_cfg *cfg);
 bool sw_dispatch_cluster_leave(struct sw_dispatch *d, const char *cluster, bool drain, char why[300]);
 
+/* The pods of a job that are on its cluster now: [{name, cluster, containers}]. gives. */
+json_t *sw_dispatch_pods(struct sw_dispatch *d, const char *workload_key);
 /* Live log of a mirrored pod: which cluster runs it (NULL: none). */
 struct sw_worker *sw_dispatch_pod_worker(struct sw_dispatch *d, const char *ns, const char *pod);
 

@@ -41,8 +41,8 @@ struct sw_workload {
 	int64_t created_ms;
 	int32_t priority;
 	const char *priority_class; /* a WorkloadPriorityClass, which may change at any time; "" if none */
-	unsigned attempt; /* 1, 2, ... */
-	bool nominated;   /* nominatedClusterNames is not empty: offers may exist */
+	unsigned attempt;           /* 1, 2, ... */
+	bool nominated;             /* nominatedClusterNames is not empty: offers may exist */
 	enum sw_check check;
 	bool active;            /* spec.active, and its queue not stopped */
 	bool reserved;          /* QuotaReserved */
@@ -131,9 +131,10 @@ struct sw_manager_ops {
 	 * finished). */
 	struct sw_err (*mirror_pod)(struct sw_manager *m, const char *key, const char *job_uid, const char *cluster,
 				    json_t *pod, sw_manager_fn *done, void *owner);
-	/* Bounded tail of one container's log, kept for `logs` after the copy is gone. */
-	struct sw_err (*keep_log)(struct sw_manager *m, const char *ns, const char *pod, const char *container,
-				  const char *bytes, size_t n, bool cut, sw_manager_fn *done, void *owner);
+	/* Optional. Bounded tail of one container's log, kept for `logs` after the copy is gone. */
+	struct sw_err (*keep_log)(struct sw_manager *m, const char *key, const char *ns, const char *pod,
+				  const char *container, const char *bytes, size_t n, bool cut, sw_manager_fn *done,
+				  void *owner);
 };
 
 struct sw_manager {

@@ -25,6 +25,7 @@
 #include "spillway/http.h"
 #include "spillway/manager.h"
 #include "spillway/metrics.h"
+#include "spillway/store.h"
 
 #define SW_MIRROR_MANAGED_BY "kueue.x-k8s.io/multikueue"
 
@@ -33,13 +34,14 @@ struct sw_mirror_options { /* strings are copied */
 	struct sw_metrics *metrics; /* or NULL */
 	const char *kubeconfig;     /* path; "": the service account of the pod we run in */
 	const char *context;        /* "": current */
-	const char *data_dir; /* for the kubeconfig made from the service account; may be NULL with a kubeconfig */
-	const char *check;    /* name of the one AdmissionCheck to serve; "": every one that names our controller */
-	const char *ns;       /* of our own objects; "": spillway-system */
-	const char *lease;    /* name of Lease and ConfigMap; "": spillway */
-	const char *identity; /* of this process, for the Lease; NULL: host name and a random id */
-	int64_t window;       /* requests in flight; 0: 32 */
-	uint64_t lease_ms;    /* how long a leader that is not heard of still leads; 0: 15 s */
+	const char *data_dir;   /* for the kubeconfig made from the service account; may be NULL with a kubeconfig */
+	const char *check;      /* name of the one AdmissionCheck to serve; "": every one that names our controller */
+	struct sw_store *store; /* where logs of jobs that ended are kept; lent, NULL: nowhere */
+	const char *ns;         /* of our own objects; "": spillway-system */
+	const char *lease;      /* name of Lease and ConfigMap; "": spillway */
+	const char *identity;   /* of this process, for the Lease; NULL: host name and a random id */
+	int64_t window;         /* requests in flight; 0: 32 */
+	uint64_t lease_ms;      /* how long a leader that is not heard of still leads; 0: 15 s */
 	uint64_t (*clock_ms)(void); /* a clock that also runs while the machine sleeps; NULL: CLOCK_BOOTTIME. Tests */
 	/* The lease that this process held is lost. Once, from the loop. */
 	void (*on_lost)(void *owner, const char *why);
@@ -56,5 +58,15 @@ struct sw_kube *sw_mirror_kube(struct sw_manager *m); /* the client of the manag
 bool sw_mirror_ready(const struct sw_manager *m, const char **why);
 /* "ns/name" of the Workload of this job, lent until the loop turns; NULL if there is none. */
 const char *sw_mirror_workload_of(struct sw_manager *m, const struct sw_kind *kind, const char *ns, const char *name);
+
+/* The logs that were kept of this job's pods, container by container. MISSING: there is no such job. */
+__attribute__((warn_unused_result)) struct sw_err
+sw_mirror_kept(struct sw_manager *m, const struct sw_kind *kind, const char *ns, const char *name,
+	       void (*fn)(void *owner, const char *pod, const char *container), void *owner);
+/* Appends the last lines (-1: all) of one. MISSING: it was not kept. */
+__attribute__((warn_unused_result)) struct sw_err sw_mirror_kept_log(struct sw_manager *m, const struct sw_kind *kind,
+								     const char *ns, const char *name, const char *pod,
+								     const char *container, int64_t lines,
+								     struct sw_buf *out);
 
 #endif

@@ -183,3 +183,26 @@ def test_a_check_that_covers_some_flavors_only_holds_back_what_gets_these(mirror
     assert (state(at), state(at, ns)) == ("Pending", "Pending") and not any(workloads(w.api, ns) for w in mirror.workers)
     mirror.api.delete(path(ns, "both"))
     gone_everywhere(mirror, ns, "few")
+
+
+def test_logs_come_from_the_worker_while_it_runs_and_are_kept_after(mirror, ns):
+    """The manager has no pods, so `kubectl logs` finds none there; `spillway logs` does, and goes with the job."""
+    said = "hello from a pod of the testbed"
+    mirror.api.create(job("talk", ns, {RUN: "forever"}, parallelism=2, completions=2))
+    mirror.api.wait(path(ns, "talk"), count("ready", 2))
+    w = holder(mirror, ns, "talk")
+    names = {p["metadata"]["name"] for p in pods(w.api, ns, "talk")}
+
+    def shown():
+        """The pods whose log is printed, each with its prefix."""
+        text = mirror.cli("logs", "job/talk", "-n", ns)
+        return {line[1:].split("/")[0] for line in text.splitlines() if said in line}
+
+    assert shown() == names
+    finish(w.api, ns, "talk")
+    mirror.api.wait(path(ns, "talk"), ended)
+    gone_everywhere(mirror, ns, "talk")
+    assert shown() == names, "kept after the copy went"
+    mirror.api.delete(path(ns, "talk"))
+    mirror.api.wait(path(ns, "talk"), absent)
+    eventually(lambda: "there is no Job" in mirror.cli("logs", "job/talk", "-n", ns, check=False).stderr, "they go with the job")

@@ -142,6 +142,7 @@ static void job_gone(struct mir *m, struct job *j)
 {
 	struct wl *w = j->wl;
 
+	logs_drop_job(m, j);
 	sw_keymap_remove(&m->jobs, j->key);
 	job_free(j);
 	if (!w)

@@ -57,6 +57,8 @@ void mir_state(struct mir *m)
 	m->told_synced = synced;
 	sw_log(INFO, "manager", synced ? "in sight of everything, leading" : "not in sight", "workloads=%zu why=\"%s\"",
 	       m->rows.len, why);
+	if (synced)
+		logs_sweep(m);
 	if (m->watched && m->ev.on_state)
 		m->ev.on_state(m->ev.owner, synced, why);
 	for (size_t at = 0; synced && (w = sw_keymap_next(&m->rows, &at));)
@@ -88,6 +90,7 @@ static const struct sw_manager_ops ops = {
 	.event_check = mir_event_check,
 	.note_put = mir_note_put,
 	.notes = mir_notes,
+	.keep_log = mir_keep_log,
 };
 
 /* ---- the way in --------------------------------------------------------------------------------------- */
@@ -181,6 +184,8 @@ static struct sw_err begin(struct mir *m)
 	struct sw_err e = client_open(m);
 
 	if (!sw_failed(e))
+		e = kept_open(&m->kept, m->opt.store, 0);
+	if (!sw_failed(e))
 		e = sw_timer_new(m->loop, on_op_timer, m, &m->op_timer);
 	if (!sw_failed(e))
 		e = sw_timer_new(m->loop, on_file_timer, m, &m->file_timer);
@@ -248,6 +253,7 @@ void sw_mirror_free(struct sw_manager *base)
 	feeds_close(m);
 	ops_free(m);
 	fetches_free(m);
+	logs_close(m);
 	homes_free(m);
 	events_close(m);
 	self_close(m);

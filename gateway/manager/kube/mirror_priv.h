@@ -9,7 +9,7 @@
  *   patch.c    the bodies of our writes, pure        read.c    job and Workload, whole
  *   event.c    events on the user's job              notes.c   one ConfigMap of small things
  *   lease.c    who leads                             self.c    what we refuse on our own
- *   fetch.c    one Secret or ConfigMap that a job takes along
+ *   fetch.c    one Secret or ConfigMap that a job takes along   logs.c   tails of logs that are kept here
  *
  * Truth is on the API server. Rows follow the watches and, sooner, the replies to our own writes: whichever has the
  * newer resourceVersion. Each write is one PATCH whose body carries the resourceVersion it was decided on.
@@ -18,6 +18,7 @@
 #define SPILLWAY_MIRROR_PRIV_H
 
 #include <uthash.h>
+#include "../kept.h"
 #include "../manager_priv.h"
 #include "spillway/keymap.h"
 #include "spillway/keyq.h"
@@ -201,6 +202,12 @@ struct sw_err mir_finish(struct sw_manager *m, const char *key, const char *job_
 struct sw_err mir_fetch(struct sw_manager *m, const char *resource, const char *ns, const char *name,
 			sw_manager_fetch_fn *done, void *owner);
 void fetches_free(struct mir *m);
+struct sw_err mir_keep_log(struct sw_manager *m, const char *key, const char *ns, const char *pod,
+			   const char *container, const char *bytes, size_t n, bool cut, sw_manager_fn *done,
+			   void *owner);
+void logs_drop_job(struct mir *m, const struct job *j);
+void logs_sweep(struct mir *m); /* all jobs are in sight */
+void logs_close(struct mir *m);
 void homes_tick(void *owner);
 void homes_free(struct mir *m);
 /* Makes the job one that Kueue can start, if it is not. True: a request is under way. */
@@ -233,8 +240,9 @@ struct note {
 	char name[];
 };
 struct note_put;
-struct told;  /* event.c */
-struct fetch; /* fetch.c */
+struct told;    /* event.c */
+struct fetch;   /* fetch.c */
+struct keeping; /* logs.c */
 
 struct lease {
 	struct sw_timer *timer;
@@ -282,6 +290,8 @@ struct mir {
 	uint64_t home_due_ms;
 	struct op *ops_ready, *ops_waiting, *ops_busy;
 	struct fetch *fetches;
+	struct kept kept;
+	struct keeping *keepings;
 
 	struct lease lease;
 	struct note *notes;

@@ -337,10 +337,11 @@ static struct sw_err m_mirror(struct sw_manager *m, const char *key, const char 
 	return SW_OK;
 }
 
-static struct sw_err m_keep(struct sw_manager *m, const char *ns, const char *pod, const char *container,
-			    const char *bytes, size_t n, bool cut, sw_manager_fn *done, void *owner)
+static struct sw_err m_keep(struct sw_manager *m, const char *key, const char *ns, const char *pod,
+			    const char *container, const char *bytes, size_t n, bool cut, sw_manager_fn *done,
+			    void *owner)
 {
-	(void)m, (void)ns, (void)pod, (void)container, (void)cut;
+	(void)m, (void)key, (void)ns, (void)pod, (void)container, (void)cut;
 	cr_assert(bytes && n);
 	world_request(the_world, apply_nothing, done, owner);
 	return SW_OK;

@@ -193,7 +193,8 @@ Test(manager_http, logs_come_from_where_they_are)
 	cr_expect_eq(ask(&w, token, "GET", "/api/v1/namespaces/default/pods/p/log", NULL, NULL).status, 404,
 		     "nothing kept yet");
 	cr_assert(!sw_failed(wait_for(
-		&w, w.m->ops->keep_log(w.m, "default", "p", "c", "one\ntwo\nthree\n", 14, false, on_done, &b), &b)));
+		&w, w.m->ops->keep_log(w.m, "", "default", "p", "c", "one\ntwo\nthree\n", 14, false, on_done, &b),
+		&b)));
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 		snprintf(path, sizeof(path), "/api/v1/namespaces/default/pods/p/log%s", rows[i].query);
 		struct call c = ask(&w, token, "GET", path, NULL, NULL);

@@ -23,7 +23,7 @@ static struct sw_err keep(struct world *w, const char *pod, const char *text, si
 {
 	struct answer a = {0};
 
-	return wait_for(w, w->m->ops->keep_log(w->m, "default", pod, "c", text, n, cut, on_done, &a), &a);
+	return wait_for(w, w->m->ops->keep_log(w->m, "", "default", pod, "c", text, n, cut, on_done, &a), &a);
 }
 
 static bool kept(struct world *w, const char *pod)

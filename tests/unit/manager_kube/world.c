@@ -80,6 +80,7 @@ void manager_open(struct world *w)
 	struct sw_mirror_options opt = {.http = w->http,
 					.metrics = w->metrics,
 					.kubeconfig = w->kubeconfig,
+					.store = sw_api_store(w->api),
 					.ns = "default",
 					.identity = w->identity,
 					.lease_ms = w->lease_ms ? w->lease_ms : 60000,
