@@ -91,20 +91,6 @@ bool reflector_lost(struct sw_reflector *r, const char *why)
 	return reflector_alive(r);
 }
 
-void reflector_synced_now(struct sw_reflector *r)
-{
-	if (r->is_synced)
-		return;
-	r->is_synced = true;
-	r->is_lost = false;
-	r->since_ms = sw_loop_now(r->loop);
-	r->why[0] = '\0';
-	sw_log(INFO, "kube", "collection in sight", "cluster=%s path=\"%s\" objects=%zu", r->name, r->cfg.path,
-	       sw_reflector_len(r));
-	if (r->cfg.on_state)
-		r->cfg.on_state(r->cfg.owner, true, r->since_ms, "");
-}
-
 /* ---- backoff --------------------------------------------------------------------------------- */
 
 /* Half of it is jitter, so that reflectors that lost their server together do not come back together. */
@@ -126,6 +112,36 @@ void reflector_backoff(struct sw_reflector *r, struct sw_err why)
 	reflector_goto(r, REFLECTOR_BACKOFF);
 	if (reflector_lost(r, why.text))
 		reflector_pause(r);
+}
+
+/* The server answers again: what waits for it through a long backoff need not, and counts its failures anew. */
+static void others_hurry(const struct sw_reflector *r)
+{
+	struct sw_reflector *o;
+
+	DL_FOREACH(r->kube->reflectors, o)
+	if (o != r && o->state == REFLECTOR_BACKOFF && o->is_lost) {
+		o->failures = 0;
+		reflector_pause(o);
+	}
+}
+
+void reflector_synced_now(struct sw_reflector *r)
+{
+	bool was_lost = r->is_lost;
+
+	if (r->is_synced)
+		return;
+	r->is_synced = true;
+	r->is_lost = false;
+	r->since_ms = sw_loop_now(r->loop);
+	r->why[0] = '\0';
+	if (was_lost)
+		others_hurry(r);
+	sw_log(INFO, "kube", "collection in sight", "cluster=%s path=\"%s\" objects=%zu", r->name, r->cfg.path,
+	       sw_reflector_len(r));
+	if (r->cfg.on_state)
+		r->cfg.on_state(r->cfg.owner, true, r->since_ms, "");
 }
 
 static void on_step(void *arg)

@@ -127,8 +127,9 @@ __attribute__((warn_unused_result)) struct sw_err sw_kube_stream(struct sw_kube 
  * silence_ms (default 90 s; bookmarks come about each minute) is dropped and resumed, which is a loss the second time
  * in a row; a truncated
  * or malformed line ends the watch and resumes from the last good resourceVersion; backoff
- * 0.2 s doubling to 30 s with jitter. A large list is delivered in slices over turns. Items of a list get
- * the apiVersion and kind that API servers leave out there. Callbacks may free the reflector and the kube.
+ * 0.2 s doubling to 30 s with jitter, begun anew when another collection of the server is in sight again. A large
+ * list is delivered in slices over turns. Items of a list get the apiVersion and kind that API servers leave out there.
+ * Callbacks may free the reflector and the kube.
  */
 enum sw_obj_event { SW_OBJ_PUT, SW_OBJ_GONE };
 

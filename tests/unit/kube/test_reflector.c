@@ -772,3 +772,34 @@ Test(reflector, timeouts_are_spread_over_five_to_ten_minutes)
 	cr_assert(atoi(p + 15) >= 300 && atoi(p + 15) < 600, "%s", p);
 	end(r);
 }
+
+/* A worker has many collections; each alone would come back up to 30 s after its API server did. */
+Test(reflector, one_that_is_in_sight_again_hurries_the_others_of_its_server)
+{
+	struct run *r = begin();
+	struct sw_reflector_cfg cfg = {
+		.path = "/api/v1/pods", .on_object = on_object, .on_state = on_state, .owner = r};
+	struct sw_reflector *pods = NULL;
+	size_t before;
+
+	list(r, LIST("10", ""));
+	fake_stream(r->x.f, ON_WATCH("10"), "");
+	TELLS(r, "S ");
+	for (int i = 0; i < 5; i++)
+		fake_reply(r->x.f, "GET /api/v1/pods", 403, "", "{}");
+	cr_assert_not(sw_failed(sw_reflector_new(r->x.kube, &cfg, &pods)));
+	cr_assert(asked(r, 7), "pods fail until their pause is long");
+	fake_hangup(r->x.f, 1);
+	TELLS(r, "S L L ");
+	fake_stream(r->x.f, ON_WATCH("10"), "");
+	before = fake_count(r->x.f);
+	sw_loop_advance(r->x.loop, 200);
+	TELLS(r, "S L L S ");
+	cr_assert_eq(fake_count(r->x.f), before + 1, "only the watch");
+	fake_reply(r->x.f, "GET /api/v1/pods", 200, "", LIST("11", ""));
+	fake_stream(r->x.f, "GET /api/v1/pods?watch=true", "");
+	sw_loop_advance(r->x.loop, 200);
+	TELLS(r, "S L L S S ");
+	sw_reflector_free(pods);
+	end(r);
+}
