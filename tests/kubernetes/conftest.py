@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The stage's clusters (site.yaml), started once by `run`; gateways among them; a namespace per test.
 
-Tests share two gateways. Those marked `alone` stop servers or start gateways of their own: they run one after the other, when the
-others are through. SPILLWAY_TESTBED names the directory of a testbed that runs: `run` sets it, or a person who did
+Tests share two gateways. Those marked `alone` stop servers or start gateways of their own: they run when the others are through, one after
+the other on the same clusters. SPILLWAY_TESTBED names the directory of a testbed that runs: `run` sets it, or a person who did
 `up --spec tests/kubernetes/site.yaml --dir DIR` and wants to call pytest again and again.
 """
 import os
@@ -18,7 +18,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "system")]
 
 from gateway import Gateway, Shared  # noqa: E402
 from jobs import job  # noqa: E402
-from kinds import KINDS  # noqa: E402
+from kinds import JAXJOB, KINDS  # noqa: E402
 from mirrored import KUEUE, queue  # noqa: E402
 from process import eventually  # noqa: E402
 from testbed.api import ApiError  # noqa: E402
@@ -29,20 +29,30 @@ DISPATCH = {"spillway.dev/dispatch": "true"}
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "alone: stops servers or starts a gateway of its own; nothing else runs meanwhile")
+    config.addinivalue_line("markers", "alone(clusters): stops servers or starts a gateway of its own; nothing else runs meanwhile on these clusters"
+                            " (mirror: manager, w1, w2; plain: p1, p2; other: those that the test starts)")
+    config.addinivalue_line("markers", "nightly: long, and the same is shown by fewer of it; run by NIGHTLY=1 tests/kubernetes/run")
     where = os.environ.get("SPILLWAY_TESTBED")
     if not where:
         pytest.exit("the clusters do not run: use tests/kubernetes/run, or set SPILLWAY_TESTBED (tests/kubernetes/README.md)", 4)
     config.bed = Remote(where)
     worker = hasattr(config, "workerinput")
     config.shared = Shared(config.bed, not worker)
-    if not worker and config.getoption("numprocesses", 0):
+    if not worker and config.getoption("numprocesses", 0) and not config.getoption("markexpr").startswith("alone"):
         try:
             for kind in ("embedded", "mirror"):
                 config.shared.get(kind)
         except AssertionError as e:
             config.shared.stop()
             pytest.exit(f"a gateway did not start: {e}", 3)
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+def pytest_collection_modifyitems(items):
+    for item in items:
+        alone = item.get_closest_marker("alone")
+        if alone:
+            item.add_marker(pytest.mark.xdist_group(*alone.args))
 
 
 def pytest_unconfigure(config):
@@ -109,9 +119,10 @@ def own(request, tmp_path):
         return g.make(**settings).start(binary, wait)
 
     yield start
-    request.config.bed.heal()
     for g in made:
         g.stop()
+    for g in made:
+        g.heal()
 
 
 @pytest.fixture
@@ -145,6 +156,23 @@ def wait_policy(g, ns, queue="lq"):
 
     for what, where in tries:
         eventually(lambda: marked(what, where), "the policy marks jobs of the new queue")
+
+
+def no_jobs(api):
+    """What other tests left goes: for tests that look at a whole cluster."""
+    collections = {"/apis/batch/v1/jobs", *(f"/apis/{k.group}/{k.plural}" for k in (*KINDS.values(), JAXJOB))}
+
+    def left():
+        found = []
+        for c in collections:
+            for o in api.get(c)["items"]:
+                group, _, plural = c.rpartition("/")
+                found.append(f"{group}/namespaces/{o['metadata']['namespace']}/{plural}/{o['metadata']['name']}")
+        return found
+
+    for at in left():
+        api.delete(at)
+    eventually(lambda: not left(), "no job is left")
 
 
 def remove_namespace(g, ns):

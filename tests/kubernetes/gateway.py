@@ -36,7 +36,8 @@ class Gateway:
         }
         if not self.manager:
             return {**own, "bootstrap": [str(ROOT / "config" / "samples" / "queue.yaml")]}
-        return {**own, "manager": {"role": "mirror", "kubeconfig": str(self.manager.account)}, "companions": COMPANIONS}
+        # A slow machine needs more than 15 s to start a killed API server; a gateway that leads would end itself meanwhile.
+        return {**own, "manager": {"role": "mirror", "kubeconfig": str(self.manager.account), "lease_duration": "2m"}, "companions": COMPANIONS}
 
     def make(self, **over):
         """A new installation: no data, and nobody's claim on the workers."""
@@ -64,6 +65,12 @@ class Gateway:
             self.process = None
             return code
         return 0
+
+    def heal(self):
+        """Undoes what was done to the servers around it."""
+        for cluster in (self.manager, *self.workers):
+            if cluster:
+                cluster.heal()
 
     @property
     def kubeconfig(self):

@@ -54,8 +54,8 @@ def jobset():
     return {"replicatedJobs": [{"name": "workers", "replicas": 2, "template": {"spec": {"parallelism": 1, "completions": 1, "backoffLimit": 0, "template": pod_template()}}}]}
 
 
-def replicated(**counts):
-    return [{"name": "workers", **{"ready": 0, "succeeded": 0, "failed": 0, "active": 0, "suspended": 0, **counts}}]
+def replicated(name="workers", **counts):
+    return [{"name": name, **{"ready": 0, "succeeded": 0, "failed": 0, "active": 0, "suspended": 0, **counts}}]
 
 
 def mpi():
@@ -91,6 +91,9 @@ KINDS = {
     "JobSet": Kind("jobset.x-k8s.io/v1alpha2", "JobSet", "jobsets", jobset,
                    {"replicatedJobsStatus": replicated(active=2, ready=2), "restarts": 0},
                    {"conditions": [condition("Completed", reason="AllJobsCompleted")], "replicatedJobsStatus": replicated(succeeded=2), "restarts": 0, "terminalState": "Completed"}, *SPEC),
+    "TrainJob": Kind("trainer.kubeflow.org/v1alpha1", "TrainJob", "trainjobs", lambda: {"runtimeRef": {"name": "torch"}, "trainer": {"numNodes": 2}},  # objects/training-runtime.yaml
+                     {"jobsStatus": replicated("node", active=1, ready=1)},
+                     {"conditions": [condition("Complete", reason="JobsCompleted")], "jobsStatus": replicated("node", succeeded=1)}, *SPEC),
     "RayJob": Kind("ray.io/v1", "RayJob", "rayjobs", lambda: {"entrypoint": "true", "shutdownAfterJobFinishes": True, "rayClusterSpec": ray_cluster()},
                    {"jobStatus": "RUNNING", "jobDeploymentStatus": "Running"}, {"jobStatus": "SUCCEEDED", "jobDeploymentStatus": "Complete"}, *SPEC),
     "RayCluster": Kind("ray.io/v1", "RayCluster", "rayclusters", ray_cluster, {"state": "ready", "desiredWorkerReplicas": 1, "readyWorkerReplicas": 1}, None, *SPEC),

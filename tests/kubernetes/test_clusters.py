@@ -10,7 +10,7 @@ from jobs import RUN, ended, finish, holder, job, path
 from mirrored import queue, workload_of, workload_path
 from process import BUILD, ROOT, eventually, run
 
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.alone("mirror")
 KUEUE = "/apis/kueue.x-k8s.io/v1beta2"
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 OURS = {"spillway.dev/dispatch": "true"}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""docs/kueue.md does what it says: its commands are run in order, and print what is shown under them.
+"""docs/kueue.md does what it says: its commands are run in order, and print what is shown under them. (Its section Nominate: test_nominate.py.)
 
 A block ```sh is run by bash -e in one directory, where kubeconfigs of an administrator lie; ```sh background is left running until a
 block ```sh stops it (the words `stop the gateway`) or the page ends; ```sh elsewhere needs a registry or another machine and is not run. A block
@@ -11,12 +11,10 @@ import shutil
 
 import pytest
 
+from conftest import no_jobs
 from process import BUILD, ROOT, Process, run
-from test_nominate import WORKERS as NOMINATED
-from test_nominate import cluster_queue
-from test_nominate import site as multikueue_site  # noqa: F401  (a fixture: a manager whose Kueue waits for spillway, and its workers)
 
-pytestmark = [pytest.mark.alone, pytest.mark.skipif(not os.environ.get("KUBECTL"), reason="no kubectl")]
+pytestmark = [pytest.mark.alone("mirror"), pytest.mark.skipif(not os.environ.get("KUBECTL"), reason="no kubectl")]
 BLOCK = re.compile(r"^```(sh|sh background|sh elsewhere|text|yaml|)\n(.*?)^```$", re.M | re.S)
 PAGE = ROOT / "docs" / "kueue.md"
 
@@ -63,6 +61,7 @@ def multikueue(bed):
 def desk(bed, multikueue, tools, tmp_path, request):
     """A directory with an administrator's kubeconfigs."""
     request.config.shared.stop()
+    no_jobs(bed["manager"].api)
     for name in ("manager", "w1", "w2"):
         shutil.copy(bed[name].kubeconfig, tmp_path / f"{name}.kubeconfig")
         if name != "manager":
@@ -118,17 +117,6 @@ def test_the_page_leads_to_a_finished_job(desk, bed, role):
     clean(bed)
     walk(desk, sections()[role])
     clean(bed)
-
-
-def test_the_page_leads_to_a_job_that_multikueue_sends_where_spillway_says(multikueue_site, tools):  # noqa: F811
-    bed = multikueue_site
-    shutil.copy(bed["nm"].kubeconfig, tools / "manager.kubeconfig")
-    for name in ("nm", *(w["name"] for w in NOMINATED)):
-        q = cluster_queue("spillway", 100, ["mk"] if name == "nm" else ())
-        if name != "nm":
-            del q["spec"]["admissionChecksStrategy"]
-        bed[name].api.apply([q, {"apiVersion": "kueue.x-k8s.io/v1beta2", "kind": "LocalQueue", "metadata": {"name": "spillway", "namespace": "default"}, "spec": {"clusterQueue": "spillway"}}])
-    walk(tools, sections()["Nominate"])
 
 
 def clean(bed):

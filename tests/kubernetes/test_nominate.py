@@ -4,6 +4,8 @@
 Clusters of its own, as the manager's Kueue must have an external dispatcher and all of them must know pods: nm, n1, n2.
 """
 import base64
+import os
+import shutil
 import signal
 import time
 
@@ -12,9 +14,11 @@ import pytest
 from conftest import add_namespace
 from gateway import Gateway
 from jobs import QUEUE, RUN, condition, ended, finish, job, path, pod_template
+from mirrored import stop_queue
 from process import eventually
+from test_docs import sections, tools, walk  # noqa: F401  (tools: a fixture)
 
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.alone("other")
 KUEUE = "/apis/kueue.x-k8s.io/v1beta2"
 PODS = {"frameworks": ["pod"]}
 NODES = [{"name": "cpu", "count": 2, "cpu": "64", "memory": "256Gi"}]
@@ -42,7 +46,7 @@ class Nominator(Gateway):
 
     def __init__(self, where, bed):
         self.kind, self.dir, self.bed = "nominate", where, bed
-        self.workers = [bed["n1"], bed["n2"]]
+        self.workers, self.manager = [bed["n1"], bed["n2"]], None
         self.process = None
 
     def settings(self):
@@ -262,10 +266,8 @@ def test_an_eviction_on_the_worker_begins_anew(room, ns, nominator):
     room["nm"].api.create(manager_job("pi", ns))
     eventually(lambda: placed(room, ns) == "n1", "placed")
     room["n1"].api.wait(path(ns, "pi"), lambda o: o and (o.get("status") or {}).get("active") == 1)
-    mirror = mirrors(room, "n1", ns)[0]["metadata"]["name"]
     give(room, "n2", ns, 10)
-    give(room, "n1", ns, 0)
-    room["n1"].api.patch(f"{KUEUE}/namespaces/{ns}/workloads/{mirror}", {"spec": {"active": False}})
+    stop_queue(room["n1"].api, ns)  # a mirror whose spec is changed (active: false) Kueue may take for one out of sync, and make it anew
     eventually(lambda: placed(room, ns) == "n2", "it was nominated anew and went to n2", 60)
 
 
@@ -278,3 +280,15 @@ def test_what_it_knows_is_shown(room, ns, nominator):
     row = eventually(lambda: [r for r in own.get("/spillway/v1/nominations")["items"] if r["workload"].startswith(ns)], "a row")[0]
     assert sorted(row["nominated"]) == ["n1", "n2"] and row["way"] == "apply"
     assert {c["name"]: (c["active"], c["in_sight"]) for c in own.get("/spillway/v1/clusters")["items"]} == {"n1": (True, True), "n2": (True, True)}
+
+
+@pytest.mark.skipif(not os.environ.get("KUBECTL"), reason="no kubectl")
+def test_the_page_leads_to_a_job_that_multikueue_sends_where_spillway_says(site, tools):  # noqa: F811
+    """docs/kueue.md, section Nominate."""
+    shutil.copy(site["nm"].kubeconfig, tools / "manager.kubeconfig")
+    for name in ("nm", *(w["name"] for w in WORKERS)):
+        q = cluster_queue("spillway", 100, ["mk"] if name == "nm" else ())
+        if name != "nm":
+            del q["spec"]["admissionChecksStrategy"]
+        site[name].api.apply([q, {"apiVersion": "kueue.x-k8s.io/v1beta2", "kind": "LocalQueue", "metadata": {"name": "spillway", "namespace": "default"}, "spec": {"clusterQueue": "spillway"}}])
+    walk(tools, sections()["Nominate"])

@@ -9,7 +9,7 @@ from mirrored import check, evictions, stop_queue, wait_workload
 from process import ROOT
 from test_mirror_kinds import says, submit, subset, swept
 
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.alone("other")
 OBJECTS = ROOT / "tests" / "kubernetes" / "objects"
 
 

@@ -11,7 +11,7 @@ import yaml
 from process import ROOT, eventually
 from testbed.api import ApiError
 
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.alone("mirror")
 ADMISSION = "/apis/admissionregistration.k8s.io/v1"
 SHIPPED = ROOT / "config/kubernetes/mirror-webhook/webhook.yaml"
 

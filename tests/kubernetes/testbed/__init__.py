@@ -6,6 +6,7 @@ kueue.py     Kueue on a cluster: configuration, CRDs, webhooks;  sources.py find
 nodes.py     nodes and what kwok lets their pods do (stages.yaml)
 pki.py       one CA and serving certificate; token users
 proc.py      processes that cannot outlive this one;  launch.py is what makes it so
+limits.py    what the machine must allow
 api.py       a small client: apply, get, patch, watch until
 control.py   the socket through which others ask the process that owns the servers
 main.py      the command line: ../up

@@ -58,6 +58,10 @@ class RemoteCluster:
     def restore(self, name):
         return self.ask("restore", name=name)
 
+    def heal(self):
+        """Every server of it runs again."""
+        return self.ask("heal")
+
     def add_nodes(self, rows):
         return self.ask("add_nodes", rows=rows)
 
@@ -91,10 +95,6 @@ class Remote:
         if "error" in answer:
             raise RuntimeError(f"{do}: {answer['error']}")
         return answer["value"]
-
-    def heal(self):
-        """Every server runs again."""
-        self.ask("heal")
 
     def add_cluster(self, spec):
         """Starts one more cluster."""

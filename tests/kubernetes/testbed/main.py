@@ -14,7 +14,7 @@ import time
 
 import yaml
 
-from . import nodes, sources
+from . import limits, nodes, sources
 from .cluster import Cluster
 from .control import Control
 from .pki import Pki
@@ -79,7 +79,7 @@ class Testbed:
             "kill": lambda cluster, server, sig=signal.SIGKILL: self.clusters[cluster].kill(server, signal.Signals(sig)),
             "start": of("start_server"),
             "add_nodes": of("add_nodes"), "snapshot": of("snapshot"), "restore": of("restore"),
-            "heal": lambda: [c.heal() for c in self.clusters.values()] and None,
+            "heal": of("heal"),
             "add": lambda spec: self.start([spec]), "remove": remove,
         }
 
@@ -142,6 +142,7 @@ def main(argv):
     over = threading.Event()
     for s in (signal.SIGTERM, signal.SIGINT):
         signal.signal(s, lambda *_: over.set())
+    limits.raise_inotify(lambda line: print(line, file=sys.stderr, flush=True))
     bed = Testbed(where)
     code = 0
     try:

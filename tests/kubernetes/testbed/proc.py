@@ -83,6 +83,13 @@ class Server:
     def send(self, sig):
         self.p.send_signal(sig)
 
+    def freeze(self):
+        """SIGSTOP, and it has taken effect."""
+        self.send(signal.SIGSTOP)
+        stat = pathlib.Path(f"/proc/{self.p.pid}/stat")
+        while stat.read_text().rpartition(")")[2].split()[0] not in "Tt":
+            time.sleep(0.001)
+
     def stop(self, sig=signal.SIGTERM, limit_s=15):
         self.wanted = False
         if not self.running():
