@@ -52,7 +52,7 @@ def pytest_collection_modifyitems(items):
     for item in items:
         alone = item.get_closest_marker("alone")
         if alone:
-            item.add_marker(pytest.mark.xdist_group(*alone.args))
+            item.add_marker(pytest.mark.xdist_group(*(alone.args or ("mirror",))))
 
 
 def pytest_unconfigure(config):
