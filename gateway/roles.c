@@ -75,6 +75,13 @@ static void on_lost(void *owner, const char *why)
 	sw_loop_stop(g->loop);
 }
 
+static void on_set_back(void *owner)
+{
+	struct sw_gateway *g = owner;
+	if (g->dispatch)
+		sw_dispatch_store_set_back(g->dispatch);
+}
+
 static struct sw_err open_mirror(struct sw_gateway *g, const char *const *hosts)
 {
 	const struct sw_config *c = g->config;
@@ -90,6 +97,7 @@ static struct sw_err open_mirror(struct sw_gateway *g, const char *const *hosts)
 					.lease_ms = (uint64_t)c->manager_lease_ms,
 					.window = c->window,
 					.on_lost = on_lost,
+					.on_set_back = on_set_back,
 					.owner = g};
 	api.serve = SW_SERVE_PAGES;
 	api.ready = mirror_ready;

@@ -201,6 +201,14 @@ void identity_look(struct sw_dispatch *d)
 	       "epoch=%" PRIu64 " copies_known=%zu copies_unknown=%zu", d->id.epoch, c.known, c.unknown);
 }
 
+void sw_dispatch_store_set_back(struct sw_dispatch *d)
+{
+	if (!d->workers || identity_store_is_old(d))
+		return;
+	sw_workers_set_back(d->workers);
+	identity_look(d);
+}
+
 struct sw_err sw_dispatch_accept_store(struct sw_dispatch *d)
 {
 	uint64_t newest = d->id.epoch;

@@ -48,7 +48,10 @@ static void on_answer(struct sw_reflector *r, struct sw_err err, const struct sw
 	}
 	sw_log(WARN, "kube", "the server was set back in time, listing anew",
 	       "cluster=%s path=\"%s\" seen=%s present=%s", r->name, r->cfg.path, r->rv, present);
-	reflector_list(r);
+	if (r->cfg.on_set_back)
+		r->cfg.on_set_back(r->cfg.owner);
+	if (reflector_alive(r))
+		reflector_list(r);
 }
 
 static void on_answer_done(void *owner, struct sw_err err, const struct sw_kube_reply *reply)

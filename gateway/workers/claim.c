@@ -23,6 +23,10 @@
 #include "spillway/text.h"
 #include "workers_priv.h"
 
+#define SET_BACK                                                                                                       \
+	"the manager was set back in time: the cluster may run jobs that it has forgotten, so nothing is created or "  \
+	"deleted there"
+
 enum { STEPS_MAX = 6 }; /* requests in a row before we rather wait: two gateways may be at it */
 
 enum sw_claim claim_judge(json_t *object, const char *origin, uint64_t epoch, uint64_t *theirs, bool *raise,
@@ -81,7 +85,24 @@ static void settle(struct sw_worker *w, enum sw_claim state)
 	link_claimed(w, SW_OK);
 }
 
+/* At once, before anything is written: what is decided from now on must see it. */
+void claim_outdate(struct sw_worker *w)
+{
+	struct claim *c = &w->claim;
+
+	if (c->state != SW_CLAIM_OURS)
+		return;
+	snprintf(c->why, sizeof(c->why), SET_BACK);
+	c->state = SW_CLAIM_NEWER;
+	gc_adopt(w);
+}
+
 static void claim_send(struct sw_worker *w, const char *method, bool to_name, struct sw_buf *body);
+
+static uint64_t epoch_written(const struct sw_worker *w)
+{
+	return w->ws->opt.epoch + w->ws->set_back;
+}
 
 static void body_write(struct sw_worker *w, struct sw_buf *b, const char *rv)
 {
@@ -93,7 +114,7 @@ static void body_write(struct sw_worker *w, struct sw_buf *b, const char *rv)
 	}
 	sw_buf_puts(b, "},\"data\":{\"origin\":");
 	sw_buf_json_str(b, w->ws->origin);
-	sw_buf_printf(b, ",\"epoch\":\"%" PRIu64 "\"}}", w->ws->opt.epoch);
+	sw_buf_printf(b, ",\"epoch\":\"%" PRIu64 "\"}}", epoch_written(w));
 }
 
 static void write_claim(struct sw_worker *w, const char *rv)
@@ -109,13 +130,18 @@ static void judge(struct sw_worker *w, json_t *object)
 {
 	struct claim *c = &w->claim;
 	bool raise;
-	enum sw_claim state = claim_judge(object, w->ws->origin, w->ws->opt.epoch, &c->epoch, &raise, c->why);
+	enum sw_claim state = claim_judge(object, w->ws->origin, epoch_written(w), &c->epoch, &raise, c->why);
 	const char *rv = sw_json_str(object, "metadata.resourceVersion");
 
-	if (raise && rv)
+	if (raise && rv) {
 		write_claim(w, rv);
-	else
-		settle(w, state);
+		return;
+	}
+	if (state == SW_CLAIM_OURS && w->ws->set_back) {
+		snprintf(c->why, sizeof(c->why), SET_BACK);
+		state = SW_CLAIM_NEWER;
+	}
+	settle(w, state);
 }
 
 static void on_namespace(void *owner, struct sw_err err, const struct sw_kube_reply *reply)

@@ -238,8 +238,22 @@ void sw_workers_set_epoch(struct sw_workers *ws, uint64_t epoch)
 {
 	if (ws->opt.observe || epoch <= ws->opt.epoch)
 		return;
+	ws->set_back =
+		ws->set_back && epoch <= ws->opt.epoch + 1; /* an epoch that was being stored meanwhile ends nothing */
 	ws->opt.epoch = epoch;
 	for (size_t i = 0; i < ws->n; i++) {
+		ws->at[i]->link.claim_due = true;
+		link_kick(ws->at[i], 0);
+	}
+}
+
+void sw_workers_set_back(struct sw_workers *ws)
+{
+	if (ws->opt.observe)
+		return;
+	ws->set_back = true;
+	for (size_t i = 0; i < ws->n; i++) {
+		claim_outdate(ws->at[i]);
 		ws->at[i]->link.claim_due = true;
 		link_kick(ws->at[i], 0);
 	}

@@ -293,6 +293,7 @@ struct sw_workers {
 	struct sw_worker **at;
 	size_t n;
 	bool manager_synced;
+	bool set_back; /* the store is older than it was when we started */
 };
 
 /* ---- how a copy is offered, started and ended on one kind of worker --------------- */
@@ -338,6 +339,7 @@ void lost_update(struct sw_worker *w);
 bool lost_is(const struct sw_worker *w);
 
 /* ---- claim.c ---------------------------------------------------------------------------- */
+void claim_outdate(struct sw_worker *w);
 void claim_step(struct sw_worker *w);                    /* sends the next request; link.c hears claim_done() */
 void link_claimed(struct sw_worker *w, struct sw_err e); /* the claim is settled (claim.state) or could not be read */
 /* Pure: what a claim object means for us. raise: our newer epoch must be written. */

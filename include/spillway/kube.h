@@ -142,6 +142,9 @@ struct sw_reflector_cfg {
 	void (*on_object)(void *owner, enum sw_obj_event ev, const char *key,
 			  json_t *object); /* key: "ns/name" or "name" */
 	void (*on_state)(void *owner, bool synced, uint64_t since_ms, const char *why);
+	/* Optional. The server holds an older state than it did (its store was restored). A list follows: what the old
+	 * state does not hold is then reported as gone, although nobody deleted it. */
+	void (*on_set_back)(void *owner);
 	void *owner;
 };
 struct sw_reflector;

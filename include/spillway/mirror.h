@@ -45,6 +45,9 @@ struct sw_mirror_options { /* strings are copied */
 	uint64_t (*clock_ms)(void); /* a clock that also runs while the machine sleeps; NULL: CLOCK_BOOTTIME. Tests */
 	/* The lease that this process held is lost. Once, from the loop. */
 	void (*on_lost)(void *owner, const char *why);
+	/* The manager's API server holds an older state than it did. Comes before what that state lacks is reported as
+	 * gone, and once for each collection. */
+	void (*on_set_back)(void *owner);
 	void *owner;
 };
 /* gives. Fails only for what waiting does not cure (the kubeconfig is missing or wrong). */

@@ -669,6 +669,24 @@ Test(dispatch, a_sold_out_step_is_not_waited_for)
 	world_free(w);
 }
 
+Test(dispatch, a_store_that_is_set_back_while_it_runs_places_nothing_until_it_is_accepted)
+{
+	struct world *w = world_new(21);
+	world_boot(w);
+	world_run(w, 3000);
+	sw_dispatch_store_set_back(w->d);
+	sw_dispatch_store_set_back(w->d);
+	world_job(w, 0, 1, 1);
+	world_row_changed(w, &w->job[0]);
+	world_run(w, 20000);
+	cr_assert(!*w->job[0].cluster && w->started == 0);
+	cr_assert(strstr(w->job[0].message, "the store is older than a cluster"), "%s", w->job[0].message);
+	struct sw_err e = sw_dispatch_accept_store(w->d);
+	cr_assert(!sw_failed(e), "%s", e.text);
+	cr_assert(world_until(w, job0_ended, 20000), "%s", w->events);
+	world_free(w);
+}
+
 Test(dispatch, a_store_older_than_the_clusters_places_nothing_until_it_is_accepted)
 {
 	struct world *w = world_new(20);

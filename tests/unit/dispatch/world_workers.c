@@ -331,6 +331,11 @@ void sw_workers_set_epoch(struct sw_workers *ws, uint64_t epoch)
 		if (the_world->cluster[i].synced && the_world->cluster[i].claim_epoch < epoch)
 			the_world->cluster[i].claim_epoch = epoch;
 }
+void sw_workers_set_back(struct sw_workers *ws)
+{
+	for (int i = 0; i < W_CLUSTERS; i++)
+		the_world->cluster[i].claim_epoch = ws->epoch + 1;
+}
 void sw_workers_manager_synced(struct sw_workers *ws, bool synced)
 {
 	ws->synced = synced;

@@ -3,7 +3,7 @@
  * test_reflector.c - list and watch through every kind of trouble
  *
  * What the owner is told is kept as a text, one word an event: "+ns/a@3" put with resourceVersion 3, "-ns/a@5"
- * gone with its last state, "-ns/a" gone after a relist, "S" synced, "L" lost. Tests compare that text.
+ * gone with its last state, "-ns/a" gone after a relist, "S" synced, "L" lost, "B" set back. Tests compare that text.
  */
 #include <unistd.h>
 #include "kube_fixture.h"
@@ -52,6 +52,13 @@ static void on_state(void *owner, bool synced, uint64_t since_ms, const char *wh
 	snprintf(r->why, sizeof r->why, "%s", why);
 }
 
+static void on_set_back(void *owner)
+{
+	struct run *r = owner;
+
+	sw_buf_puts(&r->log, "B ");
+}
+
 static struct run *begin_with(struct sw_reflector_cfg cfg)
 {
 	struct run *r = sw_calloc(1, sizeof *r);
@@ -61,6 +68,7 @@ static struct run *begin_with(struct sw_reflector_cfg cfg)
 	sw_buf_init(&r->log, 1 << 20);
 	cfg.on_object = on_object;
 	cfg.on_state = on_state;
+	cfg.on_set_back = on_set_back;
 	cfg.owner = r;
 	if (!cfg.path)
 		cfg.path = "/apis/batch/v1/jobs";
@@ -568,7 +576,7 @@ Test(reflector, a_server_set_back_in_time_is_listed_anew)
 	list(r, LIST("9", OBJ("a", "1")));
 	fake_stream(r->x.f, ON_WATCH("9"), EVENT("ADDED", OBJ("c", "10")));
 	cr_assert(asked(r, 6));
-	TELLS(r, "+n/a@1 +n/b@9 S L L -n/b S +n/c@10 ");
+	TELLS(r, "+n/a@1 +n/b@9 S L L B -n/b S +n/c@10 ");
 	end(r);
 }
 

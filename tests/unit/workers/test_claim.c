@@ -94,6 +94,29 @@ Test(claim, an_older_epoch_is_raised_and_a_newer_one_waits_for_adoption)
 	cluster_free(c);
 }
 
+Test(claim, a_store_that_is_set_back_while_we_run_outdates_it_at_once_and_for_who_starts_next)
+{
+	struct cluster *c = cluster_new();
+	cluster_open(c);
+	sw_workers_set_back(c->ws);
+	struct sw_worker_state s = sw_worker_state(c->w);
+	cr_expect(!s.ready && s.claim == SW_CLAIM_NEWER && strstr(s.why, "set back in time"), "%s", s.why);
+	cluster_turn(c, 1000);
+	s = sw_worker_state(c->w);
+	cr_expect(!s.ready && s.claim == SW_CLAIM_NEWER && s.claim_epoch == 8, "%s", s.why);
+	cr_expect_str_eq(sw_json_str(cluster_get(c, CLAIM), "data.epoch"), "8");
+	sw_workers_set_epoch(c->ws, 8);
+	cluster_turn(c, 1000);
+	cr_expect_eq(sw_worker_state(c->w).claim, SW_CLAIM_NEWER, "one that was being stored meanwhile ends nothing");
+	cluster_close(c);
+	cluster_open(c);
+	cr_expect_eq(sw_worker_state(c->w).claim, SW_CLAIM_NEWER, "a restart forgets nothing of it");
+	sw_workers_set_epoch(c->ws, 10);
+	cluster_turn(c, 1000);
+	cr_expect(sw_worker_state(c->w).ready);
+	cluster_free(c);
+}
+
 static const struct {
 	enum fault fault;
 	const char *at;
