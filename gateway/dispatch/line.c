@@ -95,7 +95,7 @@ static uint64_t mix(uint64_t h, const void *bytes, size_t n)
 static uint64_t shape_of(const struct work *wk, const struct scene *s)
 {
 	const struct plan_step *st = &s->plan.step[s->plan.at];
-	uint64_t h = wk->demand->n_sets;
+	uint64_t h = wk->demand->n_sets, where = 0;
 	for (size_t i = 0; i < wk->demand->n_sets; i++) {
 		const struct sw_podset *set = &wk->demand->sets[i];
 		const int64_t numbers[] = {set->count, set->cpu_milli, set->memory_bytes, set->gpus};
@@ -106,9 +106,9 @@ static uint64_t shape_of(const struct work *wk, const struct scene *s)
 	for (size_t i = 0; i < st->n; i++) {
 		const char *cluster = plan_text(&s->plan, st->place[i].cluster),
 			   *pool = plan_text(&s->plan, st->place[i].pool);
-		h = mix(mix(h, cluster, strlen(cluster)), pool, strlen(pool));
+		where += mix(sw_hash(cluster, strlen(cluster)), pool, strlen(pool)); /* in whatever order */
 	}
-	return h;
+	return h * 31 + where;
 }
 
 /* Has the place no answer of its own for this job? */

@@ -378,20 +378,11 @@ void sw_worker_unreserve(struct sw_worker *w, const char *key)
 	worker_capacity_changed(w);
 }
 
-int sw_worker_fits(struct sw_worker *w, const char *key, const char *pool, const struct sw_demand *demand)
+/* Without a reservation of its own. index: of the pool. */
+static int fits_now(struct sw_worker *w, int index, const struct sw_demand *demand)
 {
 	int32_t left[SW_PODSETS_MAX];
-	int index;
-
-	const struct sw_pool *known = capacity_pool(w, pool, &index);
-	if (!known || is_too_large(demand))
-		return -1;
-	if (!w->ops->packs(w, known))
-		return 0;
-	const struct reservation *r = key ? res_find(w, key) : NULL;
-	if (r && !r->placed && strcmp(r->pool, pool) == 0 && is_same_shape(r, demand))
-		return missing_of(w, index, r->sets, r->n_sets, r->unplaced);
-	struct part p = part_new(&w->cap, pool);
+	struct part p = part_new(&w->cap, w->cap.pools[index].name);
 	size_t pods = 0, pod = 0;
 	for (size_t s = 0; s < demand->n_sets; s++)
 		pods += (size_t)(demand->sets[s].count > 0 ? demand->sets[s].count : 0);
@@ -405,6 +396,39 @@ int sw_worker_fits(struct sw_worker *w, const char *key, const char *pool, const
 	free(assigned);
 	part_free(&p);
 	return n;
+}
+
+/* All that packing looks at. */
+static uint64_t fit_shape(const char *pool, const struct sw_demand *demand)
+{
+	uint64_t h = sw_hash(pool, strlen(pool));
+	for (size_t i = 0; i < demand->n_sets; i++) {
+		const struct sw_podset *s = &demand->sets[i];
+		const int64_t numbers[] = {s->count, s->cpu_milli, s->memory_bytes, s->gpus};
+		h = h * 31 + sw_hash(numbers, sizeof numbers);
+		if (s->gpu_resource)
+			h = h * 31 + sw_hash(s->gpu_resource, strlen(s->gpu_resource));
+	}
+	return h ? h : 1; /* 0: an empty place */
+}
+
+int sw_worker_fits(struct sw_worker *w, const char *key, const char *pool, const struct sw_demand *demand)
+{
+	int index;
+
+	const struct sw_pool *known = capacity_pool(w, pool, &index);
+	if (!known || is_too_large(demand))
+		return -1;
+	if (!w->ops->packs(w, known))
+		return 0;
+	const struct reservation *r = key ? res_find(w, key) : NULL;
+	if (r && !r->placed && strcmp(r->pool, pool) == 0 && is_same_shape(r, demand))
+		return missing_of(w, index, r->sets, r->n_sets, r->unplaced);
+	uint64_t shape = fit_shape(pool, demand);
+	struct fit *f = &w->fits[shape % FITS_KEPT];
+	if (f->shape != shape || f->generation != w->generation)
+		*f = (struct fit){.generation = w->generation, .shape = shape, .missing = fits_now(w, index, demand)};
+	return f->missing;
 }
 
 int sw_worker_pool_missing(struct sw_worker *w, const char *pool)

@@ -133,6 +133,13 @@ struct reservation {
 	char key[];
 };
 
+/* Jobs are much alike, and most clusters do not change between two of them. */
+struct fit {
+	uint64_t generation, shape; /* of the demand and the pool */
+	int missing;
+};
+enum { FITS_KEPT = 16 };
+
 /* ---- capacity, computed from the rows when asked and something changed ---------- */
 
 struct capacity {
@@ -281,6 +288,7 @@ struct sw_worker {
 	struct reservation *reservations;
 	struct capacity cap;
 	uint64_t generation;
+	struct fit fits[FITS_KEPT];
 	struct act *acts;
 	struct tail *tails;          /* logs being read */
 	struct sw_timer *tell_timer; /* one on_change(NULL) a turn */

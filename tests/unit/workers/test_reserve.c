@@ -185,6 +185,26 @@ Test(reserve, a_gang_takes_room_on_several_nodes_and_only_once)
 	cluster_free(c);
 }
 
+Test(reserve, an_answer_is_as_old_as_the_cluster_and_of_one_demand_and_pool)
+{
+	struct cluster *c = cluster_with_v100s(2);
+	struct sw_demand all = demand_of(8, 1), most = demand_of(7, 1);
+	for (int again = 0; again < 2; again++) {
+		cr_expect_eq(sw_worker_fits(c->w, "ns/a", "v100", &all), 0);
+		cr_expect_eq(sw_worker_fits(c->w, "ns/a", "nowhere", &all), -1);
+	}
+	struct sw_demand one = demand_of(1, 1);
+	cr_expect_eq(reserve(c, "ns/b", "v100", &one), 0);
+	for (int again = 0; again < 2; again++) {
+		cr_expect_neq(sw_worker_fits(c->w, "ns/a", "v100", &all), 0, "one is taken now");
+		cr_expect_eq(sw_worker_fits(c->w, "ns/a", "v100", &most), 0);
+		cr_expect_eq(sw_worker_fits(c->w, "ns/b", "v100", &one), 0, "its own");
+	}
+	sw_worker_unreserve(c->w, "ns/b");
+	cr_expect_eq(sw_worker_fits(c->w, "ns/a", "v100", &all), 0);
+	cluster_free(c);
+}
+
 Test(reserve, what_can_never_fit_is_said)
 {
 	struct cluster *c = cluster_with_v100s(2);
