@@ -66,8 +66,9 @@ static struct sw_err suspend(struct sw_worker *w, const struct copy_row *row, bo
 	json_object_put(patch);
 	struct act *a = act_about(w, row->kind, row->ns, row->name, done, owner);
 	a->on_reply = on_patched;
+	/* What was created is started before more is created. */
 	struct sw_err e =
-		act_begun(a, job_send(a, on ? SW_KUBE_FENCE : SW_KUBE_CREATE, "PATCH", SW_MERGE_PATCH, &body));
+		act_begun(a, job_send(a, on ? SW_KUBE_FENCE : SW_KUBE_STATUS, "PATCH", SW_MERGE_PATCH, &body));
 	sw_buf_fini(&body);
 	return e;
 }
