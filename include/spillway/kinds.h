@@ -113,11 +113,11 @@ struct sw_kind {
 	json_t *(*status_home)(const struct sw_kind *k, json_t *local_status, json_t *remote_status, json_t *base);
 };
 
-#define SW_KIND_MAP(X)                                                                                                 \
-	X(job)                                                                                                         \
-	X(pytorch)                                                                                                     \
-	X(tf) X(paddle) X(xgboost) X(jax) X(mpi) X(mpi_v2beta1) X(jobset) X(trainjob) X(rayjob) X(raycluster)          \
-		X(appwrapper)
+/* clang-format off */
+#define SW_KIND_MAP(X) \
+	X(job) X(pytorch) X(tf) X(paddle) X(xgboost) X(jax) X(mpi) X(mpi_v2beta1) X(jobset) X(trainjob) X(rayjob) \
+	X(raycluster) X(appwrapper)
+/* clang-format on */
 #define X(id) extern const struct sw_kind sw_kind_##id;
 SW_KIND_MAP(X)
 #undef X
