@@ -255,6 +255,11 @@ static void handle_users(struct request *q)
 		users_list(q);
 }
 
+static bool is_get(const struct request *q)
+{
+	return strcmp(q->method, "GET") == 0 || strcmp(q->method, "HEAD") == 0;
+}
+
 void handle_page(struct request *q)
 {
 	const struct sw_api_view *view = view_find(q->api, q->route.name);
@@ -264,9 +269,9 @@ void handle_page(struct request *q)
 		reply_status(q, sw_status_no_resource());
 	else if (page_is_hook(q))
 		reply_hook(q, view);
-	else if (strcmp(q->method, "GET") == 0 && view->stream)
+	else if (is_get(q) && view->stream)
 		reply_text_stream(q, view);
-	else if ((strcmp(q->method, "GET") == 0 || strcmp(q->method, "HEAD") == 0) && view->get)
+	else if (is_get(q) && view->get)
 		reply_view(q, view);
 	else if (strcmp(q->method, "POST") != 0 || (!view->post && !view->ask && !view->later))
 		reply_status(q, sw_status(SW_REASON_NO_METHOD, "%s does not take %s", q->path, q->method));

@@ -301,12 +301,13 @@ static bool is_lost_track(const struct view *v)
 	return v->seen == SW_COPY_ABSENT && !v->named_now;
 }
 
-/* An offer that was preempted may be admitted again; one that the cluster has given up would be again. */
+/* An offer that was preempted may be admitted again; one that the cluster has given up, or whose pods did not become
+ * ready there, would be again. */
 static bool is_to_blame(const struct scene *s)
 {
 	const struct view *v = &s->v;
 	if (v->taken_back)
-		return s->offered.over;
+		return s->offered.over || s->offered.unready;
 	if (v->lease_over)
 		return false;
 	return !v->begun && !is_lost_track(v);

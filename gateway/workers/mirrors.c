@@ -94,10 +94,13 @@ static const char *check_message(json_t *workload)
 
 static char *why_not(json_t *workload)
 {
-	const char *finished = sw_json_str(sw_json_condition(workload, "Finished"), "message");
-	const char *why = finished ? finished : false_message(workload, "QuotaReserved");
+	const char *why = sw_json_str(sw_json_condition(workload, "Finished"), "message");
 	char text[WHY_MAX];
 
+	if (!why && sw_json_condition_true(workload, "Evicted"))
+		why = sw_json_str(sw_json_condition(workload, "Evicted"), "message");
+	if (!why)
+		why = false_message(workload, "QuotaReserved");
 	if (!why)
 		why = check_message(workload);
 	if (!why)
@@ -124,6 +127,7 @@ static void row_fill(struct mirror_row *row, json_t *workload)
 {
 	const char *attempt = sw_json_annotation(workload, SW_ANN_ATTEMPT),
 		   *rv = sw_json_str(workload, "metadata.resourceVersion");
+	const char *reason = sw_json_str(sw_json_condition(workload, "Evicted"), "reason");
 	json_t *active = sw_json_at(workload, "spec.active");
 	bool finished = sw_json_condition_true(workload, "Finished");
 
@@ -136,6 +140,7 @@ static void row_fill(struct mirror_row *row, json_t *workload)
 	row->taken = is_taken(workload);
 	row->deleting = sw_json_str(workload, "metadata.deletionTimestamp") != NULL;
 	row->evicted = sw_json_condition_true(workload, "Evicted");
+	row->unready = row->evicted && reason && strcmp(reason, "PodsReadyTimeout") == 0;
 	row->over =
 		(finished && !(row->taken && ended_with_job(workload))) || (active && !json_object_get_boolean(active));
 	row->admitted = sw_json_condition_true(workload, "Admitted") && !finished && !row->evicted;
@@ -260,6 +265,7 @@ struct sw_offered sw_worker_offered(struct sw_worker *w, const char *key, const 
 		.attempt = row->attempt,
 		.ready = row->admitted && !row->over && !row->deleting,
 		.evicted = row->evicted,
+		.unready = row->unready,
 		.over = row->over,
 		.taken = row->taken,
 		.deleting = row->deleting,

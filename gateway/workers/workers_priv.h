@@ -239,7 +239,7 @@ struct mirror_row {
 	int32_t priority;
 	unsigned attempt;
 	uint64_t version;
-	bool admitted, evicted, over, taken, deleting;
+	bool admitted, evicted, unready, over, taken, deleting;
 	bool early; /* known from a reply only */
 	uint64_t orphan_ms, swept_ms;
 	char key[]; /* "ns/name", of the manager's Workload too */

@@ -230,13 +230,14 @@ struct sw_offered {
 	unsigned attempt;
 	bool ready;   /* admitted by the cluster */
 	bool evicted; /* the cluster took it back; as long as no job has it, it queues again by itself */
+	bool unready; /* it took it back because pods did not become ready in time */
 	bool over;    /* it can never be ready (again): deactivated, or finished without its job */
 	bool taken;   /* a job has it: it goes with the job */
 	bool deleting;
-	const char *pool, *uid; /* lent until the loop turns, like why */
+	const char *pool, *uid;     /* lent until the loop turns, like why */
 	const char *priority_class; /* what we last told the cluster, lent; "" if none */
 	int32_t priority;
-	const char *why;        /* why it is not ready, in the cluster's words, or "" */
+	const char *why; /* why it is not ready, in the cluster's words, or "" */
 };
 /* Of a cluster that takes none: UNKNOWN. */
 struct sw_offered sw_worker_offered(struct sw_worker *w, const char *key, const char *owner_uid);
@@ -247,8 +248,8 @@ __attribute__((warn_unused_result)) struct sw_err sw_worker_offer(struct sw_work
 __attribute__((warn_unused_result)) struct sw_err sw_worker_withdraw(struct sw_worker *w, const char *key,
 								     const char *uid, sw_worker_fn *done, void *owner);
 
-/* Gives the offer with this uid another priority, before its job starts or while it runs: the cluster's own queue ranks it
- * by that. The class is a WorkloadPriorityClass. */
+/* Gives the offer with this uid another priority, before its job starts or while it runs: the cluster's own queue ranks
+ * it by that. The class is a WorkloadPriorityClass. */
 __attribute__((warn_unused_result)) struct sw_err sw_worker_prioritize(struct sw_worker *w, const char *key,
 								       const char *uid, const char *class,
 								       int32_t priority, sw_worker_fn *done,

@@ -260,7 +260,7 @@ Test(kueue, the_job_is_made_from_the_mirror_once_it_is_admitted)
 
 static const struct {
 	const char *title, *path, *value, *conditions;
-	bool ready, evicted, over, taken, deleting;
+	bool ready, unready, evicted, over, taken, deleting;
 } states[] = {
 	{"queued", NULL, NULL, "", .ready = false},
 	{"admitted", NULL, NULL, ADMITTED, .ready = true},
@@ -268,6 +268,8 @@ static const struct {
 	{"finished while it still says admitted", NULL, NULL, ADMITTED "," TRUE_("Finished", "OwnerNotFound"),
 	 .over = true},
 	{"preempted", NULL, NULL, ADMITTED "," TRUE_("Evicted", "Preempted"), .evicted = true},
+	{"pods not ready in time", NULL, NULL, ADMITTED "," TRUE_("Evicted", "PodsReadyTimeout"), .evicted = true,
+	 .unready = true},
 	{"deactivated", "spec.active", "false", ADMITTED, .ready = false, .over = true},
 	{"taken", "metadata.ownerReferences", TAKEN, ADMITTED, .ready = true, .taken = true},
 	{"its job ended", "metadata.ownerReferences", TAKEN, ADMITTED "," TRUE_("Finished", "Succeeded"),
@@ -294,6 +296,7 @@ Test(kueue, what_its_conditions_mean)
 		cr_expect_eq(o.evicted, states[i].evicted, "%s: evicted", states[i].title);
 		cr_expect_eq(o.over, states[i].over, "%s: over", states[i].title);
 		cr_expect_eq(o.taken, states[i].taken, "%s: taken", states[i].title);
+		cr_expect_eq(o.unready, states[i].unready, "%s: unready", states[i].title);
 		cr_expect_eq(o.deleting, states[i].deleting, "%s: deleting", states[i].title);
 		cluster_free(c);
 	}
@@ -311,6 +314,9 @@ Test(kueue, why_it_waits_is_the_clusters_word)
 	cr_expect_str_eq(look(c).why, "nodes are bought");
 	set(c, "status.conditions", "[" ADMITTED "]");
 	cr_expect_str_eq(look(c).why, "");
+	set(c, "status.conditions",
+	    "[" ADMITTED ",{\"type\":\"Evicted\",\"status\":\"True\",\"message\":\"Exceeded the PodsReady timeout\"}]");
+	cr_expect_str_eq(look(c).why, "Exceeded the PodsReady timeout");
 	cluster_free(c);
 }
 
