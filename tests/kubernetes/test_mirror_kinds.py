@@ -32,12 +32,17 @@ def swept(g, k, ns, name):
         assert eventually(lambda: not workloads(w.api, ns), "and its Workload") is True
 
 
+def let_run(w, k, ns, name):
+    """Kueue compares a job with the Workload that it names before."""
+    w.api.wait(k.path(ns, name), lambda o: o and k.at(o, k.suspend) is not True, what="the worker's Kueue lets it run")
+
+
 def submit(g, k, ns, name="it"):
     made = g.api.create(k.make(name, ns))
     assert k.at(made, k.managed_by) == "kueue.x-k8s.io/multikueue" and k.at(made, k.suspend) is True, "the shipped admission policy marks it"
     wait_workload(g, ns, name, lambda o: condition(o, "Admitted"))
     w = copy_on(g, k, ns, name)
-    w.api.wait(k.path(ns, name), lambda o: o and k.at(o, k.suspend) is not True, what="the worker's Kueue lets it run")
+    let_run(w, k, ns, name)
     return w
 
 
@@ -76,6 +81,7 @@ def test_an_evicted_kind_moves_to_the_other_worker(mirror, ns, queues, name):
     second = copy_on(mirror, k, ns, "it")
     assert at["status"]["clusterName"] == second.name != first.name
     first.api.wait(k.path(ns, "it"), absent)
+    let_run(second, k, ns, "it")
     says(second, k, ns, "it", k.running)
     says(second, k, ns, "it", k.done)
     mirror.api.wait(k.path(ns, "it"), lambda o: subset(k.done, o.get("status")))
