@@ -173,8 +173,7 @@ def test_a_manager_restored_from_an_old_copy_deletes_nothing(gateway, ns, bed):
     assert w.api.get(path(ns, "newer"))["status"]["ready"] == 1, "the copy still runs"
     g.cli("gc", "--accept-store")
     g.api.wait(path(ns, "after"), lambda o: condition(o, "Complete"))
-    assert w.api.get(path(ns, "newer"))["status"]["ready"] == 1, "what is nobody's waits for `gc --confirm`"
-    w.api.delete(path(ns, "newer"))
+    w.api.wait(path(ns, "newer"), absent, what="what the accepted store does not know goes")
 
 
 def test_two_installations_on_one_worker_do_not_touch_each_other(gateway, ns, bed):
