@@ -111,6 +111,8 @@ def room(site, ns):
         give(site, w["name"], ns, 0)
     for name in ("nm", "n1", "n2"):
         add_namespace(site[name].api, ns, ns)
+    for name in ("nm", "n1", "n2"):  # a worker whose queue is not open yet is no candidate
+        site[name].api.wait(f"{KUEUE}/namespaces/{ns}/localqueues/lq", lambda o: condition(o, "Active"))
     yield site
     for name in ("nm", "n1", "n2"):
         site[name].api.delete(f"{KUEUE}/clusterqueues/{ns}")
