@@ -7,11 +7,12 @@ import subprocess
 import sys
 
 import yaml
+from testbed.kueue import CONCURRENCY, merge
 from testbed.proc import wait_port
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
-FAST = {"clientConnection": {"qps": 1000, "burst": 1000}, "workers": 4}
+FAST = {"clientConnection": {"qps": 1000, "burst": 1000}, "controller": {"groupKindConcurrency": {k: 4 * n for k, n in CONCURRENCY.items()}}}
 
 
 class Contender:
@@ -160,14 +161,12 @@ def manager_kueue(site, contender, raised_binary):
     server = site.manager.servers["kueue"]
     config = yaml.safe_load((site.manager.dir / "kueue.yaml").read_text())
     shipped = site.__dict__.setdefault("shipped", (server.argv[0], config))
-    config = dict(shipped[1])
-    if contender.kueue:
-        config["clientConnection"] = contender.kueue["clientConnection"]
-        rows = config["controller"]["groupKindConcurrency"]
-        config["controller"] = {"groupKindConcurrency": {k: n * contender.kueue["workers"] for k, n in rows.items()}}
+    config = merge(shipped[1], contender.kueue)
     server.stop()
     (site.manager.dir / "kueue.yaml").write_text(yaml.safe_dump(config))
     server.argv[0] = str(raised_binary) if contender.raised else shipped[0]
     server.start()
     wait_port(config["webhook"]["port"], server.alive)
+
+
 ALL = [Null, Spillway, SpillwayPlain, Raised, Shipped]

@@ -17,13 +17,15 @@ from testbed.main import Testbed  # noqa: E402
 
 
 class Site:
-    """A manager and its workers, each etcd + kube-apiserver + Kueue; no pods run, so nobody else takes the processors."""
+    """A manager and its workers, each etcd + kube-apiserver + Kueue. Workers have the job controller too: without it Kubernetes refuses
+    Kueue's start of a Job, again and again. There is no scheduler: pods are made and wait."""
 
     def __init__(self, where, n_workers):
         self.dir = pathlib.Path(where)
         self.bed = Testbed(where)
-        kueue = {"kueue": "kueue", "controllers": False, "audit": True}
-        self.bed.start([dict(kueue, name=n) for n in ("manager", *(f"w{i + 1}" for i in range(n_workers)))])
+        manager = {"name": "manager", "kueue": "kueue", "controllers": False}
+        workers = [{"name": f"w{i + 1}", "kueue": "kueue", "controllers": ["job"], "kueue_config": contenders.FAST} for i in range(n_workers)]
+        self.bed.start([manager, *workers])
         self.manager = self.bed.clusters["manager"]
         self.workers = [c for n, c in self.bed.clusters.items() if n != "manager"]
         flavor = {"apiVersion": "kueue.x-k8s.io/v1beta2", "kind": "ResourceFlavor", "metadata": {"name": "default"}}
@@ -39,7 +41,8 @@ class Site:
     def clean(self):
         """Back to no jobs: every contender starts from the same."""
         for c in self.bed.clusters.values():
-            for path in ("/apis/batch/v1/namespaces/default/jobs", "/apis/kueue.x-k8s.io/v1beta2/namespaces/default/workloads"):
+            for path in ("/apis/batch/v1/namespaces/default/jobs", "/apis/kueue.x-k8s.io/v1beta2/namespaces/default/workloads",
+                         "/api/v1/namespaces/default/pods"):
                 c.api.call("DELETE", path, {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background"}, timeout=300)
                 for o in c.api.get(path)["items"]:
                     if o["metadata"].get("finalizers"):

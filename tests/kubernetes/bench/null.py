@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The null dispatcher: a loop that makes only the writes that no dispatcher of Kueue workloads can do without.
 
-On the manager, per workload: our check is Ready (one PATCH of the status). On the worker: one Workload and one Job are created. It
-nominates nobody, reads nothing, remembers nothing, copies no status and cleans nothing up, so nothing correct can be faster on
-the same API servers. It runs as a process of its own:
+On the manager, per workload: the Job's status says Suspended (Kubernetes 1.36 refuses Kueue's start of the Job without it, again and
+again), and our check is Ready: two PATCHes of a status. On the worker: one Workload and one Job are created. It nominates nobody,
+reads nothing, remembers nothing, copies no status and cleans nothing up, so nothing correct can be faster on the same API servers.
+It runs as a process of its own:
 
     python null.py MANAGER_KUBECONFIG CHECK WORKER_KUBECONFIG...
 """
@@ -46,6 +47,9 @@ def job_of(workload):
 
 def place(manager, worker, check, workload):
     m = workload["metadata"]
+    job = m["ownerReferences"][0]["name"]
+    suspended = {"type": "Suspended", "status": "True", "reason": "JobSuspended", "message": "", "lastTransitionTime": m["creationTimestamp"]}
+    manager.patch(f"/apis/batch/v1/namespaces/{m['namespace']}/jobs/{job}/status", {"status": {"conditions": [suspended]}})
     states = [dict(c, state="Ready", message="", lastTransitionTime=m["creationTimestamp"]) if c["name"] == check else c
               for c in workload["status"]["admissionChecks"]]
     manager.patch(f"/apis/kueue.x-k8s.io/v1beta2/namespaces/{m['namespace']}/workloads/{m['name']}/status", {"status": {"admissionChecks": states}})

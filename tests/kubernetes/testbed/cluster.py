@@ -15,7 +15,7 @@ AUDIT = "apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived
 
 
 class Cluster:
-    """spec: name, kueue (a name of build.SERVERS, or none), controllers, pods (scheduler and kwok), nodes (rows of nodes.py), kinds (of sources.KINDS),
+    """spec: name, kueue (a name of build.SERVERS, or none), controllers (true, false or a list of names), pods (scheduler and kwok), nodes (rows of nodes.py), kinds (of sources.KINDS),
     frameworks, kueue_config, gates, manifests (YAML files, or directories with a kustomization.yaml, applied as admin before Kueue starts), manifests_late (at the end), service_account (NAMESPACE/NAME whose token a second kubeconfig holds),
     audit, fsync, apiserver_args."""
 
@@ -66,8 +66,9 @@ class Cluster:
         self.apply_files(self.spec.get("manifests", []))
         if self.kueue_folder:
             self.servers["kueue"] = kueue.start(self)
-        if self.spec.get("controllers", True):
-            self.start_controllers()
+        controllers = self.spec.get("controllers", True)
+        if controllers:
+            self.start_controllers(CONTROLLERS if controllers is True else controllers)
         if self.spec.get("pods"):
             self.start_pods()
         self.api.wait("/api/v1/namespaces/default", bool)
@@ -94,9 +95,10 @@ class Cluster:
                 raise TimeoutError(f"{self.name}: not ready in {limit_s} s; the end of its log:\n{self.servers['kube-apiserver'].tail()}")
             time.sleep(0.1)
 
-    def start_controllers(self):
+    def start_controllers(self, names):
         self.server("kube-controller-manager", [
-            "--kubeconfig", self.kubeconfig, "--bind-address", "127.0.0.1", "--secure-port", free_port(), "--leader-elect=false", "--controllers", ",".join(c + "-controller" for c in CONTROLLERS),
+            "--kubeconfig", self.kubeconfig, "--bind-address", "127.0.0.1", "--secure-port", free_port(), "--leader-elect=false",
+            "--controllers", ",".join(c + "-controller" for c in names),
             "--service-account-private-key-file", self.pki["sa.key"], "--cert-dir", self.dir / "kcm-certs", "--kube-api-qps", 500, "--kube-api-burst", 1000]).start()
 
     def start_pods(self):
