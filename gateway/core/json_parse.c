@@ -34,6 +34,7 @@ struct parser {
 	struct sw_buf scratch; /* the unescaped string being read */
 	struct sw_buf *dups;   /* NULL: nobody asked */
 	int dup_count, depth;
+	bool lean; /* metadata.managedFields is checked and left out */
 	struct sw_err err;
 };
 
@@ -419,6 +420,80 @@ static const char *key_read(struct parser *p, struct step *step)
 	return p->scratch.at;
 }
 
+/* ---- what is left out ---------------------------------------------------------- */
+
+static bool value_skip(struct parser *p);
+
+static bool key_skip(struct parser *p)
+{
+	const char *s;
+	size_t len;
+
+	skip_space(p);
+	if (!take(p, '"'))
+		return fail(p, "a key in double quotes");
+	if (!string_read(p, &s, &len))
+		return false;
+	skip_space(p);
+	return take(p, ':') || fail(p, "':' after the key");
+}
+
+static bool container_skip(struct parser *p)
+{
+	bool is_object = *p->at == '{';
+	char end = is_object ? '}' : ']';
+
+	if (p->depth >= SW_JSON_DEPTH)
+		return fail_at(p, p->at, "nesting deeper than 64 levels", "a flatter document");
+	p->depth++;
+	p->at++;
+	skip_space(p);
+	if (!take(p, end)) {
+		do {
+			if ((is_object && !key_skip(p)) || !value_skip(p))
+				return false;
+			skip_space(p);
+		} while (take(p, ','));
+		if (!take(p, end))
+			return fail(p, is_object ? "',' or '}' after a member" : "',' or ']' after an element");
+	}
+	p->depth--;
+	return true;
+}
+
+/* By the same grammar as value_read(), without making anything. */
+static bool value_skip(struct parser *p)
+{
+	const char *s;
+	size_t len;
+	bool whole;
+	char c;
+
+	skip_space(p);
+	c = p->at < p->end ? *p->at : 0;
+	if (c == '{' || c == '[')
+		return container_skip(p);
+	if (c == '"') {
+		p->at++;
+		return string_read(p, &s, &len);
+	}
+	if (c == '-' || (c >= '0' && c <= '9'))
+		return number_scan(p, &whole);
+	return word_take(p, "null") || word_take(p, "true") || word_take(p, "false") || fail(p, "a JSON value");
+}
+
+static bool step_is(const struct step *s, const char *key)
+{
+	return s && s->key && s->len == strlen(key) && memcmp(s->key, key, s->len) == 0;
+}
+
+static bool is_left_out(const struct parser *p, const struct step *s)
+{
+	return p->lean && step_is(s, "managedFields") && step_is(s->up, "metadata");
+}
+
+/* ---- containers ------------------------------------------------------------------ */
+
 /* Long keys are rare; short ones are kept on the stack while the value is read over the scratch buffer. */
 static bool member_read(struct parser *p, json_t *o, const struct step *up)
 {
@@ -438,6 +513,8 @@ static bool member_read(struct parser *p, json_t *o, const struct step *up)
 	memcpy(key, lent, p->scratch.len + 1);
 	skip_space(p);
 	ok = take(p, ':') || fail(p, "':' after the key");
+	if (ok && is_left_out(p, &step))
+		return value_skip(p);
 	if (ok)
 		v = value_read(p, &step, &ok);
 	if (ok && json_object_object_add(o, key, v)) {
@@ -541,9 +618,9 @@ static json_t *value_read(struct parser *p, const struct step *up, bool *ok)
 	return o;
 }
 
-static struct sw_err parse(const char *bytes, size_t len, json_t **out, struct sw_buf *dups)
+static struct sw_err parse(const char *bytes, size_t len, json_t **out, struct sw_buf *dups, bool lean)
 {
-	struct parser p = {.begin = bytes, .at = bytes, .end = bytes + len, .dups = dups};
+	struct parser p = {.begin = bytes, .at = bytes, .end = bytes + len, .dups = dups, .lean = lean};
 	bool ok;
 	json_t *o;
 
@@ -563,7 +640,12 @@ static struct sw_err parse(const char *bytes, size_t len, json_t **out, struct s
 
 struct sw_err sw_json_parse(const char *bytes, size_t len, json_t **out)
 {
-	return parse(bytes, len, out, NULL);
+	return parse(bytes, len, out, NULL, false);
+}
+
+struct sw_err sw_json_parse_lean(const char *bytes, size_t len, json_t **out)
+{
+	return parse(bytes, len, out, NULL, true);
 }
 
 struct sw_err sw_json_parse_dups(const char *bytes, size_t len, json_t **out, char *dups, size_t dups_size)
@@ -573,7 +655,7 @@ struct sw_err sw_json_parse_dups(const char *bytes, size_t len, json_t **out, ch
 
 	SW_REQUIRE(dups_size > 0);
 	sw_buf_init(&b, 64 * 1024);
-	e = parse(bytes, len, out, &b);
+	e = parse(bytes, len, out, &b, false);
 	snprintf(dups, dups_size, "%s", b.at && !sw_failed(e) ? b.at : "");
 	sw_buf_fini(&b);
 	return e;

@@ -188,6 +188,7 @@ struct sw_err sw_kube_new(struct sw_loop *loop, struct sw_http *http, struct sw_
 	k->user_agent = sw_strdup(opt->user_agent ? opt->user_agent : "spillway/" SW_VERSION);
 	k->window = opt->window ? opt->window : KUBE_WINDOW;
 	k->window_max = k->window * KUBE_WINDOW_GROWTH;
+	k->managed_fields = opt->managed_fields;
 	metrics_init(k, opt->metrics);
 	e = sw_cred_new(loop, k->kc, &k->cred);
 	if (!sw_failed(e))

@@ -57,6 +57,7 @@ struct sw_kube {
 	unsigned in_flight, warm; /* warm: calls answered since the connections were new */
 	uint64_t seq, halved_seq; /* calls sent before halved_seq do not halve again */
 	uint64_t paused_until_ms;
+	bool managed_fields;
 	struct sw_timer *wake; /* at the end of a pause */
 	struct sw_metric *m_requests, *m_seconds, *m_in_flight, *m_window;
 };
@@ -83,6 +84,12 @@ __attribute__((warn_unused_result)) struct sw_err kube_stream_start(struct sw_ku
 								    sw_kube_fn *done, void *owner,
 								    struct sw_kube_call **out);
 void kube_call_pause(struct sw_kube_call *c, bool pause);
+
+/* An object as the owner of the client wants to read it. */
+static inline struct sw_err kube_parse(const struct sw_kube *k, const char *bytes, size_t len, json_t **out)
+{
+	return k->managed_fields ? sw_json_parse(bytes, len, out) : sw_json_parse_lean(bytes, len, out);
+}
 
 /* ---- reply.c: status and body of an answer --------------------------------------- */
 struct kube_answer {

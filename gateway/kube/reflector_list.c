@@ -41,7 +41,7 @@ static bool item_deliver(struct sw_reflector *r, const char *item, size_t len, s
 	char key[640];
 	bool go_on = false;
 
-	*e = sw_json_parse(item, len, &object);
+	*e = kube_parse(r->kube, item, len, &object);
 	if (!sw_failed(*e) && !ref_row_key(object, key, sizeof key))
 		*e = sw_err(SW_E_NET, "list reply: an item without metadata.name, uid or resourceVersion");
 	if (sw_failed(*e)) {

@@ -93,7 +93,7 @@ static bool line_take(struct sw_reflector *r, const char *line, size_t len)
 		len--;
 	if (len == 0)
 		return true;
-	e = sw_json_parse(line, len, &event);
+	e = kube_parse(r->kube, line, len, &event);
 	if (sw_failed(e))
 		return stream_bad(r, "an event of %zu bytes that is not JSON: %.80s", len, e.text);
 	type = sw_json_str(event, "type");

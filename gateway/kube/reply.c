@@ -71,7 +71,7 @@ void answer_read(struct kube_answer *a, const struct sw_kube_call *c, struct sw_
 				      .date_ms = r->date_ms};
 	is_ok = r->status >= 200 && r->status < 300;
 	if (!(is_ok && c->raw) && looks_like_object(r->body, r->len)) {
-		a->err = sw_json_parse(r->body, r->len, &out->object);
+		a->err = kube_parse(c->kube, r->body, r->len, &out->object);
 		if (sw_failed(a->err) && is_ok) {
 			a->err = sw_err_wrap(a->err, "cluster %s: %s %.*s: reply", c->kube->name, c->method,
 					     (int)strcspn(c->path, "?"), c->path);

@@ -40,8 +40,16 @@ bool uid_pack(const char *text, unsigned char out[16])
 
 const char *uid_text(const unsigned char u[16], char buf[37])
 {
-	snprintf(buf, 37, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", u[0], u[1], u[2],
-		 u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11], u[12], u[13], u[14], u[15]);
+	static const char digits[] = "0123456789abcdef";
+	char *at = buf;
+
+	for (size_t i = 0; i < 16; i++) { /* shown with every row: by hand, printf took a twentieth of all instructions */
+		if (i == 4 || i == 6 || i == 8 || i == 10)
+			*at++ = '-';
+		*at++ = digits[u[i] >> 4];
+		*at++ = digits[u[i] & 15];
+	}
+	*at = '\0';
 	return buf;
 }
 

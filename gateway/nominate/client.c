@@ -37,7 +37,7 @@ static void on_file_timer(void *owner)
 struct sw_err nom_client_open(struct sw_nominate *n)
 {
 	const struct sw_config *c = n->opt.config;
-	struct sw_kube_options ko = {.name = "manager", .window = (unsigned)c->window, .metrics = n->opt.metrics};
+	struct sw_kube_options ko = {.name = "manager", .window = (unsigned)c->window, .metrics = n->opt.metrics, .managed_fields = true};
 	struct sw_kubeconfig *kc;
 	struct sw_err e = SW_OK;
 

@@ -24,7 +24,10 @@ enum { SW_JSON_DEPTH = 64 };
 /* gives. Refuses: trailing bytes, depth over SW_JSON_DEPTH, invalid UTF-8, NaN,
  * numbers over 64 bits. The error says line, column (or byte) and what was met. */
 __attribute__((warn_unused_result)) struct sw_err sw_json_parse(const char *bytes, size_t len, json_t **out);
-/* As above, and lists the paths of duplicate object keys (first 8) in dups,
+/* As above without metadata.managedFields, which is checked and left out: half the bytes of what API servers send, and
+ * most of its nodes. */
+__attribute__((warn_unused_result)) struct sw_err sw_json_parse_lean(const char *bytes, size_t len, json_t **out);
+/* As sw_json_parse(), and lists the paths of duplicate object keys (first 8) in dups,
  * comma separated; empty if none. json-c keeps the last one. */
 __attribute__((warn_unused_result)) struct sw_err sw_json_parse_dups(const char *bytes, size_t len, json_t **out,
 								     char *dups, size_t dups_size);

@@ -41,6 +41,7 @@ struct sw_kube_options {
 	unsigned window;            /* requests in flight at the start; it moves between 1 and four times this. 0: 32 */
 	const char *user_agent;     /* NULL: "spillway/VERSION" */
 	struct sw_metrics *metrics; /* may be NULL */
+	bool managed_fields;        /* objects keep their metadata.managedFields; else these are left out */
 };
 
 /* kc is taken. */

@@ -242,6 +242,80 @@ Test(json_parse, long_keys_strings_and_numbers_are_read_whole_or_refused)
 	free(s);
 }
 
+static const struct {
+	const char *in, *out;
+} lean[] = {
+	{"{'metadata':{'name':'a','managedFields':[{'fieldsV1':{'f:a':{},'k:{\\'x\\':1}':{'.':{}}},'n':-1.5e3}],'uid':'u'}}",
+	 "{'metadata':{'name':'a','uid':'u'}}"},
+	{"{'object':{'metadata':{'managedFields':null,'name':'a'}},'type':'ADDED'}",
+	 "{'object':{'metadata':{'name':'a'}},'type':'ADDED'}"},
+	{"{'metadata':{ 'managedFields' : [ ] }}", "{'metadata':{}}"},
+	{"{'managedFields':[1],'spec':{'managedFields':{}}}", "{'managedFields':[1],'spec':{'managedFields':{}}}"},
+	{"{'metadata':[{'managedFields':true}]}", "{'metadata':[{'managedFields':true}]}"},
+};
+
+static char *quoted(const char *single)
+{
+	char *s = strdup(single);
+
+	for (char *at = s; *at; at++)
+		if (*at == '\'')
+			*at = '"';
+	return s;
+}
+
+Test(json_parse, managed_fields_are_left_out_where_an_object_has_them_and_nowhere_else)
+{
+	for (size_t i = 0; i < sizeof(lean) / sizeof(lean[0]); i++) {
+		char *in = quoted(lean[i].in), *out = quoted(lean[i].out), *text;
+		json_t *o;
+		struct sw_err e = sw_json_parse_lean(in, strlen(in), &o);
+
+		cr_assert(!sw_failed(e), "%s: %s", in, e.text);
+		text = sw_json_text(o, NULL);
+		cr_assert_str_eq(text, out, "%s gave %s", in, text);
+		json_object_put(o);
+		cr_assert(!sw_failed(sw_json_parse(in, strlen(in), &o)));
+		free(text);
+		text = sw_json_text(o, NULL);
+		cr_assert(strstr(text, "managedFields"), "%s", text);
+		free(text);
+		free(in);
+		free(out);
+		json_object_put(o);
+	}
+}
+
+/* What is left out obeys the same grammar, but for numbers that are too large. */
+Test(json_parse, what_is_left_out_is_checked_all_the_same)
+{
+	struct sw_buf b;
+	json_t *o;
+
+	sw_buf_init(&b, 1 << 20);
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		sw_buf_reset(&b);
+		sw_buf_printf(&b, "{\"metadata\":{\"managedFields\":%s}}", good[i].in);
+		cr_assert(!sw_failed(sw_json_parse_lean(b.at, b.len, &o)), "%s", b.at);
+		json_object_put(o);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		sw_buf_reset(&b);
+		sw_buf_printf(&b, "{\"metadata\":{\"managedFields\":%s", bad[i].in);
+		cr_assert(sw_failed(sw_json_parse_lean(b.at, b.len, &o)), "%s was taken", b.at);
+		sw_buf_puts(&b, "}}");
+		bool too_large = strstr(bad[i].says, "64 bits") != NULL;
+		if (!too_large)
+			cr_assert(sw_failed(sw_json_parse_lean(b.at, b.len, &o)), "%s was taken", b.at);
+	}
+	sw_buf_reset(&b);
+	sw_buf_puts(&b, "{\"metadata\":{\"managedFields\":");
+	for (int i = 0; i < SW_JSON_DEPTH; i++)
+		sw_buf_putc(&b, '[');
+	cr_assert(strstr(sw_json_parse_lean(b.at, b.len, &o).text, "64 levels"));
+	sw_buf_fini(&b);
+}
+
 /* Every prefix of a text, and the text with every byte replaced, is either read or refused, and nothing leaks or is
  * read past the end (which a sanitizer sees). */
 Test(json_parse, damaged_text_never_does_more_than_fail)
