@@ -167,11 +167,7 @@ static void rest(struct work *wk, const struct scene *s)
 		line_leave(wk);
 		work_seeks(wk, false);
 	} else if (v->plan_known && s->plan.step[s->plan.at].n) {
-		const struct plan_place *p = &s->plan.step[s->plan.at].place[0];
-		char place[sizeof wk->waits_for];
-		snprintf(place, sizeof place, "%.78s/%.78s", plan_text(&s->plan, p->cluster),
-			 plan_text(&s->plan, p->pool));
-		depth_set(wk, place);
+		depth_at(wk, &s->plan);
 		line_join(wk, s);
 	}
 	work_step_done(wk, SW_OK, again);
@@ -439,10 +435,11 @@ static void on_read(void *owner, struct sw_err err, json_t *job, json_t *workloa
 	const struct sw_workload *row = row_of(d, wk->key);
 	if (!sw_failed(err) && job && row) {
 		work_drop_job(wk);
-		wk->job = sw_json_copy(job);
-		wk->workload = sw_json_copy(workload);
+		wk->job = json_object_get(job);
+		wk->workload = json_object_get(workload);
 		wk->demand = sw_calloc(1, sizeof *wk->demand);
 		wk->job_rv = row->rv;
+		wk->job_mark = row->job_mark;
 		wk->job_read_ms = sw_loop_now(d->opt.loop);
 		if (wk->plan_vain)
 			wk->plan_at_ms = wk->job_read_ms; /* it may ask for something else now */

@@ -14,7 +14,9 @@
 #include <utlist.h>
 #include "spillway/text.h"
 
-enum { KICK_MS = 20, EPOCH_MS = 3600 * 1000 };
+/* A busy cluster changes all the time, and a look takes tens of microseconds: with many that wait they look less often,
+ * so that looking stays under a tenth of the time. */
+enum { KICK_MS = 20, KICK_SHARE = 2 /* that wait, per ms */, KICK_MORE_MS = 500, EPOCH_MS = 3600 * 1000 };
 
 const struct sw_workload *row_of(const struct sw_dispatch *d, const char *key)
 {
@@ -103,6 +105,14 @@ void depth_set(struct work *wk, const char *place)
 	sw_cut(wk->waits_for, sizeof wk->waits_for, place);
 	if (*wk->waits_for)
 		depth_add(wk->d, wk->waits_for, 1);
+}
+
+void depth_at(struct work *wk, const struct plan *plan)
+{
+	const struct plan_place *p = &plan->step[plan->at].place[0];
+	char place[sizeof wk->waits_for];
+	snprintf(place, sizeof place, "%.78s/%.78s", plan_text(plan, p->cluster), plan_text(plan, p->pool));
+	depth_set(wk, place);
 }
 
 int depth_of(const struct sw_dispatch *d, const char *cluster, const char *pool)
@@ -289,16 +299,18 @@ static void on_kick(void *owner)
 	qsort(rows, n, sizeof *rows, by_priority);
 	for (size_t i = 0; i < n; i++)
 		sw_reconciler_add(d->queue, rows[i]->key);
+	d->kicked = n;
 	free(rows);
 }
 
 void dispatch_kick(struct sw_dispatch *d)
 {
+	uint64_t more = d->kicked / KICK_SHARE;
 	d->world++;
 	if (d->kicking)
 		return; /* setting it again would put it off for ever where something changes all the time */
 	d->kicking = true;
-	sw_timer_in(d->kick, KICK_MS);
+	sw_timer_in(d->kick, KICK_MS + (more < KICK_MORE_MS ? more : KICK_MORE_MS));
 }
 
 static unsigned char *state_of(struct sw_dispatch *d, size_t at)

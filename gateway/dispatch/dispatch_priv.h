@@ -80,10 +80,10 @@ struct work {
 	json_t *pod_object; /* as sent; NULL: that it is gone */
 	bool pods_busy;     /* the same for the pod mirror */
 
-	json_t *job, *workload;   /* own copies, as read together; NULL: not read */
-	struct sw_demand *demand; /* lends from job */
-	struct sw_err job_err;    /* why the job could not be understood */
-	uint64_t job_rv, job_read_ms;
+	json_t *job, *workload;                 /* as read together, never changed; NULL: not read */
+	struct sw_demand *demand;               /* lends from job */
+	struct sw_err job_err;                  /* why the job could not be understood */
+	uint64_t job_rv, job_mark, job_read_ms; /* what the row said when it was read, and when that was */
 
 	struct spot reserved; /* the one reservation; w NULL: none */
 	struct spot grows;    /* demand given to burst; w NULL: none */
@@ -177,6 +177,7 @@ struct sw_dispatch {
 	struct sw_burst *burst;
 	struct sw_reconciler *queue, *pods_queue;
 	struct sw_timer *resync, *kick;
+	size_t kicked; /* that waited at the last kick */
 	struct work *works;
 	struct work *seekers;
 	struct line *lines;
@@ -203,9 +204,10 @@ struct work *work_get(struct sw_dispatch *d, const char *key); /* makes it */
 struct work *work_find(struct sw_dispatch *d, const char *key);
 void work_free(struct work *wk);
 void work_drop_job(struct work *wk);
-void dispatch_look_at_all(struct sw_dispatch *d);   /* every workload that holds something, and those that wait */
-void dispatch_kick(struct sw_dispatch *d);          /* the world changed: those that wait look again */
-void depth_set(struct work *wk, const char *place); /* "" leaves the count */
+void dispatch_look_at_all(struct sw_dispatch *d);        /* every workload that holds something, and those that wait */
+void dispatch_kick(struct sw_dispatch *d);               /* the world changed: those that wait look again */
+void depth_set(struct work *wk, const char *place);      /* "" leaves the count */
+void depth_at(struct work *wk, const struct plan *plan); /* at the first place of its present step, which has one */
 int depth_of(const struct sw_dispatch *d, const char *cluster, const char *pool);
 bool queue_is(const struct sw_workload *row, const char *queue); /* a ClusterQueue, or NAMESPACE/LOCALQUEUE */
 struct sw_policy *policy_for(const struct sw_dispatch *d, const struct sw_workload *row); /* by its queue */

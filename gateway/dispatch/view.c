@@ -438,7 +438,8 @@ static void see_work(const struct sw_dispatch *d, const struct work *wk, struct 
 	v->tombstoned = wk->tombstoned;
 	v->start_refused = wk->start_failures >= START_TRIES;
 	/* Our own writes move rv: a job read a moment ago is not read again for them. */
-	v->job_known = wk->job && (wk->job_rv == row->rv || sw_loop_now(d->opt.loop) < wk->job_read_ms + JOB_FRESH_MS);
+	bool fresh = wk->job_rv == row->rv || sw_loop_now(d->opt.loop) < wk->job_read_ms + JOB_FRESH_MS;
+	v->job_known = wk->job && (row->job_mark ? row->job_mark == wk->job_mark : fresh);
 	v->job_bad = v->job_known && !wk->demand;
 }
 

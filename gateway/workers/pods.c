@@ -205,8 +205,9 @@ static void pod_put(struct sw_worker *w, const char *key, json_t *pod)
 	row_fill(w, row, pod);
 	node_row_put(w, before.node);
 	account(w, row, 1);
-	if (row->node != before.node || row->live != before.live || row->cpu != before.cpu ||
-	    row->memory != before.memory || row->gpus != before.gpus)
+	bool counts = row->node || before.node; /* what waits for a node takes nothing yet */
+	if (counts && (row->node != before.node || row->live != before.live || row->cpu != before.cpu ||
+		       row->memory != before.memory || row->gpus != before.gpus))
 		worker_capacity_changed(w); /* most changes of pods are none of the node's business */
 	if (!is_ours(w, pod)) {
 		ours_free(w, row);

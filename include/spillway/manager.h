@@ -35,6 +35,7 @@ struct sw_workload {
 	uint64_t rv; /* precondition of the next write */
 	const struct sw_kind *kind;
 	const char *job_name, *job_uid;
+	uint64_t job_mark; /* moves whenever the job or its Workload asks for something else; 0: the manager cannot say */
 	const char *queue, *cluster_queue; /* cluster_queue "" until quota is reserved */
 	const char *cluster;               /* winner, or NULL */
 	const char *message;               /* of our check, "" if none */
@@ -61,7 +62,7 @@ struct sw_manager_events {
 };
 
 typedef void sw_manager_fn(void *owner, struct sw_err err);
-/* job and workload: whole objects, lent. */
+/* job and workload: whole objects, lent; nobody changes them, so a reference to them may be kept. */
 /* object: whole, lent; NULL unless err is SW_OK. */
 typedef void sw_manager_fetch_fn(void *owner, struct sw_err err, json_t *object);
 typedef void sw_manager_read_fn(void *owner, struct sw_err err, json_t *job, json_t *workload);

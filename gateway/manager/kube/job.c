@@ -100,6 +100,33 @@ static char *status_read(json_t *o)
 	return NULL;
 }
 
+static uint64_t map_hash(json_t *map)
+{
+	uint64_t h = 0;
+
+	if (!json_object_is_type(map, json_type_object))
+		return 0;
+	json_object_object_foreach(map, key, value)
+	{
+		const char *text = json_object_get_string(value);
+
+		h = h * 31 + sw_hash(key, strlen(key));
+		h = h * 31 + (text ? sw_hash(text, strlen(text)) : 0);
+	}
+	return h;
+}
+
+uint64_t mark_read(json_t *o)
+{
+	uint64_t h = (uint64_t)sw_json_int(o, "metadata.generation", 0);
+
+	if (!h)
+		return 0; /* of a kind that counts nothing */
+	h = h * 31 + map_hash(sw_json_at(o, "metadata.labels"));
+	h = h * 31 + map_hash(sw_json_at(o, "metadata.annotations"));
+	return h ? h : 1;
+}
+
 static struct job *job_new(const struct sw_kind *k, const char *ns_name, json_t *o)
 {
 	unsigned char uid[16];
@@ -119,6 +146,7 @@ static struct job *job_new(const struct sw_kind *k, const char *ns_name, json_t 
 	j->rv = rv;
 	j->kind = kind;
 	j->flags = flags_read(k, o);
+	j->mark = mark_read(o);
 	j->status = status_read(o);
 	return j;
 }
@@ -138,11 +166,25 @@ static struct wl *guess_wl(struct mir *m, const struct sw_kind *k, const char *n
 	return wl_find(m, key);
 }
 
+/* Each points to the other, or to nobody. Both may be NULL. */
+void job_couple(struct job *j, struct wl *w)
+{
+	if (j && j->wl)
+		j->wl->job = NULL;
+	if (w && w->job)
+		w->job->wl = NULL;
+	if (j)
+		j->wl = w;
+	if (w)
+		w->job = j;
+}
+
 static void job_gone(struct mir *m, struct job *j)
 {
 	struct wl *w = j->wl;
 
 	logs_drop_job(m, j);
+	job_couple(j, NULL);
 	sw_keymap_remove(&m->jobs, j->key);
 	job_free(j);
 	if (!w)
@@ -164,17 +206,19 @@ void job_apply(struct mir *m, const struct sw_kind *k, const char *ns_name, json
 		job_gone(m, old);
 	if (!now)
 		return;
-	now->wl = same ? old->wl : NULL;
+	struct wl *w = same ? old->wl : guess_wl(m, k, ns_name, o);
+
+	if (w && memcmp(w->job_uid, now->uid, 16) != 0)
+		w = NULL;
 	sw_keymap_put(&m->jobs, now);
 	if (same)
+		job_couple(old, NULL);
+	if (same)
 		job_free(old);
-	else
-		now->wl = guess_wl(m, k, ns_name, o);
-	if (now->wl && memcmp(now->wl->job_uid, now->uid, 16) != 0)
-		now->wl = NULL;
-	if (!now->wl)
+	job_couple(now, w);
+	if (!w)
 		return;
 	if (now->flags & JOB_DELETING)
-		now->wl->flags |= WL_JOB_GONE;
-	wl_changed(m, now->wl);
+		w->flags |= WL_JOB_GONE;
+	wl_changed(m, w);
 }

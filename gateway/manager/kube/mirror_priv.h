@@ -50,8 +50,11 @@ enum wl_flag {
 	WL_ELASTIC = 4096,    /* a slice of a job that wants to change its size while it runs */
 };
 
+struct job;
+
 struct wl {
-	uint64_t rv;
+	uint64_t rv, mark;                                       /* mark: of bytes */
+	struct job *job;                                         /* whose wl this row is, or NULL */
 	const char *queue, *cluster_queue, *cluster, *nominated; /* interned; nominated "a,b"; NULL if none */
 	char *message, *base;                                    /* NULL: none. base: counters of earlier attempts */
 	char *bytes;                                             /* the object as text, while somebody may read it */
@@ -75,9 +78,9 @@ enum job_flag {
 };
 
 struct job {
-	uint64_t rv;
-	struct wl *wl; /* its Workload's row, or NULL */
-	char *status;  /* compact text; NULL: none */
+	uint64_t rv, mark; /* mark: moves with what the job asks for; 0: its kind does not say */
+	struct wl *wl;     /* its Workload's row, or NULL */
+	char *status;      /* compact text; NULL: none */
 	unsigned char uid[16];
 	uint8_t kind, flags;
 	char key[]; /* "RESOURCE NS/NAME" */
@@ -111,7 +114,11 @@ const char *job_key(const void *row);
 struct job *job_find(struct mir *m, const struct sw_kind *k, const char *ns, const char *name);
 void job_apply(struct mir *m, const struct sw_kind *k, const char *key, json_t *object); /* as wl_apply() */
 void job_free(struct job *j);
+void job_couple(struct job *j, struct wl *w);
 json_t *job_status(const struct job *j); /* gives; an empty object if there is none */
+/* The same as long as the object asks for the same: status and what else is in metadata may change under it. 0: its
+ * kind counts no generations. */
+uint64_t mark_read(json_t *object);
 /* True if Kueue would read it as not running and could start it: then it needs no idle write. */
 bool job_is_idle(const struct job *j);
 

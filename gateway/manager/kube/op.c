@@ -214,7 +214,6 @@ static void failed(struct op *o, struct sw_err err, long status)
 
 static void take_reply(struct op *o, json_t *object, bool reread_now)
 {
-	sw_json_del(object, "metadata.managedFields");
 	keep_read(o, object);
 	o->mine = !o->about_job && !reread_now;
 	if (o->mine)

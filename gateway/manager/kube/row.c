@@ -201,14 +201,29 @@ void wl_forget_bytes(struct mir *m, struct wl *w)
 	w->len = 0;
 }
 
-static void keep_bytes(struct mir *m, struct wl *w, json_t *o)
+/* Read for what the Workload asks for, which most events leave as it is: then the text of the row before is as good. */
+static bool take_bytes(struct mir *m, struct wl *w, struct wl *old)
 {
-	bool wanted = (w->flags & WL_RESERVED) && !(w->flags & (WL_FINISHED | WL_DELETING)) && !wl_over(w);
+	if (!old || !old->bytes || !w->mark || w->mark != old->mark || memcmp(w->uid, old->uid, 16) != 0)
+		return false;
+	wl_forget_bytes(m, w);
+	w->bytes = old->bytes;
+	w->len = old->len;
+	old->bytes = NULL;
+	old->len = 0;
+	return true;
+}
+
+static void keep_bytes(struct mir *m, struct wl *w, struct wl *old, json_t *o)
+{
+	bool ends = (w->flags & (WL_FINISHED | WL_DELETING)) || wl_over(w);
 	size_t len;
 
-	if (!wanted || m->bytes_kept >= BYTES_MAX)
+	if (!(w->flags & WL_RESERVED) || w->cluster || ends) /* once placed it was read */
 		return;
-	sw_json_del(o, "metadata.managedFields");
+	w->mark = mark_read(o);
+	if (take_bytes(m, w, old) || m->bytes_kept >= BYTES_MAX)
+		return;
 	w->bytes = sw_json_text(o, &len);
 	w->len = (uint32_t)len;
 	if (len > OBJECT_MAX) {
@@ -267,7 +282,7 @@ static struct job *job_of_name(struct mir *m, const struct wl *w)
 
 struct job *wl_job(struct mir *m, const struct wl *w)
 {
-	struct job *j = job_of_name(m, w);
+	struct job *j = w->job ? w->job : job_of_name(m, w);
 
 	return j && memcmp(j->uid, w->job_uid, 16) == 0 ? j : NULL;
 }
@@ -317,6 +332,19 @@ static unsigned attempt_of(const struct wl *w)
 
 /* ---- shown to dispatch ------------------------------------------------------------------------------ */
 
+/* Dispatch reads job and Workload together, and again when this has moved. */
+static uint64_t mark_of(struct mir *m, const struct wl *r)
+{
+	const struct job *j = wl_job(m, r);
+	uint64_t h = j ? j->mark : 0;
+
+	if (!h)
+		return 0;
+	h = h * 31 + (uint32_t)r->priority;
+	h = h * 31 + (r->priority_class ? sw_hash(r->priority_class, strlen(r->priority_class)) : 0);
+	return h ? h : 1;
+}
+
 static const struct sw_workload *wl_show(struct mir *m, const struct wl *r)
 {
 	struct sw_workload *w = arena_take(&m->arena, sizeof(*w));
@@ -330,6 +358,7 @@ static const struct sw_workload *wl_show(struct mir *m, const struct wl *r)
 		.kind = wl_kind(r),
 		.job_name = arena_str(&m->arena, r->text + r->job_at, r->job_len),
 		.job_uid = uid_text(r->job_uid, arena_take(&m->arena, 37)),
+		.job_mark = mark_of(m, r),
 		.queue = r->queue ? r->queue : "",
 		.cluster_queue = r->cluster_queue ? r->cluster_queue : "",
 		.cluster = r->cluster,
@@ -398,13 +427,14 @@ void wl_changed(struct mir *m, const struct wl *w)
 
 static void link_job(struct mir *m, struct wl *was, struct wl *is)
 {
-	struct job *j = job_of_name(m, is ? is : was);
+	if (was)
+		job_couple(NULL, was);
+	struct job *j = is ? job_of_name(m, is) : NULL;
 
-	if (is && j && memcmp(j->uid, is->job_uid, 16) == 0)
-		j->wl = is;
-	else if (j && j->wl == was)
-		j->wl = NULL;
-	if (is && j && j->wl == is && (j->flags & JOB_DELETING))
+	if (!j || memcmp(j->uid, is->job_uid, 16) != 0)
+		return;
+	job_couple(j, is);
+	if (j->flags & JOB_DELETING)
 		is->flags |= WL_JOB_GONE;
 }
 
@@ -502,7 +532,7 @@ void wl_apply(struct mir *m, const char *key, json_t *o)
 		return;
 	}
 	replace(m, old, now);
+	keep_bytes(m, now, old, o);
 	wl_free(m, old);
-	keep_bytes(m, now, o);
 	wl_changed(m, now);
 }

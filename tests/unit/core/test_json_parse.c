@@ -245,7 +245,8 @@ Test(json_parse, long_keys_strings_and_numbers_are_read_whole_or_refused)
 static const struct {
 	const char *in, *out;
 } lean[] = {
-	{"{'metadata':{'name':'a','managedFields':[{'fieldsV1':{'f:a':{},'k:{\\'x\\':1}':{'.':{}}},'n':-1.5e3}],'uid':'u'}}",
+	{"{'metadata':{'name':'a','managedFields':[{'fieldsV1':{'f:a':{},'k:{\\'x\\':1}':{'.':{}}},'n':-1.5e3}],'uid':'"
+	 "u'}}",
 	 "{'metadata':{'name':'a','uid':'u'}}"},
 	{"{'object':{'metadata':{'managedFields':null,'name':'a'}},'type':'ADDED'}",
 	 "{'object':{'metadata':{'name':'a'}},'type':'ADDED'}"},
