@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- burst.lua - the default policy: our own hardware while it can start soon, then the cheapest cloud pool
 --
---   1. On-prem that fits now, or is expected to start within WAIT_FOR_ON_PREM.
+--   1. On-prem that fits now, or is expected to start within WAIT_FOR_ON_PREM. Where it fits now, the best place is asked
+--      alone for a moment: offers to clusters that need not be asked cost requests on each of them.
 --   2. Cloud pools whose price is known: the preferred GPU first, then the cheapest, one step each, so that a pool
 --      which does not deliver is left for the next. Spot pools are cheaper and come first where the job allows spot.
 --   3. Pools that are stocked out, when nothing else is left.
@@ -11,6 +12,7 @@
 -- Nobody buys at an unknown price or above the job's max-price: those pools are not candidates here.
 
 local WAIT_FOR_ON_PREM = 600  -- seconds that a job may wait for hardware we own before money is spent
+local ASKED_ALONE = 20        -- patience with one cluster that says it fits
 local FITS_NOW = 120          -- patience where the whole job fits at this moment
 local PER_POOL = 900          -- patience with one growing pool: nodes with GPUs take minutes
 local LAST = 3600             -- patience of the last step; then everything is looked at again
@@ -65,8 +67,11 @@ function place(w, candidates, ctx)
   local soon, owned, cloud, sold_out = sort_out(w, candidates)
   local plan = {}
 
+  if #soon > 1 and soon[1].fits then
+    plan[1] = { candidates = { soon[1] }, patience = ASKED_ALONE }
+  end
   if #soon > 0 then
-    plan[1] = { candidates = first(soon, 16), patience = on_prem_patience(w, soon, cloud) }
+    plan[#plan + 1] = { candidates = first(soon, 16), patience = on_prem_patience(w, soon, cloud) }
     plan.reason = "our own hardware can start it soon"
   end
   for i = 1, math.min(#cloud, POOLS) do

@@ -44,6 +44,13 @@ function test_on_prem_comes_first_when_it_fits()
   expect(job(), { pool("cloud"), owned("iron", { nodes_needed = 0 }) }, "iron > cloud")
 end
 
+function test_of_several_that_fit_one_is_asked_alone_first()
+  local fits = { nodes_needed = 0 }
+  expect(job(), { owned("a", fits), owned("b", fits), pool("cloud") }, "a > a b > cloud")
+  expect(job(), { owned("a", { nodes_needed = 0, queue_depth = 3 }), owned("b", fits) }, "b > b a")
+  expect(job(), { owned("a", { expected_start = 60 }), owned("b", { expected_start = 90 }) }, "a b")
+end
+
 function test_on_prem_that_starts_soon_comes_first()
   expect(job(), { pool("cloud"), owned("iron", { expected_start = 300 }) }, "iron > cloud")
 end
@@ -98,7 +105,7 @@ end
 
 function test_a_job_without_gpus_leaves_gpu_nodes_to_others()
   local w = job({ gpus = 0, models = {} })
-  expect(w, { owned("v100", { nodes_needed = 0 }), owned("cpu", { nodes_needed = 0, model = "", queue_depth = 9 }) }, "cpu v100")
+  expect(w, { owned("v100", { nodes_needed = 0 }), owned("cpu", { nodes_needed = 0, model = "", queue_depth = 9 }) }, "cpu > cpu v100")
 end
 
 function test_nothing_to_choose_from_means_not_now()

@@ -291,6 +291,8 @@ static void judge_offer(struct option *o, const struct sw_offered *offered, cons
 	o->c.total = q->total;
 	o->c.expected_start_ms = soon ? 0 : -1;
 	o->c.nodes_needed = soon ? 0 : 1;
+	if (q->pending > o->c.queue_depth) /* the cluster's own jobs wait there too */
+		o->c.queue_depth = q->pending;
 	if (offered->seen == SW_COPY_FOREIGN)
 		judge(o, VERDICT_OUT, OB_CLUSTER, "another's Workload has this name there");
 	else if (offered->seen == SW_COPY_OURS && offered->ready)

@@ -72,6 +72,7 @@ static void nominate(struct sw_dispatch *d, struct work *wk, struct scene *s, co
 	plan_words(&s->plan, reason, words);
 	plan_encode(&s->plan, words, message);
 	work_withdraw(wk);
+	depth_at(wk, &s->plan); /* before the write: others of a burst decide meanwhile */
 	free(wk->text);
 	wk->text = sw_strdup(words);
 	wk->busy = true;

@@ -188,6 +188,7 @@ static const struct quota *quota_of(const struct queue_row *row, const char *res
 	return NULL;
 }
 
+/* Those that wait before it are taken to be of its size. */
 static bool has_room(const struct queue_row *row, const struct sw_demand *d)
 {
 	for (size_t i = 0; i < d->total.n; i++) {
@@ -195,7 +196,8 @@ static bool has_room(const struct queue_row *row, const struct sw_demand *d)
 		bool pods = strcmp(d->total.at[i].resource, "pods") == 0;
 		if (!q && !pods)
 			return false; /* a resource that the queue does not cover is never admitted */
-		if (q && q->nominal_milli - q->used_milli < d->total.at[i].milli)
+		if (q && d->total.at[i].milli > 0 &&
+		    (q->nominal_milli - q->used_milli) / d->total.at[i].milli <= row->pending)
 			return false;
 	}
 	return true;
@@ -245,6 +247,6 @@ struct sw_queue_look sw_worker_queue(struct sw_worker *w, const char *ns, const 
 	look.pending = cluster->pending;
 	look.total = q ? q->nominal_milli / 1000 : 0;
 	look.free = q && q->nominal_milli > q->used_milli ? (q->nominal_milli - q->used_milli) / 1000 : 0;
-	look.room = look.pending == 0 && has_room(cluster, demand);
+	look.room = has_room(cluster, demand);
 	return look;
 }

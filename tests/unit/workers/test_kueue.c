@@ -475,8 +475,13 @@ static const struct {
 	int64_t free;
 	bool room;
 } quotas[] = {
-	{"4", "3", 0, 2, true},  {"4", "4", 0, 1, false}, {"4", "9", 0, 0, false},
-	{"4", "0", 1, 5, false}, {"x", "y", 0, 1, false}, {"9223372036854775807", "0", 0, INT64_MAX / 1000, true},
+	{"4", "3", 0, 2, true},
+	{"4", "4", 0, 1, false},
+	{"4", "9", 0, 0, false},
+	{"4", "0", 1, 5, true},
+	{"4", "0", 2, 5, false},
+	{"x", "y", 0, 1, false},
+	{"9223372036854775807", "0", 0, INT64_MAX / 1000, true},
 };
 
 Test(kueue, free_quota_is_what_its_flavors_leave)
