@@ -133,13 +133,16 @@ class Spillway(Contender):
                      "lastHeartbeatTime": "2026-01-01T00:00:00Z"}]}})
         super().install(site)
 
+    def settings(self, site, home):
+        """Everything else is as shipped: the policy, the log level, the request window."""
+        return {"data_dir": str(home / "data"), "listen": "127.0.0.1:0",
+                "manager": {"role": "mirror", "kubeconfig": str(site.manager.kubeconfig), "check": self.name},
+                "clusters": [{"name": w.name, "kubeconfig": str(w.kubeconfig), "worker": self.worker} for w in site.workers]}
+
     def start(self, site):
         home = site.dir / self.name
         home.mkdir()
-        settings = {"data_dir": str(home / "data"), "listen": "127.0.0.1:0",
-                    "manager": {"role": "mirror", "kubeconfig": str(site.manager.kubeconfig), "check": self.name},
-                    "clusters": [{"name": w.name, "kubeconfig": str(w.kubeconfig), "worker": self.worker} for w in site.workers]}
-        (home / "spillway.yaml").write_text(yaml.safe_dump(settings))
+        (home / "spillway.yaml").write_text(yaml.safe_dump(self.settings(site, home)))
         self.process = Process([ROOT / os.environ.get("B", "build") / "spillway", "serve", "--config", home / "spillway.yaml"], home / "log", b"serving")
         return {"dispatcher": self.process.p.pid}
 
