@@ -17,8 +17,8 @@
 static const char *const levels[] = {"debug", "info", "warn", "error", "off", NULL}; /* enum sw_log_level's order */
 static const char *const formats[] = {"text", "json", NULL};                         /* false, true */
 static const char *const truths[] = {"false", "true", NULL};
-static const char *const roles[] = {"embedded", "mirror", "nominate", NULL};         /* enum sw_manager_role's order */
-const char *const sw_lost_names[] = {"hold", "duplicate", "lease", NULL};            /* enum sw_lost's order */
+static const char *const roles[] = {"embedded", "mirror", "nominate", NULL}; /* enum sw_manager_role's order */
+const char *const sw_lost_names[] = {"hold", "duplicate", "lease", NULL};    /* enum sw_lost's order */
 
 static const char *const on_errors[] = {"hold", "default-policy", NULL}; /* enum sw_on_error's order */
 
@@ -81,6 +81,10 @@ const struct setting sw_settings[] = {
 	    "name of this installation on every remote object; empty: a random one, made at first start and kept"),
 	ROW("dispatch.resync", DURATION, resync_ms, SECOND, DAY, "10m", NULL,
 	    "every workload is looked at again this often"),
+	ROW("dispatch.heartbeat", DURATION, heartbeat_ms, 0, 3600e3, "10s", NULL,
+	    "an API server (a worker's, the manager's) that said nothing for so long is asked whether it is there; "
+	    "without an "
+	    "answer in 15 s it is out of reach; 0: never"),
 	ROW("dispatch.lost_after", DURATION, lost_after_ms, SECOND, 30 * DAY, "15m", NULL,
 	    "a worker cluster unreachable for longer is lost"),
 	ROW("dispatch.lost", CHOICE, lost, 0, 0, "hold", sw_lost_names,
@@ -138,11 +142,11 @@ static struct sw_err choose(int *field, const struct setting *row, json_t *value
 	char expected[160] = "one of";
 	int n = 0;
 	/* YAML 1.1 reads a bare `off` as false: take it back to the word where it is one of the choices. */
-	const char *s = json_object_is_type(value, json_type_boolean) && !json_object_get_boolean(value)
-				? "off"
-				: json_object_get_string(value);
+	bool no = json_object_is_type(value, json_type_boolean) && !json_object_get_boolean(value);
+	const char *s = no ? "off" : json_object_get_string(value);
 	for (; row->choices[n]; n++) {
-		if (s && strcmp(s, row->choices[n]) == 0) {
+		bool false_too = no && strcmp(row->choices[n], "false") == 0;
+		if (s && (false_too || strcmp(s, row->choices[n]) == 0)) {
 			*field = n;
 			return SW_OK;
 		}

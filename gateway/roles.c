@@ -96,6 +96,7 @@ static struct sw_err open_mirror(struct sw_gateway *g, const char *const *hosts)
 					.lease = c->manager_lease,
 					.lease_ms = (uint64_t)c->manager_lease_ms,
 					.window = c->window,
+					.heartbeat_ms = (uint64_t)c->heartbeat_ms,
 					.on_lost = on_lost,
 					.on_set_back = on_set_back,
 					.owner = g};

@@ -147,6 +147,8 @@ static void on_done(void *owner, struct sw_err err, const struct sw_reply *reply
 		err = pass_fault_point(c, "kube.reply");
 	answer_read(&a, c, err, reply);
 	call_count(c, err, a.reply.status);
+	if (a.reply.status > 0)
+		kube_heard(k);
 	kube_learn(k, c, a.reply.status, reply->retry_after_ms, a.is_budget);
 	if (wants_again(c, &a)) {
 		kube_enqueue(c, true);
@@ -162,6 +164,7 @@ static void on_chunk(void *owner, const char *bytes, size_t n)
 {
 	struct sw_kube_call *c = owner;
 
+	kube_heard(c->kube);
 	c->on_chunk(c->owner, bytes, n);
 }
 
@@ -169,6 +172,7 @@ static void on_headers(void *owner, long status)
 {
 	struct sw_kube_call *c = owner;
 
+	kube_heard(c->kube);
 	if (c->on_headers && status >= 200 && status < 300)
 		c->on_headers(c->owner, status);
 }

@@ -193,6 +193,9 @@ struct sw_err sw_kube_new(struct sw_loop *loop, struct sw_http *http, struct sw_
 	e = sw_cred_new(loop, k->kc, &k->cred);
 	if (!sw_failed(e))
 		e = sw_timer_new(loop, on_wake, k, &k->wake);
+	k->heartbeat_ms = opt->heartbeat_ms;
+	if (!sw_failed(e))
+		e = heartbeat_open(k);
 	if (sw_failed(e))
 		sw_kube_free(k);
 	else
@@ -212,6 +215,7 @@ void sw_kube_free(struct sw_kube *k)
 	sw_cred_free(k->cred);
 	sw_kubeconfig_free(k->kc);
 	sw_timer_free(k->wake);
+	sw_timer_free(k->beat);
 	free(k->name);
 	free(k->user_agent);
 	free(k);

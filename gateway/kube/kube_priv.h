@@ -16,6 +16,7 @@ enum {
 	KUBE_RETRY_AFTER_MS = 1000, /* 429 without the header */
 	KUBE_RETRY_AFTER_MAX_MS = 5 * 60 * 1000,
 	KUBE_BUSY_RETRIES = 3,
+	KUBE_ANSWER_MS = 15 * 1000,      /* a heartbeat's */
 	KUBE_STREAMS = SW_KUBE__CLASSES, /* queue of streams: first, and outside the window */
 	KUBE_QUEUES,
 };
@@ -58,7 +59,10 @@ struct sw_kube {
 	uint64_t seq, halved_seq; /* calls sent before halved_seq do not halve again */
 	uint64_t paused_until_ms;
 	bool managed_fields;
-	struct sw_timer *wake; /* at the end of a pause */
+	struct sw_timer *wake;                     /* at the end of a pause */
+	uint64_t heartbeat_ms, heard_ms, asked_ms; /* 0: none; last byte of any answer; last heartbeat */
+	struct sw_timer *beat;
+	struct sw_kube_call *beat_call;
 	struct sw_metric *m_requests, *m_seconds, *m_in_flight, *m_window;
 };
 
@@ -67,6 +71,10 @@ void kube_enqueue(struct sw_kube_call *c, bool first);
 void kube_pump(struct sw_kube *k);
 /* A call left the wire: the window learns from it. status 0: no answer. */
 void kube_learn(struct sw_kube *k, const struct sw_kube_call *c, long status, int64_t retry_after_ms, bool is_budget);
+
+/* ---- heartbeat.c ---------------------------------------------------------------- */
+__attribute__((warn_unused_result)) struct sw_err heartbeat_open(struct sw_kube *k);
+void kube_heard(struct sw_kube *k); /* something came from the server */
 
 /* ---- call.c: one request ------------------------------------------------------- */
 void call_send(struct sw_kube_call *c, const struct sw_cred_now *now);
@@ -105,5 +113,6 @@ void answer_fini(struct kube_answer *a);
 void reflector_kube_gone(struct sw_reflector *r);
 struct sw_reflector *reflector_next(struct sw_reflector *r); /* of the same kube */
 void reflector_rekeyed(struct sw_reflector *r);
+void reflector_cut(struct sw_reflector *r, struct sw_err why); /* its stream is dead: later, like any end */
 
 #endif

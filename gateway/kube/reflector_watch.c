@@ -13,6 +13,12 @@
 #include "spillway/log.h"
 #include "spillway/text.h"
 
+static void step_soon(struct sw_reflector *r)
+{
+	r->has_step = true;
+	sw_timer_in(r->step, 0);
+}
+
 /* Something is wrong with the stream itself: what was good stays, the rest is dropped. */
 __attribute__((format(printf, 2, 3))) static bool stream_bad(struct sw_reflector *r, const char *fmt, ...)
 {
@@ -29,6 +35,17 @@ __attribute__((format(printf, 2, 3))) static bool stream_bad(struct sw_reflector
 	r->end = sw_err(SW_E_NET, "cluster %s: watch %s: %s; resuming from the last good event", r->name, r->cfg.path,
 			text);
 	return false;
+}
+
+void reflector_cut(struct sw_reflector *r, struct sw_err why)
+{
+	if (r->state != REFLECTOR_WATCHING || !r->call)
+		return;
+	sw_kube_cancel(r->call);
+	r->call = NULL;
+	r->has_ended = true;
+	r->end = why;
+	step_soon(r);
 }
 
 /* ---- events -------------------------------------------------------------------------------------- */
@@ -180,12 +197,6 @@ static void flow_control(struct sw_reflector *r)
 		return;
 	r->is_paused = behind;
 	kube_call_pause(r->call, behind);
-}
-
-static void step_soon(struct sw_reflector *r)
-{
-	r->has_step = true;
-	sw_timer_in(r->step, 0);
 }
 
 void reflector_watch_step(struct sw_reflector *r)

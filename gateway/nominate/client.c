@@ -37,7 +37,11 @@ static void on_file_timer(void *owner)
 struct sw_err nom_client_open(struct sw_nominate *n)
 {
 	const struct sw_config *c = n->opt.config;
-	struct sw_kube_options ko = {.name = "manager", .window = (unsigned)c->window, .metrics = n->opt.metrics, .managed_fields = true};
+	struct sw_kube_options ko = {.name = "manager",
+				     .window = (unsigned)c->window,
+				     .heartbeat_ms = (uint64_t)c->heartbeat_ms,
+				     .metrics = n->opt.metrics,
+				     .managed_fields = true};
 	struct sw_kubeconfig *kc;
 	struct sw_err e = SW_OK;
 

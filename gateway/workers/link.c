@@ -275,6 +275,7 @@ static struct sw_err client_new(struct sw_worker *w, struct sw_kubeconfig *kc)
 	const struct sw_workers_options *opt = &w->ws->opt;
 	struct sw_kube_options ko = {.name = w->cfg->name,
 				     .window = (unsigned)(opt->config->window > 0 ? opt->config->window : 0),
+				     .heartbeat_ms = (uint64_t)opt->config->heartbeat_ms,
 				     .metrics = opt->metrics};
 	struct sw_err e = sw_kube_new(opt->loop, opt->http, kc, &ko, &w->kube);
 

@@ -84,6 +84,7 @@ struct sw_config {
 	int64_t decisions_bytes, decisions_files; /* of one file, 0: none are kept; how many files */
 	const char *origin;                       /* "" = made at first start and kept in data_dir */
 	int64_t resync_ms;                        /* every workload is looked at again this often */
+	int64_t heartbeat_ms;                     /* a silent API server is asked whether it is there; 0: never */
 	int64_t lost_after_ms;                    /* a worker unreachable for longer than this is lost */
 	int lost;                                 /* enum sw_lost */
 	int64_t lease_ms, lease_margin_ms;        /* with SW_LOST_LEASE */

@@ -37,9 +37,12 @@ struct sw_kube_call;
 enum sw_kube_class { SW_KUBE_FENCE, SW_KUBE_STATUS, SW_KUBE_CREATE, SW_KUBE_LIST, SW_KUBE_LEASE, SW_KUBE__CLASSES };
 
 struct sw_kube_options {
-	const char *name;           /* of the cluster, for logs and metrics. Copied */
-	unsigned window;            /* requests in flight at the start; it moves between 1 and four times this. 0: 32 */
-	const char *user_agent;     /* NULL: "spillway/VERSION" */
+	const char *name;       /* of the cluster, for logs and metrics. Copied */
+	unsigned window;        /* requests in flight at the start; it moves between 1 and four times this. 0: 32 */
+	const char *user_agent; /* NULL: "spillway/VERSION" */
+	/* While there are reflectors, a server that was silent for so long is asked whether it is there; without an
+	 * answer within 15 s their watches are lost. 0: never. */
+	uint64_t heartbeat_ms;
 	struct sw_metrics *metrics; /* may be NULL */
 	bool managed_fields;        /* objects keep their metadata.managedFields; else these are left out */
 };

@@ -41,6 +41,7 @@ struct sw_mirror_options { /* strings are copied */
 	const char *lease;      /* name of Lease and ConfigMap; "": spillway */
 	const char *identity;   /* of this process, for the Lease; NULL: host name and a random id */
 	int64_t window;         /* requests in flight; 0: 32 */
+	uint64_t heartbeat_ms;  /* as in kube.h */
 	uint64_t lease_ms;      /* how long a leader that is not heard of still leads; 0: 15 s */
 	uint64_t (*clock_ms)(void); /* a clock that also runs while the machine sleeps; NULL: CLOCK_BOOTTIME. Tests */
 	/* The lease that this process held is lost. Once, from the loop. */

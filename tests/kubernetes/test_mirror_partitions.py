@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The line to a worker is cut for longer than the grace. (Lines on which nothing arrives any more: test_mirror_requests.py, half-open.)"""
+"""The line to a worker is cut for longer than the grace, or goes silent. (Single requests that get no answer: test_mirror_requests.py.)"""
+import json
+
 import pytest
 
 from jobs import RUN, count, ended, finish_all, gone_everywhere, holder, job, path
@@ -81,3 +83,24 @@ def test_a_worker_declared_dead_gives_its_job_up_and_is_cleaned_when_it_is_back(
     w.api.wait(path(ns, "moves"), lambda o: o is None, limit_s=120, what="the first copy is swept")
     finish_all(other.api, ns, "moves")
     succeeded(g, ns, "moves")
+
+
+def test_lines_that_go_silent_are_noticed_soon_and_nothing_moves(own, lines, bed, ns):
+    """Packets vanish, both ways to one worker and one way from the other, and no connection ends: a watch that has no news looks just like
+    that. Waiting for bookmarks takes minutes, so a heartbeat asks."""
+    g = begin(own, lines, ns, dispatch={"heartbeat": "1s"})
+    w = running(g, ns, "quiet")
+
+    def state():
+        return {c["name"]: (c["state"], c["why"]) for c in json.loads(g.cli("clusters", "-o", "json"))}
+
+    for name, how in zip(SERVERS[1:], ("silent", "one-way")):
+        lines.proxy[name].cut(how)
+    eventually(lambda: all("a heartbeat has no answer" in why for _, why in state().values()), "both are out of reach, and it is said why", limit=40)
+    finish_all(w.api, ns, "quiet")
+    for name in SERVERS[1:]:
+        lines.proxy[name].mend()
+    succeeded(g, ns, "quiet")
+    assert creations(bed, ns) == {"quiet": 1}
+    eventually(lambda: all(s == "Ready" for s, _ in state().values()), "both are back")
+    gone_everywhere(g, ns, "quiet")

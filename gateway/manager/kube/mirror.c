@@ -99,7 +99,10 @@ static struct sw_err client_open(struct mir *m)
 {
 	struct sw_kubeconfig *kc;
 	const char *context = *m->opt.context ? m->opt.context : NULL;
-	struct sw_kube_options ko = {.name = "manager", .window = (unsigned)m->opt.window, .metrics = m->opt.metrics};
+	struct sw_kube_options ko = {.name = "manager",
+				     .window = (unsigned)m->opt.window,
+				     .heartbeat_ms = m->opt.heartbeat_ms,
+				     .metrics = m->opt.metrics};
 	struct sw_err e = SW_OK;
 
 	if (*m->opt.kubeconfig)
