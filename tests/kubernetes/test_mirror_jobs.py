@@ -180,7 +180,7 @@ def test_a_check_that_covers_some_flavors_only_holds_back_what_gets_these(mirror
     assert not check(done, ns) and condition(mirror.api.get(path(ns, "few")), "Complete")
     mirror.api.create(job("both", ns, {RUN: "100ms"}, resources={"memory": "1Gi"}))
     wait_workload(mirror, ns, "both", lambda o: condition(o, "QuotaReserved") and (state(o), state(o, ns)) == ("Pending", "Pending"), "Kueue adds the check of the flavor")
-    assert not any(workloads(w.api, ns) for w in mirror.workers)
+    no_mirrors(mirror, ns)  # Kueue may add it a moment after quota: what was offered in between is withdrawn
     mirror.api.delete(path(ns, "both"))
     gone_everywhere(mirror, ns, "few")
 
