@@ -60,7 +60,8 @@ def test_a_quiet_life_takes_as_many_requests_as_promised(own, lines, bed, ns):
     g.api.create(job("x00-none-x", ns))
     g.api.wait(path(ns, "x00-none-x"), ended)
     eventually(lambda: not leftovers(bed, ns), "nothing is left on the workers")
-    sent = lines.requests("x00-none-x")
+    # Kueue writes the same objects at any time: a compare-and-set that lost is no request too many, nor is a deletion of what went by itself.
+    sent = {n: [r for r in rs if r.status != 409 and (r.verb, r.status) != ("DELETE", 404)] for n, rs in lines.requests("x00-none-x").items()}
     shown = {n: [str(r) for r in rs] for n, rs in sent.items()}
     on_manager = [r for r in sent["manager"] if "/events" not in r.path]
     won = next(i for i, r in enumerate(on_manager) if b"clusterName" in r.body)
