@@ -178,11 +178,12 @@ def test_a_check_that_covers_some_flavors_only_holds_back_what_gets_these(mirror
     set_quota(mirror.api, ns, cpu=10)
     done = wait_workload(mirror, ns, "few", lambda o: condition(o, "Finished"))
     assert not check(done, ns) and condition(mirror.api.get(path(ns, "few")), "Complete")
+    gone_everywhere(mirror, ns, "few")
+    no_mirrors(mirror, ns)
     mirror.api.create(job("both", ns, {RUN: "100ms"}, resources={"memory": "1Gi"}))
     wait_workload(mirror, ns, "both", lambda o: condition(o, "QuotaReserved") and (state(o), state(o, ns)) == ("Pending", "Pending"), "Kueue adds the check of the flavor")
     no_mirrors(mirror, ns)  # Kueue may add it a moment after quota: what was offered in between is withdrawn
     mirror.api.delete(path(ns, "both"))
-    gone_everywhere(mirror, ns, "few")
 
 
 def test_logs_come_from_the_worker_while_it_runs_and_are_kept_after(mirror, ns):
