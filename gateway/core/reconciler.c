@@ -115,6 +115,12 @@ void sw_reconciler_done(struct sw_reconciler *r, const char *key, uint64_t again
 	rearm(r);
 }
 
+void sw_reconciler_next(struct sw_reconciler *r, const char *key)
+{
+	sw_keyq_done(r->q, key, 1); /* nothing else has been due for so long */
+	rearm(r);
+}
+
 void sw_reconciler_fail(struct sw_reconciler *r, const char *key, struct sw_err why)
 {
 	bool terminal = sw_err_retry(why.code) == SW_RETRY_TERMINAL;

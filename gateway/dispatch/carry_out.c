@@ -449,8 +449,11 @@ static void on_read(void *owner, struct sw_err err, json_t *job, json_t *workloa
 			wk->demand = NULL;
 		}
 	}
-	/* Gone meanwhile: the row says so, or will. */
-	work_step_done(wk, err.code == SW_E_MISSING ? SW_OK : err, err.code == SW_E_MISSING ? WAIT_MS : 1);
+	/* What it is read for comes before other jobs are read: a crowd would stand in memory otherwise. */
+	if (!sw_failed(err))
+		work_step_next(wk);
+	else /* gone meanwhile: the row says so, or will */
+		work_step_done(wk, err.code == SW_E_MISSING ? SW_OK : err, err.code == SW_E_MISSING ? WAIT_MS : 1);
 }
 
 /* ---- offers ------------------------------------------------------------------------------------ */

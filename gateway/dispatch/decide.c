@@ -51,7 +51,10 @@ static void on_nominated(void *owner, struct sw_err err)
 		work_say(wk, false, wk->step == STEP_NEXT ? "NextStep" : "Planned", wk->text);
 	free(wk->text);
 	wk->text = NULL;
-	work_step_done(wk, err, 1);
+	if (sw_failed(err))
+		work_step_done(wk, err, 1);
+	else
+		work_step_next(wk); /* it finds its line before others are read */
 }
 
 /* Writes the plan as it stands: its present step's clusters are nominated. */

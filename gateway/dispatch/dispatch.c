@@ -189,6 +189,12 @@ void work_step_done(struct work *wk, struct sw_err err, uint64_t again_ms)
 		sw_reconciler_fail(d->queue, wk->key, err);
 }
 
+void work_step_next(struct work *wk)
+{
+	wk->busy = false;
+	sw_reconciler_next(wk->d->queue, wk->key);
+}
+
 /* ---- events ------------------------------------------------------------------------------ */
 
 static void on_manager_change(void *owner, const char *key)
@@ -293,7 +299,7 @@ static void on_kick(void *owner)
 		const struct sw_workload *row = row_of(d, wk->key);
 		if (!row)
 			sw_reconciler_add(d->queue, wk->key);
-		else if (!row->cluster)
+		else if (!row->cluster && !(wk->busy && wk->step == STEP_READ)) /* it looks after that anyway */
 			rows[n++] = row;
 	}
 	qsort(rows, n, sizeof *rows, by_priority);

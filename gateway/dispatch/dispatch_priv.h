@@ -236,6 +236,7 @@ void work_begins(struct work *wk, const struct scene *s); /* the winner's copy r
 void carry_out(struct sw_dispatch *d, struct work *wk, struct scene *s, enum step step, const char *why);
 void work_withdraw(struct work *wk); /* reservation and growth */
 void work_step_done(struct work *wk, struct sw_err err, uint64_t again_ms);
+void work_step_next(struct work *wk); /* well, and it goes on before any other */
 void work_say(struct work *wk, bool warning, const char *reason, const char *text); /* an event, once */
 /* message only, if the sentence differs from what stands there; otherwise done at once */
 void work_message(struct work *wk, const struct scene *s, const char *sentence);

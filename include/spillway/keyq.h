@@ -57,6 +57,8 @@ void sw_reconciler_free(struct sw_reconciler *r);
 void sw_reconciler_add(struct sw_reconciler *r, const char *key); /* now */
 void sw_reconciler_add_in(struct sw_reconciler *r, const char *key, uint64_t ms);
 void sw_reconciler_done(struct sw_reconciler *r, const char *key, uint64_t again_in_ms); /* 0 = settled */
+/* The same, but it comes back before all others: for work in two steps, of which the first takes memory. */
+void sw_reconciler_next(struct sw_reconciler *r, const char *key);
 /* Logs the error (warn at the first failure of a row, debug afterwards) and backs off. */
 void sw_reconciler_fail(struct sw_reconciler *r, const char *key, struct sw_err why);
 size_t sw_reconciler_len(const struct sw_reconciler *r);

@@ -60,6 +60,29 @@ Test(reconciler, keys_run_when_due_and_never_inside_add)
 	finish();
 }
 
+static void twice(void *owner, const char *key)
+{
+	(void)owner;
+	strcat(trace, key);
+	if (runs++ == 0)
+		sw_reconciler_next(r, key);
+	else
+		sw_reconciler_done(r, key, 0);
+}
+
+Test(reconciler, a_key_that_goes_on_comes_before_those_that_waited_longer)
+{
+	sw_loop_fake(loop, 1000, 0);
+	start(twice);
+	sw_reconciler_add(r, "a");
+	sw_reconciler_add(r, "b");
+	sw_reconciler_add(r, "c");
+	sw_loop_advance(loop, 50);
+	cr_assert_str_eq(trace, "aabc");
+	cr_assert_eq(sw_reconciler_len(r), 0);
+	finish();
+}
+
 static void hold(void *owner, const char *key)
 {
 	(void)owner;
