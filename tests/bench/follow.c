@@ -14,6 +14,7 @@ enum { LINE_MAX_BYTES = 4 << 20 };
 
 struct watch {
 	struct follow *f;
+	struct client *client;
 	struct conn *conn;
 	struct sw_buf line;
 	bool is_gateway;
@@ -72,20 +73,33 @@ static void on_lines(struct conn *c, void *owner, const char *bytes, size_t n)
 	sw_buf_put(&w->line, bytes, n);
 }
 
+static void watch_go(struct watch *w);
+
+/* A server may end a watch whose reader is slow. The next one begins with all that is there. */
 static void on_watch_end(struct conn *c, void *owner)
 {
-	(void)owner;
-	bench_die("a watch of jobs ended (HTTP status %d)", c->status);
+	struct watch *w = owner;
+
+	bench_note("a watch of jobs on %s ended (HTTP status %d) and was begun again",
+		   w->is_gateway ? "the gateway" : "a worker", c->status);
+	watch_go(w);
+}
+
+static void watch_go(struct watch *w)
+{
+	sw_buf_reset(&w->line);
+	w->conn = client_connect(w->client, w);
+	conn_request(w->conn, "GET", "/apis/batch/v1/jobs?watch=true&allowWatchBookmarks=true", NULL, 0, on_lines,
+		     on_watch_end);
 }
 
 static void watch_start(struct follow *f, struct watch *w, struct client *cl)
 {
 	w->f = f;
-	w->is_gateway = cl == f->gateway;
+	w->client = cl;
+	w->is_gateway = cl == f->gateway_watch;
 	sw_buf_init(&w->line, LINE_MAX_BYTES);
-	w->conn = client_connect(cl, w);
-	conn_request(w->conn, "GET", "/apis/batch/v1/jobs?watch=true&allowWatchBookmarks=true", NULL, 0, on_lines,
-		     on_watch_end);
+	watch_go(w);
 	while (w->conn->status == 0)
 		client_turn(cl, 100);
 }
@@ -112,6 +126,7 @@ void follow_open(struct follow *f, const char *dir, int workers, int submitters,
 	f->watches = sw_calloc((size_t)workers + 1, sizeof(*f->watches));
 	f->submitters = sw_calloc((size_t)submitters, sizeof(*f->submitters));
 	f->gateway = client_open(f, dir, "data/admin.kubeconfig");
+	f->gateway_watch = client_open(f, dir, "data/admin.kubeconfig");
 	for (int i = 0; i < workers; i++) {
 		char name[32];
 
@@ -119,7 +134,7 @@ void follow_open(struct follow *f, const char *dir, int workers, int submitters,
 		f->workers[i] = client_open(f, dir, name);
 		watch_start(f, &f->watches[i], f->workers[i]);
 	}
-	watch_start(f, &f->watches[workers], f->gateway);
+	watch_start(f, &f->watches[workers], f->gateway_watch);
 	for (int i = 0; i < submitters; i++)
 		f->submitters[i] = (struct submitter){.f = f, .conn = client_connect(f->gateway, &f->submitters[i])};
 }
@@ -131,6 +146,7 @@ void follow_close(struct follow *f)
 	for (int i = 0; i < f->n_workers; i++)
 		client_free(f->workers[i]);
 	client_free(f->gateway);
+	client_free(f->gateway_watch);
 	close(f->epoll);
 	free(f->job);
 	free(f->workers);

@@ -21,7 +21,7 @@ struct follow {
 	struct follow_job *job;
 	long n, submitted, created, started, ended; /* n: room */
 	struct job_spec spec;                       /* of the jobs to submit; its queue is "bench" */
-	struct client *gateway, **workers;
+	struct client *gateway, *gateway_watch, **workers;
 	struct watch *watches;
 	struct submitter *submitters;
 	int n_workers, n_submitters, epoll;
