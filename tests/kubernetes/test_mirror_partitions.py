@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The line to a worker is cut for longer than the grace, or goes silent. (Single requests that get no answer: test_mirror_requests.py.)"""
 import json
+import signal
 
 import pytest
+from conftest import wait_policy
 
-from jobs import RUN, count, ended, finish_all, gone_everywhere, holder, job, path
-from line import SERVERS, begin, creations
+from jobs import RUN, condition, count, ended, finish_all, gone_everywhere, holder, job, path, pods
+from line import SERVERS, begin, creations, leftovers
+from mirrored import only, queue, set_quota, workload_path, workloads
 from process import eventually
 
 pytestmark = pytest.mark.alone("mirror")
@@ -104,3 +107,46 @@ def test_lines_that_go_silent_are_noticed_soon_and_nothing_moves(own, lines, bed
     assert creations(bed, ns) == {"quiet": 1}
     eventually(lambda: all(s == "Ready" for s, _ in state().values()), "both are back")
     gone_everywhere(g, ns, "quiet")
+
+
+def test_a_creation_that_lands_after_its_attempt_was_given_up_runs_nothing(own, lines, bed, ns):
+    """A POST of attempt 1 that was on its way for long, word for word. The mirror of attempt 2 is there and has the same name; its containers
+    have SPILLWAY_ATTEMPT, so the worker's Kueue gives both up (OutOfSync) instead of starting the job."""
+    g = begin(own, lines, ns, manager={**lines.settings()["manager"], "lease_duration": "2s"})
+    w1, w2 = g.workers
+    try:
+        for api, cpu, checks in (g.api, 10, ["spillway"]), (w1.api, 10, ()), (w2.api, 0, ()):
+            queue(api, ns, {"cpu": cpu}, checks)
+            api.apply({"apiVersion": "kueue.x-k8s.io/v1beta2", "kind": "LocalQueue", "metadata": {
+                "name": "own", "namespace": ns, "labels": {"spillway.dev/dispatch": "true"} if api is g.api else {}}, "spec": {"clusterQueue": ns}})
+        wait_policy(g, ns, "own")
+        g.api.create(job("late", ns, {RUN: "forever"}, queue="own"))
+        g.api.wait(path(ns, "late"), count("ready", 1))
+        late = only([r for r in lines.proxy["w1"].log if r.method == "POST" and r.path.endswith("/jobs") and r.name() == "late"], "creations of the copy")
+        mirror = only(workloads(w1.api, ns), "mirror")["metadata"]["name"]
+        set_quota(w1.api, ns, cpu=0)
+        w1.api.delete(workload_path(ns, mirror))
+
+        def waits(w):
+            return [m for m in workloads(w.api, ns) if m["metadata"]["annotations"]["spillway.dev/attempt"] == "2" and not w.api.find(path(ns, "late"))]
+
+        eventually(lambda: waits(w1) and waits(w2), "attempt 2 is offered to both and waits for quota")
+        g.stop(signal.SIGKILL)  # else it might be quicker than Kueue
+        copy = w1.api.create(json.loads(late.body))
+        set_quota(w1.api, ns, cpu=10)
+        given_up = w1.api.wait(workload_path(ns, mirror), lambda o: condition(o, "Finished"), what="its Kueue gives it up")
+        assert given_up["reason"] == "OutOfSync", given_up
+        assert w1.api.get(path(ns, "late"))["spec"]["suspend"] is True and not pods(w1.api, ns, "late"), "it was never started"
+        g.start()
+        w1.api.wait(path(ns, "late"), lambda o: o is None or o["metadata"]["uid"] != copy["metadata"]["uid"], limit_s=120, what="the late copy is removed")
+        again = w1.api.wait(path(ns, "late"), lambda o: o and not o["spec"]["suspend"] and o, limit_s=120, what="a later attempt runs")
+        env = again["spec"]["template"]["spec"]["containers"][0]["env"]
+        assert env == [{"name": "SPILLWAY_ATTEMPT", "value": again["metadata"]["annotations"]["spillway.dev/attempt"]}]
+        g.api.wait(path(ns, "late"), count("ready", 1), limit_s=120)
+        finish_all(w1.api, ns, "late")
+        succeeded(g, ns, "late")
+        gone_everywhere(g, ns, "late")
+        assert not leftovers(bed, ns)
+    finally:
+        for api in g.api, w1.api, w2.api:
+            api.delete(f"/apis/kueue.x-k8s.io/v1beta2/clusterqueues/{ns}")
