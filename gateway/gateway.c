@@ -48,7 +48,7 @@ static struct sw_err write_admin(struct sw_gateway *g)
 
 static struct sw_err open_decisions(struct sw_gateway *g)
 {
-	if (g->config->decisions_bytes == 0 || g->nominate)
+	if (g->config->decisions_bytes == 0)
 		return SW_OK;
 	char *beside = sw_asprintf("%s/decisions.jsonl", g->config->data_dir);
 	struct sw_decision_log_options opt = {.loop = g->loop,
@@ -135,10 +135,10 @@ void sw_gateway_free(struct sw_gateway *g)
 	gateway_logs_fini(g);
 	sw_timer_free(g->turns_timer);
 	sw_dispatch_free(g->dispatch);
-	sw_decision_log_free(g->decisions);
 	gateway_close_marks(g);
 	gateway_close_multikueue(g);
 	gateway_close_manager(g);
+	sw_decision_log_free(g->decisions);
 	gateway_clusters_close(g);
 	gateway_policies_close(g);
 	sw_policy_free(g->fallback);

@@ -119,6 +119,21 @@ static bool nominate_ready(void *owner, char why[128])
 	return ready;
 }
 
+static void on_decided(void *owner, const struct sw_policy *policy, const struct sw_policy_input *in,
+		       const struct sw_policy_plan *plan, const char *error)
+{
+	struct sw_gateway *g = owner;
+	struct sw_policy_use use = sw_policy_used(policy);
+	struct sw_decision made = {.policy = sw_policy_name(policy),
+				   .hash = sw_policy_hash(policy),
+				   .in = in,
+				   .plan = plan,
+				   .error = error,
+				   .instructions = use.instructions,
+				   .late = use.late};
+	sw_decision_log_add(g->decisions, &made);
+}
+
 static struct sw_err open_nominate(struct sw_gateway *g, const char *const *hosts)
 {
 	struct sw_api_options api = server_options(g, hosts);
@@ -130,6 +145,8 @@ static struct sw_err open_nominate(struct sw_gateway *g, const char *const *host
 					  .catalog = g->catalog,
 					  .policy = g->policy,
 					  .fallback = g->fallback};
+	opt.on_decided = on_decided;
+	opt.owner = g;
 	gateway_policies_rules(g, &opt.rules, &opt.n_rules);
 	api.serve = SW_SERVE_PAGES;
 	api.ready = nominate_ready;

@@ -255,7 +255,7 @@ static struct sw_err add_clusters(const struct sw_nominate *n, struct question *
 	return SW_OK;
 }
 
-static struct sw_policy *policy_for(const struct sw_nominate *n, const struct question *q)
+struct sw_policy *nom_policy_for(const struct sw_nominate *n, const struct question *q)
 {
 	char local[520];
 
@@ -271,7 +271,26 @@ static struct sw_policy *policy_for(const struct sw_nominate *n, const struct qu
 
 /* ---- the question --------------------------------------------------------------------------------- */
 
-struct sw_err nom_question_ask(struct sw_nominate *n, json_t *w, const char *check, struct question *q)
+/* One that says what the one before it said, for the same Workload, is no news. */
+static void record(const struct sw_nominate *n, struct sw_policy *policy, const struct question *q,
+		   const struct sw_policy_plan *plan, struct sw_err e, uint64_t *recorded)
+{
+	uint64_t hash = sw_hash(e.text, strlen(e.text)) * 31 + (sw_failed(e) ? 1 : plan->n);
+
+	for (size_t i = 0; !sw_failed(e) && i < plan->n; i++)
+		for (size_t k = 0; k < plan->step[i].n; k++) {
+			const char *name = q->c[plan->step[i].candidate[k]].cluster;
+			hash = hash * 31 + sw_hash(name, strlen(name)) + i;
+		}
+	if (!recorded || *recorded == hash)
+		return;
+	*recorded = hash;
+	if (n->opt.on_decided)
+		n->opt.on_decided(n->opt.owner, policy, &q->in, sw_failed(e) ? NULL : plan, e.text);
+}
+
+struct sw_err nom_question_ask(struct sw_nominate *n, json_t *w, const char *check, uint64_t *recorded,
+			       struct question *q)
 {
 	struct sw_policy_plan *plan = NULL;
 	struct sw_err e;
@@ -285,7 +304,8 @@ struct sw_err nom_question_ask(struct sw_nominate *n, json_t *w, const char *che
 	q->in.n_candidates = q->n < SW_POLICY_CANDIDATES ? q->n : SW_POLICY_CANDIDATES;
 	if (!sw_failed(e)) {
 		plan = sw_calloc(1, sizeof(*plan));
-		e = sw_policy_place(policy_for(n, q), &q->in, plan);
+		e = sw_policy_place(nom_policy_for(n, q), &q->in, plan);
+		record(n, nom_policy_for(n, q), q, plan, e, recorded);
 		if (sw_failed(e) && n->opt.fallback) {
 			sw_log(WARN, "nominate", "the policy failed, the default one decides", "key=%s error=\"%s\"",
 			       q->in.key, e.text);

@@ -44,15 +44,16 @@ static void place(struct sw_nominate *n, struct row *r, const char *check)
 	struct question *q = sw_calloc(1, sizeof(*q)); /* 100 kB with its steps: not for the stack */
 	const char *nominated[NOMINATED_MAX];
 	size_t count = nom_row_nominated(r->o, nominated);
-	struct sw_err e = nom_question_ask(n, r->o, check, q);
+	struct sw_err e = nom_question_ask(n, r->o, check, &r->recorded, q);
 	struct round_next next = {0};
 
 	if (!sw_failed(e))
 		round_next(&q->plan, nominated, count, r->began_ms ? r->began_ms : nominate_written_ms(r->o),
 			   sw_loop_wall(n->opt.loop), &next);
-	if (sw_failed(e))
+	if (sw_failed(e)) {
+		nom_say(n, r, true, "NotNominated", e.text);
 		waits(n, r, AGAIN_MS, e.text);
-	else if (next.n)
+	} else if (next.n)
 		add_names(n, r, &next, q->reason);
 	else
 		waits(n, r, next.wait_ms,
@@ -155,6 +156,7 @@ void sw_nominate_free(struct sw_nominate *n)
 	if (!n)
 		return;
 	nom_writes_cancel(n);
+	nom_sayings_cancel(n);
 	nom_feeds_close(n);
 	nom_rows_free(n);
 	sw_workers_free(n->workers);
@@ -186,52 +188,4 @@ struct sw_kube *sw_nominate_kube(struct sw_nominate *n)
 bool sw_nominate_ready(const struct sw_nominate *n, const char **why)
 {
 	return nom_feeds_synced(n, why);
-}
-
-/* ---- views ---------------------------------------------------------------------------------------------- */
-
-static json_t *row_view(const struct sw_nominate *n, const struct row *r)
-{
-	const char *names[NOMINATED_MAX], *check = nom_row_check(n, r->o);
-	size_t count = nom_row_nominated(r->o, names);
-	json_t *o = json_object_new_object(), *list = json_object_new_array();
-
-	for (size_t i = 0; i < count; i++)
-		json_object_array_add(list, json_object_new_string(names[i]));
-	sw_json_set_str(o, "workload", r->key);
-	sw_json_set_str(o, "queue", sw_json_str(r->o, "spec.queueName") ? sw_json_str(r->o, "spec.queueName") : "");
-	json_object_object_add(o, "nominated", list);
-	sw_json_set_str(o, "way", nom_way_of(n, r->o) == SW_NOMINATE_APPLY ? "apply" : "patch");
-	sw_json_set_str(o, "why", check ? r->why : "another admission check is not Ready, or none is MultiKueue's");
-	if (check && r->until_ms)
-		sw_json_set_int(o, "until_ms", r->until_ms);
-	return o;
-}
-
-json_t *sw_nominate_view(const struct sw_nominate *n)
-{
-	json_t *list = json_object_new_array();
-
-	for (struct row *r = n->rows; r; r = r->hh.next)
-		json_object_array_add(list, row_view(n, r));
-	return list;
-}
-
-json_t *sw_nominate_clusters(const struct sw_nominate *n)
-{
-	json_t *list = json_object_new_array();
-
-	for (struct thing *t = n->things[FEED_CLUSTERS]; t; t = t->hh.next) {
-		struct sw_worker *w = sw_workers_find(n->workers, t->name);
-		json_t *o = json_object_new_object(), *active = sw_json_condition(t->o, "Active");
-		const char *why = sw_json_str(active, "message");
-
-		sw_json_set_str(o, "name", t->name);
-		sw_json_set_bool(o, "active", sw_json_condition_true(t->o, "Active"));
-		sw_json_set_str(o, "why", why ? why : "");
-		sw_json_set_bool(o, "configured", w != NULL);
-		sw_json_set_bool(o, "in_sight", w && sw_worker_state(w).reachable);
-		json_object_array_add(list, o);
-	}
-	return list;
 }

@@ -36,6 +36,7 @@ struct row {
 	int64_t began_ms; /* Unix: our own last write in this process; 0: see the object */
 	int64_t until_ms; /* Unix: when it is looked at again */
 	bool writing;
+	uint64_t said, recorded; /* hashes of the last event and of the last decision: each once */
 	char why[256]; /* what it waits for */
 };
 
@@ -57,6 +58,7 @@ struct sw_nominate {
 	unsigned probing;   /* 0: the policy, 1: its binding */
 	bool probed, found; /* the policy that clears nominations: asked for, there */
 	struct write *writes;
+	struct saying *sayings; /* events under way: say.c */
 };
 
 /* client.c */
@@ -88,9 +90,15 @@ struct question {
 	struct round_plan plan;
 	char reason[SW_POLICY_REASON];
 };
-__attribute__((warn_unused_result)) struct sw_err nom_question_ask(struct sw_nominate *n, json_t *workload,
-								   const char *check, struct question *q);
+/* recorded: of the row, so that a decision is recorded once; NULL: only looked at. */
+__attribute__((warn_unused_result)) struct sw_err
+nom_question_ask(struct sw_nominate *n, json_t *workload, const char *check, uint64_t *recorded, struct question *q);
+struct sw_policy *nom_policy_for(const struct sw_nominate *n, const struct question *q);
 void nom_question_fini(struct question *q);
+
+/* say.c: an event on the job, once */
+void nom_say(struct sw_nominate *n, struct row *r, bool warning, const char *reason, const char *text);
+void nom_sayings_cancel(struct sw_nominate *n);
 
 /* op.c */
 enum sw_nominate_way nom_way_of(const struct sw_nominate *n, json_t *workload);

@@ -110,6 +110,10 @@ static void on_written(void *owner, struct sw_err err, const struct sw_kube_repl
 	if (r)
 		r->writing = false;
 	if (r && !sw_failed(err)) {
+		char *text = sw_asprintf("%s may run it, the first that admits it does%s%s", w->names,
+					 *r->why ? ": " : "", r->why);
+		nom_say(n, r, false, "Nominated", text);
+		free(text);
 		r->began_ms = sw_loop_wall(n->opt.loop);
 		if (reply->object)
 			nom_row_apply(n, w->key, reply->object); /* what we wrote, before the watch says so */

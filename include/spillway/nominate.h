@@ -44,6 +44,10 @@ struct sw_nominate_options { /* lent, outlives */
 	size_t n_rules;
 	struct sw_metrics *metrics; /* or NULL */
 	struct sw_http *http;
+	/* A policy decided, or failed (plan NULL): for records. All lent. NULL: nobody wants to know. */
+	void (*on_decided)(void *owner, const struct sw_policy *policy, const struct sw_policy_input *in,
+			   const struct sw_policy_plan *plan, const char *error);
+	void *owner;
 };
 struct sw_nominate;
 
@@ -64,6 +68,10 @@ struct sw_kube *sw_nominate_kube(struct sw_nominate *n); /* the client of the ma
 bool sw_nominate_ready(const struct sw_nominate *n, const char **why);
 /* gives: one object per workload that waits for a place: what was nominated, until when, why not more. */
 json_t *sw_nominate_view(const struct sw_nominate *n);
+/* gives: the plan, every cluster of the check with what is known of it, and what it waits for; MISSING says why there is
+ * nothing to tell. kind: "Job", "Pod", ... */
+__attribute__((warn_unused_result)) struct sw_err sw_nominate_explain(struct sw_nominate *n, const char *kind,
+								      const char *ns, const char *name, json_t **out);
 /* gives: the clusters of the MultiKueue checks, and what is known of each. */
 json_t *sw_nominate_clusters(const struct sw_nominate *n);
 

@@ -4,6 +4,7 @@
 Clusters of its own, as the manager's Kueue must have an external dispatcher and all of them must know pods: nm, n1, n2.
 """
 import base64
+import json
 import os
 import shutil
 import signal
@@ -15,7 +16,7 @@ from conftest import add_namespace
 from gateway import Gateway
 from jobs import QUEUE, RUN, condition, ended, finish, job, path, pod_template
 from mirrored import stop_queue
-from process import eventually
+from process import BUILD, eventually, run
 from test_docs import sections, tools, walk  # noqa: F401  (tools: a fixture)
 
 pytestmark = pytest.mark.alone("other")
@@ -282,6 +283,45 @@ def test_what_it_knows_is_shown(room, ns, nominator):
     row = eventually(lambda: [r for r in own.get("/spillway/v1/nominations")["items"] if r["workload"].startswith(ns)], "a row")[0]
     assert sorted(row["nominated"]) == ["n1", "n2"] and row["way"] == "apply"
     assert {c["name"]: (c["active"], c["in_sight"]) for c in own.get("/spillway/v1/clusters")["items"]} == {"n1": (True, True), "n2": (True, True)}
+
+
+def test_a_user_sees_why_a_job_waits_and_what_was_decided(room, ns, nominator):
+    g, nm = nominator(ONE_BY_ONE % 3600), room["nm"].api
+    nm.create(manager_job("pi", ns))
+    eventually(lambda: nominated(room, ns) == ["n1"], "the first round")
+    eventually(lambda: json.loads(g.cli("explain", "job/pi", "-n", ns, "-o", "json"))["candidates"][1]["pool"] == "cpu", "the second worker is in sight, too")
+    x = json.loads(g.cli("explain", "job/pi", "-n", ns, "-o", "json"))
+    assert x["plan"] == "n1; after 60m also n2" and x["nominated"] == ["n1"] and "have time left" in x["now"]
+    assert [(c["cluster"], c["pool"], c["step"], c["verdict"]) for c in x["candidates"]] == [("n1", "cpu", 1, "nominated"), ("n2", "cpu", 2, "later")]
+    shown = g.cli("explain", "job/pi", "-n", ns)
+    assert "Placing" in shown and "its own queue may admit the job at any moment" in shown
+    assert "have time left" in g.cli("queue") and [c["state"] for c in json.loads(g.cli("cluster", "list", "-o", "json"))] == ["Ready", "Ready"]
+    lost = g.cli("explain", "job/nix", "-n", ns, check=False)
+    assert lost.returncode == 1 and "does not wait for a cluster" in lost.stderr
+
+    def said():
+        return [e for e in nm.get(f"/api/v1/namespaces/{ns}/events")["items"] if e.get("source", {}).get("component") == "spillway"]
+
+    (event,) = eventually(said, "an event")
+    assert (event["reason"], event["involvedObject"]["kind"], event["involvedObject"]["name"]) == ("Nominated", "Job", "pi") and event["message"].startswith("n1 may run it")
+    (recorded,) = [json.loads(line) for line in eventually(lambda: (g.dir / "data" / "decisions.jsonl").exists() and (g.dir / "data" / "decisions.jsonl").read_text(), "a record").splitlines()]
+    assert recorded["workload"]["name"] == "pi" and [c["cluster"] for c in recorded["candidates"]] == ["n1", "n2"] and len(recorded["plan"]["steps"]) == 2
+
+    nm.patch(f"{KUEUE}/multikueueconfigs/all", {"spec": {"clusters": ["n1", "n9"]}})
+    try:
+        eventually(lambda: {c["cluster"]: c["verdict"] for c in json.loads(g.cli("explain", "job/pi", "-n", ns, "-o", "json"))["candidates"]} == {"n1": "nominated", "n9": "out"}, "one that is not there is out")
+    finally:
+        nm.patch(f"{KUEUE}/multikueueconfigs/all", {"spec": {"clusters": ["n1", "n2"]}})
+
+
+def test_doctor_asks_workers_for_the_right_to_look_and_no_more(room, nominator):
+    g = nominator(EVERYWHERE)
+    done = run(BUILD / "spillway", "doctor", "--config", g.dir / "spillway.yaml", "-o", "json", check=False)
+    found = json.loads(done.stdout)
+    workers = [r for r in found if r["cluster"] in ("n1", "n2")]
+    assert {(r["cluster"], r["level"]) for r in workers if r["check"] == "rights"} == {("n1", "ok"), ("n2", "ok")}, workers
+    assert {r["check"] for r in workers} >= {"in reach", "queues", "nodes"} and not any(r["check"] == "claim" for r in workers), "nothing is claimed there"
+    assert [r["level"] for r in found if r["check"] == "nomination"] == ["ok"] or any("kueue-manager-config" in r["found"] for r in found), found
 
 
 @pytest.mark.skipif(not os.environ.get("KUBECTL"), reason="no kubectl")
