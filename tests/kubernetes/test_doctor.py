@@ -97,9 +97,14 @@ def queue(name, cq, labels=None):
     return {"apiVersion": "kueue.x-k8s.io/v1beta2", "kind": "LocalQueue", "metadata": {"name": name, "namespace": "default", "labels": labels or {}}, "spec": {"clusterQueue": cq}}
 
 
-def plain_queue():
-    return {"apiVersion": "kueue.x-k8s.io/v1beta2", "kind": "ClusterQueue", "metadata": {"name": "doctor-plain"}, "spec": {"namespaceSelector": {}, "resourceGroups": [
-        {"coveredResources": ["cpu"], "flavors": [{"name": "default", "resources": [{"name": "cpu", "nominalQuota": 0}]}]}]}}
+def flavor(name, **spec):
+    return {"apiVersion": "kueue.x-k8s.io/v1beta2", "kind": "ResourceFlavor", "metadata": {"name": name}, "spec": {"nodeLabels": {"kubernetes.io/os": "linux"}, **spec}}
+
+
+def plain_queue(flavor="default", checks=()):
+    strategy = {"admissionChecksStrategy": {"admissionChecks": [{"name": c} for c in checks]}} if checks else {}
+    return {"apiVersion": "kueue.x-k8s.io/v1beta2", "kind": "ClusterQueue", "metadata": {"name": "doctor-plain"}, "spec": {"namespaceSelector": {}, **strategy, "resourceGroups": [
+        {"coveredResources": ["cpu"], "flavors": [{"name": flavor, "resources": [{"name": "cpu", "nominalQuota": 0}]}]}]}}
 
 
 def job(name, lq, **spec):
@@ -140,6 +145,9 @@ BREAKS = {
     "a job came before the label": (
         lambda m, w: both(present(m, queue("doctor-late", "cq")), present(m, job("doctor-early", "doctor-late"))),
         ("fail", "manager", "jobs", "have no managedBy and will be rejected: Job default/doctor-early", "submit them again")),
+    "a topology is asked of the manager": (
+        lambda m, w: both(present(m, flavor("doctor-racks", topologyName="doctor-none")), present(m, {**plain_queue("doctor-racks", ["spillway"]), "metadata": {"name": "doctor-topology"}})),
+        ("fail", "manager", "queues", "ClusterQueue doctor-topology: its flavor doctor-racks has a topologyName", "kubectl edit clusterqueue doctor-topology")),
     "a queue is missing on a worker": (
         lambda m, w: present(m, queue("doctor-far", "cq", LABEL)),
         ("warn", "w1", "queues", "LocalQueue default/doctor-far is missing here", "on w1: kubectl")),

@@ -25,6 +25,7 @@ static const struct question {
 	{DOCTOR_MANAGER | DOCTOR_KUEUE | DOCTOR_SEEN, "list clusterqueues", KUEUE_API "/clusterqueues"},
 	{DOCTOR_MANAGER | DOCTOR_KUEUE | DOCTOR_SEEN, "list localqueues", KUEUE_API "/localqueues"},
 	{DOCTOR_MANAGER, "list multikueueclusters", KUEUE_API "/multikueueclusters"},
+	{DOCTOR_MIRROR, "list resourceflavors", KUEUE_API "/resourceflavors"},
 	{DOCTOR_NOMINATE, "list multikueueconfigs", KUEUE_API "/multikueueconfigs"},
 	{DOCTOR_MANAGER, "list policies", ADMISSION_API "/mutatingadmissionpolicies"},
 	{DOCTOR_MANAGER, "list bindings", ADMISSION_API "/mutatingadmissionpolicybindings"},

@@ -90,6 +90,7 @@ void doctor_fact_add(struct doctor_cluster *c, const char *id, struct sw_err err
 const struct doctor_fact *doctor_fact(const struct doctor_cluster *c, const char *id); /* NULL: was not asked */
 json_t *doctor_body(const struct doctor_cluster *c, const char *id);                   /* NULL: no answer. Lent */
 json_t *doctor_items(const struct doctor_cluster *c, const char *id); /* .items of a list; NULL: no answer */
+json_t *doctor_item(const struct doctor_cluster *c, const char *id, const char *name); /* of such a list; NULL: none */
 /* Adds a finding of the check that runs now. mend: a command or a line of configuration, taken; NULL: none. */
 __attribute__((format(printf, 6, 7))) void doctor_say(struct doctor_site *s, const struct doctor_cluster *c,
 						      enum doctor_level level, const char *check, char *mend_taken,

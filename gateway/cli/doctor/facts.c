@@ -141,6 +141,11 @@ static json_t *named(json_t *items, const char *ns, const char *name)
 	return NULL;
 }
 
+json_t *doctor_item(const struct doctor_cluster *c, const char *id, const char *name)
+{
+	return named(doctor_items(c, id), NULL, name);
+}
+
 /* Does the ClusterQueue name a check of this controller? */
 static bool queue_names_controller(const struct doctor_cluster *m, const char *cluster_queue, const char *controller)
 {

@@ -17,6 +17,22 @@ static bool is_labelled(json_t *local_queue)
 
 /* ---- ClusterQueues and LocalQueues of the manager --------------------------------------- */
 
+/* The queue's first flavor with a topology: Kueue would look for places among the manager's own nodes. NULL: none. */
+static const char *placing_flavor(const struct doctor_cluster *c, json_t *cq)
+{
+	json_t *groups = sw_json_at(cq, "spec.resourceGroups");
+
+	for (size_t g = 0; g < sw_json_len(groups); g++) {
+		json_t *flavors = sw_json_key(sw_json_idx(groups, g), "flavors");
+		for (size_t i = 0; i < sw_json_len(flavors); i++) {
+			const char *name = sw_json_str(sw_json_idx(flavors, i), "name");
+			if (name && sw_json_str(doctor_item(c, "list resourceflavors", name), "spec.topologyName"))
+				return name;
+		}
+	}
+	return NULL;
+}
+
 static size_t check_cluster_queues(struct doctor_site *s, const struct doctor_cluster *c)
 {
 	json_t *items = doctor_items(c, "list clusterqueues");
@@ -24,7 +40,8 @@ static size_t check_cluster_queues(struct doctor_site *s, const struct doctor_cl
 
 	for (size_t i = 0; i < sw_json_len(items); i++) {
 		json_t *cq = sw_json_idx(items, i), *active = sw_json_condition(cq, "Active");
-		const char *name = sw_json_str(cq, "metadata.name"), *why = sw_json_str(active, "message");
+		const char *name = sw_json_str(cq, "metadata.name"), *why = sw_json_str(active, "message"),
+			   *placing = c->scope == DOCTOR_MIRROR ? placing_flavor(c, cq) : NULL;
 		if (!name || !doctor_queue_is_ours(c, name))
 			continue;
 		ours++;
@@ -32,6 +49,11 @@ static size_t check_cluster_queues(struct doctor_site *s, const struct doctor_cl
 			doctor_say(s, c, DOCTOR_FAIL, "queues", sw_asprintf("kubectl edit clusterqueue %s", name),
 				   "ClusterQueue %s names spillway's check and MultiKueue's: jobs would be sent twice",
 				   name);
+		else if (placing)
+			doctor_say(s, c, DOCTOR_FAIL, "queues", sw_asprintf("kubectl edit clusterqueue %s", name),
+				   "ClusterQueue %s: its flavor %s has a topologyName, so Kueue looks for places among "
+				   "this cluster's nodes; take one without (topology is the workers')",
+				   name, placing);
 		else if (active && !sw_json_condition_true(cq, "Active"))
 			doctor_say(s, c, DOCTOR_FAIL, "queues", sw_asprintf("kubectl describe clusterqueue %s", name),
 				   "ClusterQueue %s is not active: %s", name, why ? why : "it does not say why");

@@ -64,6 +64,12 @@ static bool says(struct site *t, const char *needle)
 #define CQ(name, checks)                                                                                               \
 	"{\"metadata\":{\"name\":\"" name "\"},\"spec\":{\"admissionChecksStrategy\":{\"admissionChecks\":[" checks    \
 	"]}}}"
+#define CQ_FLAVOR(name, checks, flavor)                                                                                \
+	"{\"metadata\":{\"name\":\"" name "\"},\"spec\":{\"resourceGroups\":[{\"flavors\":[{\"name\":\"" flavor        \
+	"\"}]}],\"admissionChecksStrategy\":{\"admissionChecks\":[" checks "]}}}"
+#define FLAVORS                                                                                                        \
+	LIST("{\"metadata\":{\"name\":\"racks\"},\"spec\":{\"topologyName\":\"dc\"}},"                                 \
+	     "{\"metadata\":{\"name\":\"any\"},\"spec\":{}}")
 #define OURS "{\"name\":\"spillway\"}"
 #define LQ(name, labels, cq)                                                                                           \
 	"{\"metadata\":{\"namespace\":\"team\",\"name\":\"" name "\",\"labels\":{" labels "}},\"spec\":{"              \
@@ -84,6 +90,10 @@ Test(doctor, queues_are_good_or_say_what_is_wrong)
 		{LIST(CQ("a", OURS) "," CQ("b", "")), LIST(LQ("q", LABEL, "a") "," LQ("r", LABEL, "b")), "fail",
 		 "its jobs would run nowhere"},
 		{LIST(CQ("a", OURS ",{\"name\":\"mk\"}")), LIST(LQ("q", LABEL, "a")), "fail", "sent twice"},
+		{LIST(CQ_FLAVOR("a", OURS, "racks")), LIST(LQ("q", LABEL, "a")), "fail",
+		 "its flavor racks has a topologyName"},
+		{LIST(CQ_FLAVOR("a", OURS, "any") "," CQ_FLAVOR("b", "", "racks")), LIST(LQ("q", LABEL, "a")), "ok",
+		 "1 ClusterQueues, 1 LocalQueues"},
 		{LIST(CQ("a", "")), LIST(""), "warn", "no ClusterQueue names"},
 		{LIST(CQ("a", OURS)), LIST(""), "warn", "no LocalQueue leads"},
 	};
@@ -93,6 +103,7 @@ Test(doctor, queues_are_good_or_say_what_is_wrong)
 		open_site(&t, DOCTOR_MIRROR, DOCTOR_KUEUE);
 		fact(&t.c[0], "list admissionchecks", CHECKS);
 		fact(&t.c[0], "list clusterqueues", rows[i].cqs);
+		fact(&t.c[0], "list resourceflavors", FLAVORS);
 		fact(&t.c[0], "list localqueues", rows[i].lqs);
 		doctor_check_queues(&t.s, &t.c[0]);
 		cr_expect_str_eq(levels(&t, "queues", buf), rows[i].levels, "row %zu: %s", i, buf);
