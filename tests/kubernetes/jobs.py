@@ -50,7 +50,12 @@ def pods(api, ns, name):
 
 
 def finish(api, ns, name, code=0):
-    """Tells the job's running pods to end now."""
+    """Tells the job's pods to end now, those that are there once there are any."""
+    eventually(lambda: pods(api, ns, name), f"{ns}/{name} has pods")
+    tell_to_end(api, ns, name, code)
+
+
+def tell_to_end(api, ns, name, code):
     for p in pods(api, ns, name):
         try:
             api.patch(f"/api/v1/namespaces/{ns}/pods/{p['metadata']['name']}", {"metadata": {"annotations": {FINISH: str(code)}}})
@@ -62,7 +67,7 @@ def finish(api, ns, name, code=0):
 def finish_all(api, ns, name, code=0):
     """Tells running pods to end until the job has ended where it runs, or was swept."""
     def over():
-        finish(api, ns, name, code)
+        tell_to_end(api, ns, name, code)
         at = api.find(path(ns, name))
         return at is None or ended(at)
 

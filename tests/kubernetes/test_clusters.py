@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from conftest import add_namespace
-from jobs import RUN, ended, finish, holder, job, path
+from jobs import RUN, ended, finish_all, holder, job, path
 from mirrored import queue, workload_of, workload_path
 from process import BUILD, ROOT, eventually, run
 
@@ -53,12 +53,12 @@ def test_a_drained_worker_gets_nothing_new_and_a_removed_one_is_empty(own, every
     m.create(job("next", ns, {RUN: "forever"}))
     assert holder(g, ns, "next") is other
     assert clusters(g)[there.name]["operator"] == "drained"
-    finish(there.api, ns, "stays")
+    finish_all(there.api, ns, "stays")
     m.wait(path(ns, "stays"), lambda o: o and ended(o))
     eventually(lambda: g.cli("cluster", "remove", there.name, check=False).returncode == 0, "the empty worker is removed")
     alive = g.cli("cluster", "declare-dead", other.name, check=False)
     assert alive.returncode == 1 and "drained, not declared dead" in alive.stderr
-    finish(other.api, ns, "next")
+    finish_all(other.api, ns, "next")
     m.wait(path(ns, "next"), lambda o: o and ended(o))
     assert "takes jobs" in g.cli("cluster", "undrain", there.name), "one that is added again is opened again"
     wrong = g.cli("cluster", "drain", "w9", check=False)
@@ -98,12 +98,12 @@ def test_a_waiting_job_is_evaluated_again_when_a_worker_is_added_and_a_removed_o
 
     refused = g.cli("cluster", "remove", "w2", "--config", g.dir / "spillway.yaml", check=False)
     assert refused.returncode == 1 and "still has 1 placed job" in refused.stderr and (folder / "w2.yaml").exists()
-    finish(bed["w2"].api, ns, "waits")
+    finish_all(bed["w2"].api, ns, "waits")
     m.wait(path(ns, "waits"), lambda o: o and ended(o))
     eventually(lambda: g.cli("cluster", "remove", "w2", "--config", g.dir / "spillway.yaml", check=False).returncode == 0, "the empty worker is removed")
     eventually(lambda: set(clusters(g)) == {"w1"}, "and leaves the running gateway")
     m.create(job("next", ns, {RUN: "100ms"}))
-    finish(bed["w1"].api, ns, "fills")
+    finish_all(bed["w1"].api, ns, "fills")
     m.wait(path(ns, "next"), lambda o: o and ended(o), what="the gateway goes on with the other")
 
 
@@ -154,7 +154,7 @@ def test_new_credentials_of_a_worker_are_used_without_a_restart(own, bed, everyw
         forget(w1, before)  # the old token ends here
         m.create(job("later", ns, {RUN: "100ms"}))
         m.wait(path(ns, "later"), lambda o: o and ended(o), limit_s=90)
-        finish(w1.api, ns, "runs")
+        finish_all(w1.api, ns, "runs")
         m.wait(path(ns, "runs"), lambda o: o and ended(o))
         g.cli("cluster", "undrain", "w2")
         assert g.process.p.poll() is None and "serving" in g.text() and g.text().count("serving") == 1, "it is the same process"
@@ -226,7 +226,7 @@ def test_multikueues_clusters_are_followed_while_the_gateway_runs(importing, bed
         user = f"system:serviceaccount:spillway-system:{after}"
         eventually(lambda: any(e.get("user", {}).get("username") == user and "spillway" in e.get("userAgent", "") for e in w1.audit()), "the new token is used")
         forget(w1, before)
-        finish(w1.api, ns, "first")
+        finish_all(w1.api, ns, "first")
         m.wait(path(ns, "first"), lambda o: o and ended(o), limit_s=90)
 
         g.cli("cluster", "undrain", "w2")
