@@ -9,6 +9,7 @@ import os
 import pathlib
 import re
 import sys
+import time
 import uuid
 
 import pytest
@@ -147,6 +148,7 @@ def wait_policy(g, ns, queue="lq"):
     before are not marked, and spillway rejects them. So users make queues before jobs, and so do tests."""
     tries = (job("try", ns, queue=queue), ("spec", "managedBy")), (KINDS["PyTorchJob"].make("try", ns, queue), ("spec", "runPolicy", "managedBy"))
     def marked(what, where):
+        time.sleep(0.1)  # an API server that has just been started has enough to do
         try:
             return KINDS["PyTorchJob"].at(g.api.call("POST", g.api.collection(what) + "?dryRun=All", what), where)
         except ApiError as e:
