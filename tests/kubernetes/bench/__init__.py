@@ -6,5 +6,6 @@ contenders.py what each dispatcher is: its queue, its process, how it starts and
 embedded.py   the embedded manager over plain workers, beside the same Jobs created on them directly
 null.py       the null dispatcher: only the writes that nobody can do without. The ceiling
 raised.py     Kueue with MultiKueue's hard-coded client limits raised
+report.py     the document, the table, the goals
 load.py       submits jobs, sees them appear on workers, counts requests, CPU and memory
 """

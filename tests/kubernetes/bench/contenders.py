@@ -16,10 +16,12 @@ FAST = {"clientConnection": {"qps": 1000, "burst": 1000}, "controller": {"groupK
 
 
 class Contender:
-    """name: of its check, its ClusterQueue cq-NAME and its LocalQueue NAME. kueue: changes of the manager's Kueue."""
+    """name: of its check, its ClusterQueue cq-NAME and its LocalQueue NAME. kueue: changes of the manager's Kueue. agent: its user agent, if it is
+    not Kueue's. share: of the burst; a slow one gets fewer jobs, since it would pay for jobs that it does not place in time."""
 
     title = name = controller = ""
-    parameters = None
+    parameters = agent = None
+    share = 1.0
     kueue = FAST
     raised = False
 
@@ -38,6 +40,9 @@ class Contender:
     def start(self, site):
         """Whatever must run; returns {name of process: pid} to be counted."""
         return {}
+
+    def alive(self):
+        """Raises if its process has ended."""
 
     def stop(self, site):
         pass
@@ -71,6 +76,11 @@ class Process:
             raise RuntimeError(f"{argv[0]} ended with {self.p.wait()}: see {log}")
         self.pump = subprocess.Popen(["cat"], stdin=self.p.stdout, stdout=self.log)
 
+    def alive(self):
+        if self.p.poll() is not None:
+            self.pump.wait()
+            raise RuntimeError(f"{self.p.args[0]} ended with {self.p.returncode}: see {self.log.name}")
+
     def stop(self):
         self.p.terminate()
         self.p.wait()
@@ -95,15 +105,15 @@ class MultiKueue(Contender):
 
 
 class Shipped(MultiKueue):
-    title, name, kueue = "MultiKueue as shipped", "mk-shipped", {}
+    title, name, kueue, share = "MultiKueue as shipped", "mk-shipped", {}, 0.1
 
 
 class Raised(MultiKueue):
-    title, name, raised = "MultiKueue, client limits raised", "mk-raised", True
+    title, name, raised, share = "MultiKueue, client limits raised", "mk-raised", True, 0.3
 
 
 class Null(Contender):
-    title, name, controller = "null dispatcher (the ceiling)", "null", "spillway.dev/null-dispatcher"
+    title, name, controller, agent = "null dispatcher (the ceiling)", "null", "spillway.dev/null-dispatcher", "null-dispatcher"
 
     def start(self, site):
         site.manager.api.patch("/apis/kueue.x-k8s.io/v1beta2/admissionchecks/null/status", {"status": {"conditions": [
@@ -112,12 +122,17 @@ class Null(Contender):
                                site.dir / "null.log", b"ready")
         return {"dispatcher": self.process.p.pid}
 
+    def alive(self):
+        self.process.alive()
+
     def stop(self, site):
         self.process.stop()
 
 
 class Spillway(Contender):
     """Mirror role; the workers have Kueue."""
+
+    agent = "spillway"
 
     title, name, controller, worker = "spillway, workers with Kueue", "spillway", "spillway.dev/dispatch", "kueue"
 
@@ -145,6 +160,9 @@ class Spillway(Contender):
         (home / "spillway.yaml").write_text(yaml.safe_dump(self.settings(site, home)))
         self.process = Process([ROOT / os.environ.get("B", "build") / "spillway", "serve", "--config", home / "spillway.yaml"], home / "log", b"serving")
         return {"dispatcher": self.process.p.pid}
+
+    def alive(self):
+        self.process.alive()
 
     def stop(self, site):
         self.process.stop()

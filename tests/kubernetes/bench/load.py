@@ -33,7 +33,8 @@ class Result:
     placed: int
     seconds: float
     latencies: list  # seconds from the submission to the Job's creation on a worker, sorted
-    requests: dict  # (cluster, user agent) -> requests per job
+    requests: dict  # (cluster, user agent) -> requests per job, all that were made during the burst
+    to_start: dict  # the dispatcher's own until the Job is created on a worker: "manager" or "workers" -> per job, or nothing
     cpu_ms: dict  # process -> ms of processor time per job
     rss_mib: dict
 
@@ -70,24 +71,43 @@ class Arrivals:
 
 
 class Audit:
-    """Requests by (verb, resource) and user agent since it was made, from a server's audit log."""
+    """Requests since it was made, from a server's audit log. Watches are not counted."""
 
     def __init__(self, path):
         self.path = path
         self.start = os.path.getsize(path) if os.path.exists(path) else 0
+        self.rows = []  # (user agent, name of the object, verb, resource, when it came)
 
-    def counts(self):
-        found = collections.Counter()
-        if not os.path.exists(self.path):
-            return found
+    def read(self):
         with open(self.path) as f:
             f.seek(self.start)
             for line in f:
-                event = json.loads(line)
-                if event.get("stage") not in (None, "ResponseComplete") or event["verb"] == "watch":
-                    continue
-                found[event.get("userAgent", "").split("/")[0]] += 1
-        return found
+                e = json.loads(line)
+                if e.get("stage") in (None, "ResponseComplete") and e["verb"] != "watch":
+                    ref = e.get("objectRef", {})
+                    self.rows.append((e.get("userAgent", "").split("/")[0], ref.get("name", ""), e["verb"], ref.get("resource"), e["requestReceivedTimestamp"]))
+        return self
+
+    def counts(self):
+        return collections.Counter(agent for agent, *_ in self.rows)
+
+
+def job_of(name, prefix):
+    """The job that an object is about: the Job itself, or its Workload (job-NAME-HASH)."""
+    name = name.removeprefix("job-")
+    number = name.removeprefix(prefix).split("-")[0] if name.startswith(prefix) else ""
+    return prefix + number if number.isdigit() else None
+
+
+def to_start(logs, agent, prefix):
+    """Requests of one user agent per job, up to and with the creation of the Job on a worker."""
+    mine = [(c, *row[1:]) for c, log in logs.items() for row in log.rows if row[0] == agent]
+    started = {name: at for c, name, verb, resource, at in mine if c != "manager" and (verb, resource) == ("create", "jobs")}
+    found = collections.Counter()
+    for c, name, verb, resource, at in mine:
+        if at <= started.get(job_of(name, prefix), ""):
+            found["manager" if c == "manager" else "workers"] += 1
+    return {where: n / len(started) for where, n in found.items()}
 
 
 def submit(manager, queue, names, rate, submitted):
@@ -99,8 +119,8 @@ def submit(manager, queue, names, rate, submitted):
         manager.create(job(name, queue))
 
 
-def run(manager, workers, queue, prefix, n, *, rate=0, threads=4, limit_s=300, pids=None, audits=None):
-    """One measurement. rate: jobs per second offered, 0: as fast as the manager takes them."""
+def run(manager, workers, queue, prefix, n, *, rate=0, threads=4, limit_s=300, pids=None, audits=None, agent=None):
+    """One measurement. rate: jobs per second offered, 0: as fast as the manager takes them. agent: the dispatcher's user agent."""
     arrivals, submitted = Arrivals(workers, prefix), {}
     before = {p: usage(pid) for p, pid in (pids or {}).items()}
     logs = {c: Audit(path) for c, path in (audits or {}).items()}
@@ -119,7 +139,8 @@ def run(manager, workers, queue, prefix, n, *, rate=0, threads=4, limit_s=300, p
     after = {p: usage(pid) for p, pid in (pids or {}).items()}
     done = max(len(placed), 1)
     both = [p for p in before if before[p] and after[p]]
+    logs = {c: log.read() for c, log in logs.items()}
     return Result(jobs=n, placed=len(placed), seconds=(max(placed.values()) if placed else time.monotonic()) - started,
                   latencies=sorted(at - submitted[name] for name, at in placed.items()),
                   requests={(c, agent): count / done for c, log in logs.items() for agent, count in log.counts().items()},
-                  cpu_ms={p: (after[p][0] - before[p][0]) / done * 1000 for p in both}, rss_mib={p: after[p][1] for p in both})
+                  to_start=to_start(logs, agent, prefix) if agent else {}, cpu_ms={p: (after[p][0] - before[p][0]) / done * 1000 for p in both}, rss_mib={p: after[p][1] for p in both})
