@@ -13,7 +13,7 @@
 #include "mirror_priv.h"
 #include "spillway/text.h"
 
-enum { GATHER_MS = 3000, KEEP_MS = 10 * 60 * 1000, TOLD_MAX = 2000, MESSAGE_MAX = 1000, REASON_MAX = 64 };
+enum { GATHER_MS = 3000, INTENT_MS = 20 * 1000, GRID_MS = 250, KEEP_MS = 10 * 60 * 1000, TOLD_MAX = 2000, MESSAGE_MAX = 1000, REASON_MAX = 64 };
 
 struct about { /* the object that an Event is about. kind and api: as in its manifest */
 	char api[300], kind[64], ns[260], name[254], uid[37]; /* ns "": it has none */
@@ -157,8 +157,32 @@ static void on_timer(void *owner)
 		if (t->due_ms && t->due_ms < next)
 			next = t->due_ms;
 	}
+	m->told_due_ms = m->told ? next : 0;
 	if (m->told)
 		sw_timer_at(m->told_timer, next);
+}
+
+/* On a grid: one walk over all serves many. */
+static void told_due(struct told *t, uint64_t ms)
+{
+	struct mir *m = t->m;
+	uint64_t due = t->warning ? ms : ms + GRID_MS - ms % GRID_MS;
+
+	if (t->due_ms && t->due_ms <= due)
+		return;
+	t->due_ms = due;
+	if (m->told_due_ms && m->told_due_ms <= due)
+		return;
+	m->told_due_ms = due;
+	sw_timer_at(m->told_timer, due);
+}
+
+/* What is only intended is told together with what becomes of it, or alone if that takes long. */
+static uint64_t gather_ms(bool warning, const char *reason)
+{
+	if (warning)
+		return 1;
+	return strcmp(reason, "Planned") == 0 || strcmp(reason, "Offered") == 0 ? INTENT_MS : GATHER_MS;
 }
 
 /* ---- gathering ------------------------------------------------------------------------------------ */
@@ -198,10 +222,7 @@ static void tell(struct told *t, bool warning, const char *reason, const char *m
 	}
 	if (n + 1 < sizeof(t->message))
 		sw_cut(t->message + n, sizeof(t->message) - n, message);
-	if (!t->due_ms)
-		t->due_ms = now + (warning ? 1 : GATHER_MS);
-	sw_timer_at(m->told_timer, warning ? now + 1 : t->due_ms);
-	on_timer(m); /* the earliest is what the timer is set to */
+	told_due(t, now + gather_ms(warning, reason));
 }
 
 void mir_event(struct sw_manager *base, const char *key, bool warning, const char *reason, const char *message)

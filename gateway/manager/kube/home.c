@@ -16,7 +16,7 @@
 #include "spillway/log.h"
 #include "spillway/text.h"
 
-enum { BODY_MAX = 1 << 20, FIRST_MS = 500, EVERY_MS = 3000 };
+enum { BODY_MAX = 1 << 20, FIRST_MS = 500, EVERY_MS = 3000, GRID_MS = 100 };
 
 static json_t *base_of(const struct wl *w)
 {
@@ -178,8 +178,10 @@ static void home_forget(struct mir *m, const char *key)
 	}
 }
 
+/* On a grid: one walk over all serves many. */
 static void home_due(struct home *h, uint64_t ms)
 {
+	ms += GRID_MS - ms % GRID_MS;
 	h->due_ms = ms;
 	if (!h->m->home_due_ms || ms < h->m->home_due_ms) {
 		h->m->home_due_ms = ms;

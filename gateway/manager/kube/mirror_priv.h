@@ -310,6 +310,7 @@ struct mir {
 
 	struct told *told;
 	struct sw_timer *told_timer;
+	uint64_t told_due_ms; /* what it is set to */
 
 	struct sw_metric *m_conflicts, *m_leads, *m_rows;
 };
