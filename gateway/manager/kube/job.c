@@ -211,10 +211,10 @@ void job_apply(struct mir *m, const struct sw_kind *k, const char *ns_name, json
 	if (w && memcmp(w->job_uid, now->uid, 16) != 0)
 		w = NULL;
 	sw_keymap_put(&m->jobs, now);
-	if (same)
+	if (same) {
 		job_couple(old, NULL);
-	if (same)
 		job_free(old);
+	}
 	job_couple(now, w);
 	if (!w)
 		return;
