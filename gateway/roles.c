@@ -67,6 +67,23 @@ static bool mirror_ready(void *owner, char why[128])
 	return ready;
 }
 
+/* What a gateway that stands by knows of clusters and jobs is nothing, and its word counts for nothing. */
+static struct sw_err leader_is_elsewhere(void *owner)
+{
+	struct sw_gateway *g = owner;
+	const char *leader = g->manager ? sw_mirror_leader(g->manager) : "";
+	int host = (int)strcspn(leader, "_");
+	if (g->manager && sw_mirror_leads(g->manager))
+		return SW_OK;
+	if (!*leader)
+		return sw_err(SW_E_CONFLICT, "this gateway stands by, and none leads yet: ask again in a moment");
+	return sw_err(
+		SW_E_CONFLICT,
+		"this gateway stands by: %.*s leads. Ask it; in Kubernetes: kubectl -n %s exec %.*s -- spillway ... "
+		"--kubeconfig /var/lib/spillway/admin.kubeconfig",
+		host, leader, g->config->manager_ns, host, leader);
+}
+
 static void on_lost(void *owner, const char *why)
 {
 	struct sw_gateway *g = owner;
@@ -102,6 +119,7 @@ static struct sw_err open_mirror(struct sw_gateway *g, const char *const *hosts)
 					.owner = g};
 	api.serve = SW_SERVE_PAGES;
 	api.ready = mirror_ready;
+	api.elsewhere = leader_is_elsewhere;
 	api.owner = g;
 	struct sw_err e = sw_api_new(g->loop, &api, &g->api);
 	opt.store = sw_failed(e) ? NULL : sw_api_store(g->api);

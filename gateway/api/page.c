@@ -263,12 +263,15 @@ static bool is_get(const struct request *q)
 void handle_page(struct request *q)
 {
 	const struct sw_api_view *view = view_find(q->api, q->route.name);
+	struct sw_err elsewhere = q->api->opt.elsewhere ? q->api->opt.elsewhere(q->api->opt.owner) : SW_OK;
 	if (strcmp(q->route.name, "users") == 0)
 		handle_users(q);
 	else if (!view)
 		reply_status(q, sw_status_no_resource());
 	else if (page_is_hook(q))
 		reply_hook(q, view);
+	else if (sw_failed(elsewhere))
+		reply_status(q, sw_status_of(elsewhere, NULL, NULL));
 	else if (is_get(q) && view->stream)
 		reply_text_stream(q, view);
 	else if (is_get(q) && view->get)

@@ -83,6 +83,8 @@ struct sw_api_options {
 	void *owner;                               /* passed to the hooks */
 	struct sw_metrics *metrics;                /* served on /metrics */
 	bool (*ready)(void *owner, char why[128]); /* for /readyz, or NULL */
+	/* Who should be asked instead of us? An error in words is the answer to every view but hooks; NULL: nobody. */
+	struct sw_err (*elsewhere)(void *owner);
 };
 __attribute__((warn_unused_result)) struct sw_err sw_api_new(struct sw_loop *loop, const struct sw_api_options *opt,
 							     struct sw_api **out);

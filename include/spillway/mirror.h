@@ -57,6 +57,8 @@ sw_mirror_new(struct sw_loop *loop, const struct sw_mirror_options *opt, struct 
 void sw_mirror_free(struct sw_manager *m); /* NULL is fine */
 
 bool sw_mirror_leads(const struct sw_manager *m);
+/* Who leads, as the Lease says: a host's name, '_', a random id. "" nobody, or not read yet. Lent. */
+const char *sw_mirror_leader(const struct sw_manager *m);
 struct sw_kube *sw_mirror_kube(struct sw_manager *m); /* the client of the manager's API server; lent */
 /* Ready: in sight of everything, leading or standing by. why: what is missing, lent until the loop turns. */
 bool sw_mirror_ready(const struct sw_manager *m, const char **why);

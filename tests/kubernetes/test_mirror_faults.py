@@ -201,8 +201,13 @@ def test_a_standby_takes_over_from_a_leader_that_is_stopped(gateway, ns, bed):
     standby.start(wait=False)
     try:
         w = running(g, ns, "relay")
+        standby.process.wait_for("standing by")
+        for words in (("cluster", "list"), ("cluster", "drain", w.name), ("queue",)):
+            asked = standby.cli(*words, check=False)
+            assert asked.returncode == 1 and "this gateway stands by" in asked.stderr and "leads. Ask it" in asked.stderr, asked
         g.process.p.send_signal(signal.SIGSTOP)
         standby.process.wait_for("leading")
+        eventually(lambda: standby.cli("cluster", "list", check=False).returncode == 0, "it answers now that it leads")
         finish_all(w.api, ns, "relay")
         g.api.wait(path(ns, "relay"), lambda o: condition(o, "Complete"))
         gone_everywhere(g, ns, "relay")

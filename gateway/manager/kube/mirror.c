@@ -46,6 +46,13 @@ bool sw_mirror_leads(const struct sw_manager *base)
 	return ((const struct mir *)base)->lease.held;
 }
 
+const char *sw_mirror_leader(const struct sw_manager *base)
+{
+	const struct mir *m = (const struct mir *)base;
+
+	return m->lease.holder ? m->lease.holder : "";
+}
+
 void mir_state(struct mir *m)
 {
 	const char *why;

@@ -337,5 +337,6 @@ Test(home, a_leader_that_slept_through_its_lease_writes_nothing_more)
 	UNTIL(&w, w.lost);
 	cr_expect_not(w.synced);
 	cr_expect_not(sw_mirror_leads(w.m));
+	cr_expect_str_not_empty(sw_mirror_leader(w.m), "who holds the Lease, ourselves for now");
 	world_close(&w);
 }
