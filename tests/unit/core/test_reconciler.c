@@ -83,6 +83,32 @@ Test(reconciler, a_key_that_goes_on_comes_before_those_that_waited_longer)
 	finish();
 }
 
+static void again_at_once(void *owner, const char *key)
+{
+	(void)owner;
+	sw_reconciler_next(r, key);
+}
+
+static void note_tick(void *owner)
+{
+	(void)owner;
+	polls++;
+	sw_loop_stop(loop);
+}
+
+Test(reconciler, a_queue_that_is_never_empty_lets_other_timers_fire)
+{
+	struct sw_timer *t;
+	start(again_at_once);
+	cr_assert(!sw_failed(sw_timer_new(loop, note_tick, NULL, &t)));
+	sw_reconciler_add(r, "a");
+	sw_timer_in(t, 5);
+	sw_loop_run(loop);
+	cr_assert_eq(polls, 1);
+	sw_timer_free(t);
+	finish();
+}
+
 static void hold(void *owner, const char *key)
 {
 	(void)owner;
