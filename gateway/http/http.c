@@ -392,6 +392,8 @@ static struct sw_err pool_new(struct sw_http *http, struct http_pool **place)
 	curl_multi_setopt(p->multi, CURLMOPT_SOCKETDATA, p);
 	curl_multi_setopt(p->multi, CURLMOPT_TIMERFUNCTION, cb_timer);
 	curl_multi_setopt(p->multi, CURLMOPT_TIMERDATA, p);
+	if (place == &http->shared)
+		curl_multi_setopt(p->multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)HTTP_HOST_CONNECTIONS);
 	curl_multi_setopt(p->multi, CURLMOPT_MAXCONNECTS, (long)HTTP_POOL_CONNECTIONS);
 	*place = p;
 	return SW_OK;

@@ -14,8 +14,9 @@
 #include "spillway/http.h"
 
 enum {
-	HTTP_POOL_CONNECTIONS = 512, /* idle connections kept, over all servers */
-	HTTP_PENDING_MAX = 1 << 20,  /* bytes of a stream held between two turns */
+	HTTP_POOL_CONNECTIONS = 1024, /* idle connections kept, over all servers */
+	HTTP_HOST_CONNECTIONS = 8,    /* to one server, for requests: those that speak HTTP/1.1 need several */
+	HTTP_PENDING_MAX = 1 << 20,   /* bytes of a stream held between two turns */
 	HTTP_REPLY_DEFAULT = 1 << 20,
 	HTTP_CONNECT_MS = 10 * 1000,
 	HTTP_KEEPALIVE_S = 20,

@@ -229,6 +229,34 @@ Test(http, connections_are_reused)
 	end(r);
 }
 
+static void count_done(void *owner, struct sw_err err, const struct sw_reply *reply)
+{
+	cr_assert_not(sw_failed(err), "%s", err.text);
+	cr_assert_eq(reply->status, 200);
+	++*(int *)owner;
+}
+
+Test(http, a_crowd_of_requests_takes_few_connections_and_all_are_answered)
+{
+	struct run *r = begin();
+	char *url = sw_asprintf("%s/slow", fake_url(r->f));
+	struct sw_request q = {.method = "GET", .url = url, .timeout_ms = 10000};
+	struct sw_call *calls[30];
+	struct fake_step *slow = fake_reply(r->f, "GET /slow", 200, "", "ok");
+	int done = 0;
+
+	slow->repeat = true;
+	slow->delay_ms = 20;
+	for (int i = 0; i < 30; i++)
+		cr_assert_not(sw_failed(sw_http_start(r->http, &q, count_done, &done, &calls[i])));
+	for (int i = 0; i < 500 && done < 30; i++)
+		turns(r, 20);
+	cr_assert_eq(done, 30);
+	cr_assert_leq(fake_accepted(r->f), 8);
+	free(url);
+	end(r);
+}
+
 Test(http, a_call_under_way_survives_forgetting_connections)
 {
 	struct run *r = begin();
