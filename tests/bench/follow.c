@@ -174,7 +174,7 @@ static void on_submitted(struct conn *c, void *owner)
 	s->f->job[s->job].answered = bench_now();
 }
 
-bool follow_submit(struct follow *f)
+static bool submit_due(struct follow *f, double due)
 {
 	struct submitter *s = f->submitters;
 	char name[32], body[4096];
@@ -187,10 +187,15 @@ bool follow_submit(struct follow *f)
 	s->job = f->submitted++;
 	snprintf(name, sizeof(name), "j-%06ld", s->job);
 	f->spec.name = name;
-	f->job[s->job].submitted = bench_now();
+	f->job[s->job].submitted = due;
 	conn_request(s->conn, "POST", "/apis/batch/v1/namespaces/default/jobs", body,
 		     job_text(body, sizeof(body), &f->spec), NULL, on_submitted);
 	return true;
+}
+
+bool follow_submit(struct follow *f)
+{
+	return submit_due(f, bench_now());
 }
 
 void follow_pace(struct follow *f, double a_second, long total, double limit_s)
@@ -201,7 +206,7 @@ void follow_pace(struct follow *f, double a_second, long total, double limit_s)
 	while (f->created < total) {
 		due = began + (double)(f->submitted - first) / a_second;
 		if (f->submitted < total && bench_now() >= due)
-			follow_submit(f);
+			submit_due(f, due);
 		follow_turn(f, f->submitted == total || due > bench_now() ? 1 : 0);
 		if (bench_now() > began + limit_s)
 			bench_die("only %ld of %ld jobs were created on workers in %.0f s", f->created, total, limit_s);

@@ -111,8 +111,10 @@ static void crowd(struct follow *f, struct bench_child *gateway, long size)
 		bench_note("only %ld of %ld jobs were created in %d s", done.count, size, LIMIT_S);
 	bench_note("%ld jobs queued at %.0f/s", done.count, (double)done.count / done.seconds);
 	wait_metric(f, "spillway_placements_total", (double)(WARM + STEADY + run), LIMIT_S);
-	bench_note("%ld run, %ld wait for room; %.0f s after the first was queued", run, done.count - run,
-		   bench_now() - began);
+	bench_note("%.0f s after the first was queued, %ld have their place", bench_now() - began, run);
+	wait_metric(f, "spillway_policy_calls_total", (double)(WARM + STEADY + done.count), LIMIT_S);
+	bench_note("%.0f s after it, the other %ld have a plan, and wait for room", bench_now() - began,
+		   done.count - run);
 	memory_row("100 workers, 50,000 jobs run or wait for room", gateway);
 	bench_note("%.0f bytes a job", (double)(bench_child_rss_all(gateway) - before) / (double)done.count);
 }
