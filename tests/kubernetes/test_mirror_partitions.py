@@ -4,7 +4,7 @@ import json
 import signal
 
 import pytest
-from conftest import wait_policy
+from conftest import add_mirrored_namespace, wait_policy
 
 from jobs import RUN, condition, count, ended, finish_all, gone_everywhere, holder, job, path, pods
 from line import SERVERS, begin, creations, leftovers
@@ -57,6 +57,26 @@ def test_duplicate_moves_the_job_and_sweeps_the_first_copy_when_its_worker_is_ba
     finish_all(other.api, ns, "moves")
     succeeded(g, ns, "moves")
     gone_everywhere(g, ns, "moves")
+
+
+def test_lease_ends_the_copy_out_of_sight_before_the_job_moves(own, lines, bed, ns):
+    """Over plain workers: where a queue may restart a copy, its deadline would begin anew."""
+    g = own("mirror", **{**lines.settings("plain"), "dispatch": {"lost_after": "2s", "lost": "lease", "lease": "30s", "lease_margin": "1s"}})
+    add_mirrored_namespace(g, ns)
+    wait_policy(g, ns)
+    w = running(g, ns, "leased")
+    other = next(x for x in g.workers if x.name != w.name)
+    assert w.api.get(path(ns, "leased"))["spec"]["activeDeadlineSeconds"] > 0
+    lines.proxy[w.name].cut("refuse")
+    other.api.wait(path(ns, "leased"), bool, limit_s=150, what="it is created on the other worker")
+    first = w.api.get(path(ns, "leased"))
+    assert ended(first)["type"] == "Failed" and ended(first)["reason"] == "DeadlineExceeded", first["status"]
+    assert not first["status"].get("active"), "nobody could reach it, and it ended by itself"
+    lines.proxy[w.name].mend()
+    w.api.wait(path(ns, "leased"), lambda o: o is None, limit_s=120, what="the first copy is swept")
+    finish_all(other.api, ns, "leased")
+    succeeded(g, ns, "leased")
+    assert creations(bed, ns) == {"leased": 2}
 
 
 def test_a_result_that_a_lost_worker_had_is_taken_before_anything_is_deleted(own, lines, bed, ns):

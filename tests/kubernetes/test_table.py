@@ -47,7 +47,20 @@ def test_every_verdict_says_why_or_names_a_test():
             assert re.search(r"\btest_\w+", words), f"{what}: names no test"
 
 
-@pytest.mark.parametrize("name", sorted({n for r in table() for n in re.findall(r"\btest_\w+", r[2])}))
+def faults():
+    text = (HERE / "README.md").read_text()
+    start = text.index("## Faults, and what shows that they are survived")
+    rows = [line.strip("|").split("|") for line in text[start : text.index("\n## ", start)].splitlines() if line.startswith("| ")]
+    return [[c.strip() for c in r] for r in rows[2:]]
+
+
+def test_each_fault_that_is_survived_names_the_tests_that_show_it():
+    assert len(faults()) > 15
+    for what, promise, tests in faults():
+        assert what and promise and re.fullmatch(r"test_\w+(, test_\w+)*", tests), what
+
+
+@pytest.mark.parametrize("name", sorted({n for r in [*table(), *faults()] for n in re.findall(r"\btest_\w+", r[2])}))
 def test_a_test_that_the_table_names_is_there(name):
     assert any(re.search(rf"^def {name}\(", f.read_text(), re.M) for f in HERE.glob("test_*.py")), f"the table names {name}, which is no test"
 
