@@ -6,7 +6,7 @@ import re
 import sys
 
 # What each room may include besides core and its own headers.
-CORE = "blob buf err fault json keymap keyq log loop metrics text yaml".split()
+CORE = "blob buf err fault heap json keymap keyq log loop metrics text yaml".split()
 PURE_API = "discovery patch protobuf resource schema selector status table".split()
 ALLOWED = {
     "core": [],
