@@ -260,6 +260,19 @@ static bool is_get(const struct request *q)
 	return strcmp(q->method, "GET") == 0 || strcmp(q->method, "HEAD") == 0;
 }
 
+static void reply_read(struct request *q, const struct sw_api_view *view)
+{
+	if (view->stream)
+		reply_text_stream(q, view);
+	else
+		reply_view(q, view);
+}
+
+static bool takes_post(const struct request *q, const struct sw_api_view *view)
+{
+	return strcmp(q->method, "POST") == 0 && (view->post || view->ask || view->later);
+}
+
 void handle_page(struct request *q)
 {
 	const struct sw_api_view *view = view_find(q->api, q->route.name);
@@ -272,11 +285,9 @@ void handle_page(struct request *q)
 		reply_hook(q, view);
 	else if (sw_failed(elsewhere))
 		reply_status(q, sw_status_of(elsewhere, NULL, NULL));
-	else if (is_get(q) && view->stream)
-		reply_text_stream(q, view);
-	else if (is_get(q) && view->get)
-		reply_view(q, view);
-	else if (strcmp(q->method, "POST") != 0 || (!view->post && !view->ask && !view->later))
+	else if (is_get(q) && (view->stream || view->get))
+		reply_read(q, view);
+	else if (!takes_post(q, view))
 		reply_status(q, sw_status(SW_REASON_NO_METHOD, "%s does not take %s", q->path, q->method));
 	else if (!view->ask && !is_admin(q))
 		return;
