@@ -103,7 +103,8 @@ help:
 	@printf '%s\n' 'make            build build/spillway' 'make demo       run the demo: three simulated clusters, eight jobs' \
 	  'make test       every test that this machine can run' 'make unit       unit tests only' \
 	  'make asan       the same suite built with AddressSanitizer and UndefinedBehaviorSanitizer' \
-	  'make bench      measure, with ratios' 'make lint       sizes, complexity, clang-tidy, formatting' 'make fmt        format' \
+	  'make bench      measure, with ratios' 'make bench-kubernetes  side by side with MultiKueue on real clusters' \
+	  'make lint       sizes, complexity, clang-tidy, formatting' 'make fmt        format' \
 	  'make install    to $$(DESTDIR)$$(PREFIX)' 'make deps       install the Debian packages that are missing'
 
 demo: $(BIN)

@@ -16,4 +16,4 @@ tests-build: bench-build
 # Dispatchers side by side on real clusters; builds the servers once (needs Go), about 15 minutes of measuring.
 .PHONY: bench-kubernetes
 bench-kubernetes: $(BIN)
-	$(Q)B=$(B) build/venv/bin/python tests/kubernetes/bench/main.py $(BENCH_ARGS)
+	$(Q)python=$$(tests/tools/python.sh) && B=$(B) "$$python" tests/kubernetes/bench/main.py $(BENCH_ARGS)

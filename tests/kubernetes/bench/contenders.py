@@ -132,9 +132,7 @@ class Null(Contender):
 class Spillway(Contender):
     """Mirror role; the workers have Kueue."""
 
-    agent = "spillway"
-
-    title, name, controller, worker = "spillway, workers with Kueue", "spillway", "spillway.dev/dispatch", "kueue"
+    title, name, controller, worker, agent = "spillway, workers with Kueue", "spillway", "spillway.dev/dispatch", "kueue", "spillway"
 
     def install(self, site):
         for c in (site.manager, *site.workers):
@@ -174,7 +172,21 @@ class Spillway(Contender):
 
 
 class SpillwayPlain(Spillway):
+    """The workers' Kueue is taken away for it, so it comes last."""
+
     title, name, worker = "spillway, plain workers", "spillway-plain", "plain"
+
+    def start(self, site):
+        for w in site.workers:
+            without_kueue(w)
+        return super().start(site)
+
+
+def without_kueue(cluster):
+    """Its API stays, its controllers and webhooks go for good."""
+    cluster.servers["kueue"].stop()
+    for kind in ("mutating", "validating"):
+        cluster.api.call("DELETE", f"/apis/admissionregistration.k8s.io/v1/{kind}webhookconfigurations")
 
 
 def manager_kueue(site, contender, raised_binary):
@@ -190,4 +202,4 @@ def manager_kueue(site, contender, raised_binary):
     wait_port(config["webhook"]["port"], server.alive)
 
 
-ALL = [Null, Spillway, SpillwayPlain, Raised, Shipped]
+ALL = [Null, Spillway, Raised, Shipped, SpillwayPlain]

@@ -25,11 +25,12 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 import build  # noqa: E402
-from bench import contenders, embedded, load, raised, report  # noqa: E402
+from bench import contenders, embedded, load, raised, report, waiting  # noqa: E402
 from testbed.api import ApiError  # noqa: E402
 from testbed.main import Testbed  # noqa: E402
 
 DEFAULT = [c.name for c in contenders.ALL]
+APART = [embedded.NAME, waiting.NAME]
 
 
 def let_go(api, path, obj):
@@ -117,35 +118,44 @@ def side_by_side(a, chosen, say):
 
 def parse(argv):
     p = argparse.ArgumentParser(prog='make bench-kubernetes BENCH_ARGS="..."', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--only", help="comma separated, in any order: " + " ".join([*(c.name for c in contenders.ALL), embedded.NAME]) +
-                   " (default: all but " + embedded.NAME + ")")
+    p.add_argument("--only", help="comma separated, in any order: " + " ".join([*DEFAULT, *APART]) + f" (default: all but {' and '.join(APART)})")
     p.add_argument("-o", dest="output", choices=["table", "json"], default="table", help="json: one document with every figure; progress goes to stderr")
     p.add_argument("--burst", type=int, default=1000, help="jobs submitted at once; MultiKueue gets 300 and 100 in 1000 of them")
     p.add_argument("--calm", type=int, default=20, help="jobs submitted one by one, at half a job per second")
     p.add_argument("--limit", type=float, default=300, help="seconds that one burst may take")
     p.add_argument("--workers", type=int, default=3)
     p.add_argument("--dir", help="keep the clusters' state and logs here")
+    p.add_argument("--waiting", type=int, default=50000, help=f"jobs of {waiting.NAME}: the gateway's memory with so many that wait for quota")
     p.add_argument("--connections", type=int, default=8, help=f"of the loader of {embedded.NAME}")
     p.add_argument("--rounds", type=int, default=3, help=f"of {embedded.NAME}: each a burst beside the same Jobs created directly")
     return p.parse_args(argv)
 
 
-def run_embedded(a):
+def run_apart(a, name, measure_in):
+    """A measurement with clusters of its own."""
     where = a.dir or tempfile.mkdtemp(prefix="spillway-bench-")
     try:
-        return embedded.run(pathlib.Path(where) / embedded.NAME, a)
+        return measure_in(pathlib.Path(where) / name)
     finally:
         if not a.dir:
             shutil.rmtree(where, ignore_errors=True)
+
+
+def run_waiting(where, a, say):
+    site = Site(where, 1)
+    try:
+        return waiting.run(site, a.waiting, say)
+    finally:
+        site.bed.stop()
 
 
 def main(argv):
     a = parse(argv)
     asked = a.only.split(",") if a.only else DEFAULT
     known = {c.name: c for c in contenders.ALL}
-    unknown = [n for n in asked if n not in known and n != embedded.NAME]
+    unknown = [n for n in asked if n not in [*known, *APART]]
     if unknown:
-        sys.exit(f"--only: there is no {', '.join(unknown)}; there are {', '.join([*known, embedded.NAME])}")
+        sys.exit(f"--only: there is no {', '.join(unknown)}; there are {', '.join([*known, *APART])}")
     say = lambda text: print(text, file=sys.stderr, flush=True)
     build.build_all()
     out = {}
@@ -154,7 +164,10 @@ def main(argv):
         out["side_by_side"] = side_by_side(a, chosen, say)
     if embedded.NAME in asked:
         say(f"  {embedded.TITLE} ...")
-        out[embedded.NAME] = run_embedded(a)
+        out[embedded.NAME] = run_apart(a, embedded.NAME, lambda where: embedded.run(where, a))
+    if waiting.NAME in asked:
+        say(f"  {waiting.TITLE} ...")
+        out[waiting.NAME] = run_apart(a, waiting.NAME, lambda where: run_waiting(where, a, say))
     if a.output == "json":
         print(json.dumps(out, indent=1))
         return 0
@@ -162,6 +175,8 @@ def main(argv):
         report.show(out["side_by_side"])
     if embedded.NAME in asked:
         embedded.show(out[embedded.NAME])
+    if waiting.NAME in asked:
+        waiting.show(out[waiting.NAME])
     return 0
 
 
