@@ -20,6 +20,7 @@ struct arena;
 void *arena_take(struct arena **a, size_t n); /* zeroed; aborts when out of memory */
 char *arena_str(struct arena **a, const char *s, size_t n);
 void arena_free(struct arena **a);
+void arena_reset(struct arena **a); /* as empty; keeps its memory */
 
 /* Each text once, as long as the table lives. */
 struct name;

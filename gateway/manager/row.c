@@ -254,7 +254,7 @@ const struct sw_workload *row_get_op(struct sw_manager *base, const char *key)
 	struct row *r = row_find(m, key);
 
 	if (turn != m->arena_turn)
-		arena_free(&m->arena);
+		arena_reset(&m->arena);
 	m->arena_turn = turn;
 	return r ? row_show(m, r) : NULL;
 }
@@ -265,11 +265,15 @@ void row_each_op(struct sw_manager *base, void (*fn)(void *owner, const struct s
 	struct arena *before = m->arena;
 	struct row *r;
 
-	m->arena = NULL; /* of this walk: each row only lasts for its call */
+	m->arena = NULL; /* of this walk: each row only lasts for its call, in which get() starts no new turn */
+	if (m->arena_turn != sw_loop_turns(m->loop).turns)
+		arena_free(&before);
+	m->arena_turn = sw_loop_turns(m->loop).turns;
 	for (size_t at = 0; (r = sw_keymap_next(&m->rows, &at));) {
 		fn(owner, row_show(m, r));
-		arena_free(&m->arena);
+		arena_reset(&m->arena);
 	}
+	arena_free(&m->arena);
 	m->arena = before;
 }
 

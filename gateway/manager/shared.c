@@ -71,13 +71,15 @@ void *arena_take(struct arena **list, size_t n)
 	if (!a || a->size - a->used < n) {
 		size_t size = n > ARENA_BYTES ? n : ARENA_BYTES;
 
-		a = sw_calloc(1, sizeof(*a) + size);
+		a = malloc(sizeof(*a) + size);
+		SW_REQUIRE(a);
+		a->used = 0;
 		a->size = size;
 		a->next = *list;
 		*list = a;
 	}
 	a->used += n;
-	return a->at + a->used - n;
+	return memset(a->at + a->used - n, 0, n);
 }
 
 char *arena_str(struct arena **list, const char *s, size_t n)
@@ -87,6 +89,15 @@ char *arena_str(struct arena **list, const char *s, size_t n)
 	memcpy(copy, s, n);
 	copy[n] = '\0';
 	return copy;
+}
+
+/* One block stays: it is wanted again within the turn. */
+void arena_reset(struct arena **list)
+{
+	if (!*list)
+		return;
+	arena_free(&(*list)->next);
+	(*list)->used = 0;
 }
 
 void arena_free(struct arena **list)

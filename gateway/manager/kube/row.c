@@ -390,7 +390,7 @@ const struct sw_workload *mir_get(struct sw_manager *base, const char *key)
 	struct wl *w = wl_find(m, key);
 
 	if (turn != m->arena_turn)
-		arena_free(&m->arena);
+		arena_reset(&m->arena);
 	m->arena_turn = turn;
 	return w && is_shown(w) ? wl_show(m, w) : NULL;
 }
@@ -401,12 +401,16 @@ void mir_each(struct sw_manager *base, void (*fn)(void *owner, const struct sw_w
 	struct arena *before = m->arena;
 	struct wl *w;
 
-	m->arena = NULL; /* of this walk: each row only lasts for its call */
+	m->arena = NULL; /* of this walk: each row only lasts for its call, in which get() starts no new turn */
+	if (m->arena_turn != sw_loop_turns(m->loop).turns)
+		arena_free(&before);
+	m->arena_turn = sw_loop_turns(m->loop).turns;
 	for (size_t at = 0; (w = sw_keymap_next(&m->rows, &at));) {
 		if (is_shown(w))
 			fn(owner, wl_show(m, w));
-		arena_free(&m->arena);
+		arena_reset(&m->arena);
 	}
+	arena_free(&m->arena);
 	m->arena = before;
 }
 
