@@ -43,7 +43,8 @@ const char *uid_text(const unsigned char u[16], char buf[37])
 	static const char digits[] = "0123456789abcdef";
 	char *at = buf;
 
-	for (size_t i = 0; i < 16; i++) { /* shown with every row: by hand, printf took a twentieth of all instructions */
+	for (size_t i = 0; i < 16;
+	     i++) { /* shown with every row: by hand, printf took a twentieth of all instructions */
 		if (i == 4 || i == 6 || i == 8 || i == 10)
 			*at++ = '-';
 		*at++ = digits[u[i] >> 4];

@@ -193,6 +193,11 @@ static void job_gone(struct mir *m, struct job *j)
 	wl_changed(m, w);
 }
 
+static bool is_of(const struct wl *w, const struct job *j)
+{
+	return w && memcmp(w->job_uid, j->uid, 16) == 0;
+}
+
 void job_apply(struct mir *m, const struct sw_kind *k, const char *ns_name, json_t *o)
 {
 	struct job *old = find(m, k, ns_name), *now = o ? job_new(k, ns_name, o) : NULL;
@@ -208,8 +213,7 @@ void job_apply(struct mir *m, const struct sw_kind *k, const char *ns_name, json
 		return;
 	struct wl *w = same ? old->wl : guess_wl(m, k, ns_name, o);
 
-	if (w && memcmp(w->job_uid, now->uid, 16) != 0)
-		w = NULL;
+	w = is_of(w, now) ? w : NULL;
 	sw_keymap_put(&m->jobs, now);
 	if (same) {
 		job_couple(old, NULL);
