@@ -57,8 +57,8 @@ class Server:
 
     def start(self):
         assert not self.running(), f"{self.name} already runs"
-        self.wanted = True
         self.p = SPAWNER.submit(self.spawn).result()
+        self.wanted = True  # only now: the process before it has ended, and nobody is to be told so
         self.log.with_suffix(".pid").write_text(str(self.p.pid))
 
     def spawn(self):
