@@ -88,9 +88,10 @@ def test_what_one_worker_refuses_another_runs(mirror, ns, queues, resource, grou
 
 
 @pytest.mark.alone
-def test_a_worker_that_takes_away_rights_refuses_and_holds_up_nobody(own, ns):
+def test_a_worker_that_takes_away_rights_refuses_and_holds_up_nobody(own, ns, tmp_path):
     """Nobody may create Workloads there any more (RBAC edited on the running worker); the rights come back later."""
-    g = own("mirror")
+    (tmp_path / "everywhere.lua").write_text("function place(w, candidates) return { { candidates = candidates, patience = 3600 } } end\n")
+    g = own("mirror", policy={"file": str(tmp_path / "everywhere.lua")})
     add_mirrored_namespace(g, ns)
     wait_policy(g, ns)
     role = "/apis/rbac.authorization.k8s.io/v1/clusterroles/spillway-worker-kueue"

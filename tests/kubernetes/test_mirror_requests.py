@@ -18,7 +18,7 @@ from process import eventually
 pytestmark = pytest.mark.alone("mirror")
 
 FAULTS = ("half-open", "reply-lost", "drop", "truncate", "delay", "429", "500", "503")  # half-open first: it takes the gateway's patience
-LIFE = 10  # requests that are about one job, at least, from its submission to its end
+LIFE = 8  # requests that are about one job, at least, from its submission to its end
 
 
 def matrix(whole):
