@@ -68,8 +68,8 @@ struct sw_kube *sw_nominate_kube(struct sw_nominate *n); /* the client of the ma
 bool sw_nominate_ready(const struct sw_nominate *n, const char **why);
 /* gives: one object per workload that waits for a place: what was nominated, until when, why not more. */
 json_t *sw_nominate_view(const struct sw_nominate *n);
-/* gives: the plan, every cluster of the check with what is known of it, and what it waits for; MISSING says why there is
- * nothing to tell. kind: "Job", "Pod", ... */
+/* gives: the plan, every cluster of the check with what is known of it, and what it waits for; MISSING says why there
+ * is nothing to tell. kind: "Job", "Pod", ... */
 __attribute__((warn_unused_result)) struct sw_err sw_nominate_explain(struct sw_nominate *n, const char *kind,
 								      const char *ns, const char *name, json_t **out);
 /* gives: the clusters of the MultiKueue checks, and what is known of each. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* world_workers.c - clusters with copies and pods, and the functions of workers.h and burst.h over them */
+/* world_workers.c - clusters with copies and pods, and the functions of workers.h over them */
 #include "world_priv.h"
 
 #include <criterion/criterion.h>
@@ -17,16 +17,8 @@ struct sw_workers {
 	struct sw_timer *timer;
 	uint64_t gc_ms;
 };
-struct sw_burst {
-	struct sw_burst_options opt;
-	struct {
-		char key[24];
-		int cluster, nodes;
-	} want[W_JOBS];
-};
 
 static struct sw_workers *the_workers; /* of the living dispatch */
-static struct sw_burst *the_burst;
 
 /* ---- truth: controllers and schedulers of the clusters ------------------------------ */
 
@@ -784,70 +776,4 @@ struct sw_err sw_worker_log_tail(struct sw_worker *w, const char *ns, const char
 	r->cluster = w->at;
 	snprintf(r->name, sizeof r->name, "%.4s", pod);
 	return SW_OK;
-}
-
-/* ---- burst.h ------------------------------------------------------------------------------------ */
-
-struct sw_err sw_burst_new(const struct sw_burst_options *opt, struct sw_burst **out)
-{
-	the_burst = *out = sw_calloc(1, sizeof **out);
-	the_burst->opt = *opt;
-	return SW_OK;
-}
-
-bool sw_burst_forget_cluster(struct sw_burst *b, struct sw_worker *w, char *why, size_t size)
-{
-	(void)b, (void)w, (void)why, (void)size;
-	return true;
-}
-
-void sw_burst_free(struct sw_burst *b)
-{
-	free(b);
-	the_burst = NULL;
-}
-
-void sw_burst_want(struct sw_burst *b, const char *key, const char *cluster, const char *pool, int nodes)
-{
-	struct sw_worker *w = sw_workers_find(the_workers, cluster);
-	struct w_cluster *c = of(w);
-	int at = world_key_at(key);
-	cr_assert_str_eq(pool, c->pool);
-	cr_assert(c->growable && nodes > 0);
-	snprintf(b->want[at].key, sizeof b->want[at].key, "%s", key);
-	b->want[at].cluster = w->at;
-	b->want[at].nodes = nodes;
-	int target = c->nodes + nodes;
-	if (target > c->target && target <= c->max) {
-		c->target = target;
-		c->grown_ms = the_world->now + 500 + world_random(the_world, 3000);
-	}
-}
-
-void sw_burst_unwant(struct sw_burst *b, const char *key)
-{
-	b->want[world_key_at(key)].nodes = 0;
-}
-
-double sw_burst_committed(struct sw_burst *b)
-{
-	(void)b;
-	return 0;
-}
-
-void sw_burst_nudge(struct sw_burst *b)
-{
-	(void)b;
-}
-
-struct sw_burst_view sw_burst_look(struct sw_burst *b, const char *cluster, const char *pool, int nodes)
-{
-	struct w_cluster *c = of(sw_workers_find(the_workers, cluster));
-	int64_t wall = sw_loop_wall(the_world->loop);
-	(void)b, (void)pool;
-	return (struct sw_burst_view){.growing = c->target - c->nodes,
-				      .stockout_until_ms = c->stockout_ms > the_world->now
-								   ? wall + (int64_t)(c->stockout_ms - the_world->now)
-								   : 0,
-				      .refused = c->target + nodes > c->max ? "its maximum is reached" : NULL};
 }
