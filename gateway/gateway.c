@@ -96,8 +96,8 @@ static void on_turns(void *owner)
 struct sw_err sw_gateway_new(struct sw_loop *loop, const struct sw_config *config, struct sw_gateway **out)
 {
 	static struct sw_err (*const steps[])(struct sw_gateway *) = {gateway_open_manager, gateway_open_marks,
-								      write_admin, open_decisions, open_dispatch,
-								      gateway_open_multikueue};
+								      write_admin,          open_decisions,
+								      open_dispatch,        gateway_open_multikueue};
 	struct sw_gateway *g = sw_calloc(1, sizeof *g);
 	*out = NULL;
 	g->loop = loop;

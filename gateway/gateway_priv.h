@@ -17,7 +17,7 @@ struct sw_gateway {
 	struct policies *policies;
 	struct clusters *clusters;
 	struct multikueue *multikueue; /* NULL: not wanted */
-	struct sw_cluster_set wanted; /* by clusters.c, lent to dispatch or nominate */
+	struct sw_cluster_set wanted;  /* by clusters.c, lent to dispatch or nominate */
 	struct sw_policy *policy,
 		*fallback; /* policy: lent by policies.c; fallback NULL: jobs are held while the policy fails */
 	struct sw_decision_log *decisions;

@@ -37,7 +37,7 @@ struct row {
 	int64_t until_ms; /* Unix: when it is looked at again */
 	bool writing;
 	uint64_t said, recorded; /* hashes of the last event and of the last decision: each once */
-	char why[256]; /* what it waits for */
+	char why[256];           /* what it waits for */
 };
 
 struct write; /* under way: op.c */

@@ -59,7 +59,8 @@ json_t *sw_dispatch_pools(struct sw_dispatch *d);
 struct sw_workers *sw_dispatch_workers(struct sw_dispatch *d); /* NULL until the identity is durable */
 
 /* The manager's store is an older one than a moment ago: as after a start with a restored copy, nothing is placed or
- * deleted until an operator accepts it. The clusters' claims say so too, to whoever starts next. Repeating it is fine. */
+ * deleted until an operator accepts it. The clusters' claims say so too, to whoever starts next. Repeating it is fine.
+ */
 void sw_dispatch_store_set_back(struct sw_dispatch *d);
 /* The store was restored from an older copy, an operator has read what was found, and says: go on with it. Copies that
  * it does not know are then garbage (under the brake on mass deletion). INVALID if no cluster has seen a newer store.

@@ -35,7 +35,8 @@ struct sw_workload {
 	uint64_t rv; /* precondition of the next write */
 	const struct sw_kind *kind;
 	const char *job_name, *job_uid;
-	uint64_t job_mark; /* moves whenever the job or its Workload asks for something else; 0: the manager cannot say */
+	uint64_t job_mark; /* moves whenever the job or its Workload asks for something else; 0: the manager cannot say
+			    */
 	const char *queue, *cluster_queue; /* cluster_queue "" until quota is reserved */
 	const char *cluster;               /* winner, or NULL */
 	const char *message;               /* of our check, "" if none */

@@ -21,7 +21,8 @@ typedef enum sw_marking sw_mark_fn(void *owner, const char *ns, const char *queu
 
 /*
  * review: an AdmissionReview (admission.k8s.io/v1) of a CREATE, lent. gives the answer: always allowed, with a patch
- * for jobs and Workloads of a labelled queue; refused with 503 where the queues are not known. INVALID if it is no such review.
+ * for jobs and Workloads of a labelled queue; refused with 503 where the queues are not known. INVALID if it is no such
+ * review.
  */
 __attribute__((warn_unused_result)) struct sw_err sw_mark_review(json_t *review, sw_mark_fn *is_ours, void *owner,
 								 json_t **out);

@@ -105,8 +105,8 @@ enum sw_needs_seen sw_worker_needs(struct sw_worker *w, const char *ns, const st
 void sw_workers_catalog_changed(struct sw_workers *ws);
 /* The store's epoch was raised: claims are written anew with it. Never lower than before. */
 void sw_workers_set_epoch(struct sw_workers *ws, uint64_t epoch);
-/* Our store has become an older one while we ran: every claim turns NEWER, and is written anew with an epoch above ours.
- * Only an epoch above that ends it. */
+/* Our store has become an older one while we ran: every claim turns NEWER, and is written anew with an epoch above
+ * ours. Only an epoch above that ends it. */
 void sw_workers_set_back(struct sw_workers *ws);
 /* Garbage collection runs only while the manager is synced: pass on what its on_state says. */
 void sw_workers_manager_synced(struct sw_workers *ws, bool synced);

@@ -13,7 +13,15 @@
 #include "mirror_priv.h"
 #include "spillway/text.h"
 
-enum { GATHER_MS = 3000, INTENT_MS = 20 * 1000, GRID_MS = 250, KEEP_MS = 10 * 60 * 1000, TOLD_MAX = 2000, MESSAGE_MAX = 1000, REASON_MAX = 64 };
+enum {
+	GATHER_MS = 3000,
+	INTENT_MS = 20 * 1000,
+	GRID_MS = 250,
+	KEEP_MS = 10 * 60 * 1000,
+	TOLD_MAX = 2000,
+	MESSAGE_MAX = 1000,
+	REASON_MAX = 64
+};
 
 struct about { /* the object that an Event is about. kind and api: as in its manifest */
 	char api[300], kind[64], ns[260], name[254], uid[37]; /* ns "": it has none */
