@@ -1,10 +1,11 @@
 #!/bin/sh
 # run.sh [STAGE...]: every test that this machine can run; says what it could not run, and how to get it.
-# B names the build (default build). Stages: layers unit policies fuzz model system
+# B names the build (default build). Stages: layers unit policies fuzz model system kubernetes
+# REQUIRE names stages that must be run: one that cannot be counts as failed.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 B=${B:-build}
-stages=${*:-layers unit policies fuzz model system}
+stages=${*:-layers unit policies fuzz model system kubernetes}
 passed=0 failed=0 skipped=0 report=
 export ASAN_OPTIONS="abort_on_error=1:detect_leaks=1:${ASAN_OPTIONS-}" UBSAN_OPTIONS="print_stacktrace=1:${UBSAN_OPTIONS-}"
 
