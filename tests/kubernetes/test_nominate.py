@@ -282,7 +282,8 @@ def test_what_it_knows_is_shown(room, ns, nominator):
     own = Api(g.kubeconfig)
     row = eventually(lambda: [r for r in own.get("/spillway/v1/nominations")["items"] if r["workload"].startswith(ns)], "a row")[0]
     assert sorted(row["nominated"]) == ["n1", "n2"] and row["way"] == "apply"
-    assert {c["name"]: (c["active"], c["in_sight"]) for c in own.get("/spillway/v1/clusters")["items"]} == {"n1": (True, True), "n2": (True, True)}
+    sight = {"n1": (True, True), "n2": (True, True)}
+    eventually(lambda: {c["name"]: (c["active"], c["in_sight"]) for c in own.get("/spillway/v1/clusters")["items"]} == sight, "both in sight")
 
 
 def test_a_user_sees_why_a_job_waits_and_what_was_decided(room, ns, nominator):
