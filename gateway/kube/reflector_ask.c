@@ -6,13 +6,14 @@
  * yet, and says nothing until it gets there: what the restore took away is never told, nor is what happens meanwhile.
  * (Kubernetes 1.36 with etcd 3.6: seen; a restore with `etcdutl --bump-revision --mark-compacted` answers 410 instead.)
  * A restore restarts the server. So a watch that could not be opened is not resumed before the collection's present
- * resourceVersion was looked at; if that is lower than ours, the collection is listed anew.
+ * resourceVersion was looked at; if that is lower than ours, all that is watched on this server is listed anew.
  *
  * Resource versions of one collection can be compared as numbers: since Kubernetes 1.35 that is promised, and it was so
  * before. What is no number is not compared.
  */
 #include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
 #include "reflector_priv.h"
 #include "spillway/log.h"
 
@@ -33,6 +34,19 @@ bool reflector_rv_is_older(const char *present, const char *seen)
 	return n != m ? n < m : strcmp(present, seen) < 0;
 }
 
+/* Their collections were set back with it, whatever their numbers say: the server's revision may have passed them
+ * since. */
+static void others_list(const struct sw_reflector *r)
+{
+	struct sw_reflector *o;
+
+	DL_FOREACH(r->kube->reflectors, o)
+	if (o != r) {
+		o->is_listed = false;
+		reflector_rekeyed(o);
+	}
+}
+
 static void on_answer(struct sw_reflector *r, struct sw_err err, const struct sw_kube_reply *reply)
 {
 	const char *present = sw_json_str(reply->object, "metadata.resourceVersion");
@@ -48,6 +62,7 @@ static void on_answer(struct sw_reflector *r, struct sw_err err, const struct sw
 	}
 	sw_log(WARN, "kube", "the server was set back in time, listing anew",
 	       "cluster=%s path=\"%s\" seen=%s present=%s", r->name, r->cfg.path, r->rv, present);
+	others_list(r);
 	if (r->cfg.on_set_back)
 		r->cfg.on_set_back(r->cfg.owner);
 	if (reflector_alive(r))

@@ -439,6 +439,35 @@ Test(reflector, a_server_set_back_in_time_is_listed_anew)
 	end(r);
 }
 
+Test(reflector, what_else_is_watched_on_a_server_set_back_is_listed_anew_too)
+{
+	static const char any[] = "GET /apis/batch/v1/", crons[] = "GET /apis/batch/v1/cronjobs?";
+	struct run *r = begin(), *other = sw_calloc(1, sizeof *other);
+	struct sw_reflector_cfg cfg = {
+		.path = "/apis/batch/v1/cronjobs", .on_object = on_object, .on_state = on_state, .owner = other};
+
+	list(r, LIST("10", OBJ("a", "1")));
+	fake_stream(r->x.f, ON_WATCH("10"), ""); /* stays open: it sees nothing wrong */
+	cr_assert(asked(r, 2));
+	TELLS(r, "+n/a@1 S ");
+	sw_buf_init(&other->log, 1 << 20);
+	cr_assert_not(sw_failed(sw_reflector_new(r->x.kube, &cfg, &other->r)));
+	fake_reply(r->x.f, crons, 200, "", LIST("10", OBJ("x", "2")));
+	fake_stream(r->x.f, crons, "")->then = FAKE_CLOSE;
+	fake_raw(r->x.f, crons, "")->then = FAKE_CLOSE;
+	fake_reply(r->x.f, "GET /apis/batch/v1/cronjobs?limit=1 ", 200, "", LIST("9", ""));
+	for (int i = 0; i < 2; i++)
+		fake_reply(r->x.f, any, 200, "", LIST("9", ""));
+	for (int i = 0; i < 2; i++)
+		fake_stream(r->x.f, any, "");
+	cr_assert(asked(r, 10));
+	TELLS(r, "+n/a@1 S -n/a ");
+	sw_reflector_free(other->r);
+	sw_buf_fini(&other->log);
+	free(other);
+	end(r);
+}
+
 Test(reflector, a_server_that_is_not_older_is_watched_from_where_it_was)
 {
 	static const char *const rows[] = {"\"resourceVersion\":\"10\"",
