@@ -184,6 +184,7 @@ static void on_limit(uv_timer_t *t)
 	struct sw_loop *loop = t->data;
 
 	loop->limit_passed = true;
+	uv_stop(t->loop); /* it may pass before this turn polls: with no other timer that would wait for ever */
 }
 
 bool sw_loop_until(struct sw_loop *loop, const bool *flag, uint64_t limit_ms)
