@@ -58,12 +58,12 @@ static void on_secret(void *owner, struct sw_err err, const struct sw_kube_reply
 {
 	struct row *r = owner;
 	unsigned char *bytes = NULL;
-	size_t len;
+	size_t len = 0;
 	r->call = NULL;
 	const char *data = sw_failed(err) ? NULL : json_object_get_string(sw_json_at(reply->object, "data.kubeconfig"));
 	if (!sw_failed(err) && !data)
 		err = sw_err(SW_E_INVALID, "Secret " KUEUE_NS "/%s has no key \"kubeconfig\"", r->secret);
-	if (!sw_failed(err))
+	if (!sw_failed(err) && data)
 		err = sw_base64_decode(data, strlen(data), &bytes, &len);
 	if (!sw_failed(err))
 		err = gateway_clusters_put(r->of->g, r->name, (const char *)bytes, len);

@@ -513,16 +513,17 @@ static bool member_read(struct parser *p, json_t *o, const struct step *up)
 	memcpy(key, lent, p->scratch.len + 1);
 	skip_space(p);
 	ok = take(p, ':') || fail(p, "':' after the key");
-	if (ok && is_left_out(p, &step))
-		return value_skip(p);
-	if (ok)
+	if (ok && is_left_out(p, &step)) {
+		ok = value_skip(p);
+	} else if (ok) {
 		v = value_read(p, &step, &ok);
-	if (ok && json_object_object_add(o, key, v)) {
-		json_object_put(v);
-		ok = no_memory(p);
+		if (ok && json_object_object_add(o, key, v)) {
+			json_object_put(v);
+			ok = no_memory(p);
+		}
+		if (ok && json_object_object_length(o) == before)
+			dup_note(p, &step);
 	}
-	if (ok && json_object_object_length(o) == before)
-		dup_note(p, &step);
 	if (key != small)
 		free(key);
 	return ok;

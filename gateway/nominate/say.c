@@ -103,14 +103,13 @@ void nom_say(struct sw_nominate *n, struct row *r, bool warning, const char *rea
 
 	s = sw_calloc(1, sizeof(*s));
 	s->n = n;
-	DL_APPEND(n->sayings, s);
 	struct sw_err e = sw_buf_ok(&path) && sw_buf_ok(&body) ? sw_kube_start(n->kube, &req, on_said, s, &s->call)
 							       : sw_err(SW_E_TOOBIG, "event");
 
-	if (sw_failed(e)) {
-		DL_DELETE(n->sayings, s);
+	if (sw_failed(e))
 		free(s);
-	}
+	else
+		DL_APPEND(n->sayings, s);
 	json_object_put(o);
 	sw_buf_fini(&path);
 	sw_buf_fini(&body);

@@ -52,7 +52,6 @@ struct sw_err mir_fetch(struct sw_manager *base, const char *resource, const cha
 	struct sw_buf path;
 
 	*f = (struct fetch){.m = m, .done = done, .owner = owner, .ns = sw_strdup(ns)};
-	DL_APPEND(m->fetches, f);
 	sw_buf_init(&path, 2048);
 	sw_kube_path(&path, "", "v1", resource, ns, name, NULL);
 	struct sw_kube_req req = {.cls = SW_KUBE_CREATE, .method = "GET", .path = path.at};
@@ -60,8 +59,12 @@ struct sw_err mir_fetch(struct sw_manager *base, const char *resource, const cha
 					   : sw_err(SW_E_TOOBIG, "%s %s/%s: the name is too long", resource, ns, name);
 
 	sw_buf_fini(&path);
-	if (sw_failed(e))
-		fetch_free(f);
+	if (sw_failed(e)) {
+		free(f->ns);
+		free(f);
+	} else {
+		DL_APPEND(m->fetches, f);
+	}
 	return e;
 }
 
