@@ -85,6 +85,7 @@ void on_done(void *owner, struct sw_err e);
 struct sw_err change(struct world *w, const char *job, struct sw_change c);
 struct sw_err nominate(struct world *w, const char *job, const char *cluster);
 struct sw_err win(struct world *w, const char *job, const char *cluster);
+void placed(struct world *w, const char *job, const char *cluster); /* kueue_job(), kueue_reserve(), and it won there */
 struct sw_err wait_for(struct world *w, struct sw_err e, struct answer *a);
 struct sw_err read_job(struct world *w, const char *job, struct answer *a);
 struct sw_err sync_status(struct world *w, const char *job, const char *status);

@@ -199,9 +199,7 @@ Test(change, an_eviction_is_asked_for_by_retry)
 	struct world w;
 
 	world_open(&w);
-	kueue_job(&w, "pi");
-	kueue_reserve(&w, "pi");
-	IS(win(&w, "pi", "east"));
+	placed(&w, "pi", "east");
 	IS(change(&w, "pi", (struct sw_change){.op = SW_CHANGE_EVICT, .reason = "WorkerLost", .message = "gone"}));
 	json_t *o = workload(&w, "pi");
 
@@ -259,9 +257,7 @@ Test(change, an_evicted_job_that_kueue_stops_is_evicted_once)
 	struct world w;
 
 	world_open(&w);
-	kueue_job(&w, "pi");
-	kueue_reserve(&w, "pi");
-	IS(win(&w, "pi", "east"));
+	placed(&w, "pi", "east");
 	runs_here(&w);
 	kueue_evict(&w, "pi", "Preempted");
 	kueue_stop(&w, "pi");
@@ -276,9 +272,7 @@ Test(change, a_release_clears_the_winner_before_the_quota_can_come_back)
 	struct world w;
 
 	world_open(&w);
-	kueue_job(&w, "pi");
-	kueue_reserve(&w, "pi");
-	IS(win(&w, "pi", "east"));
+	placed(&w, "pi", "east");
 	kueue_suspend(&w, "pi", false);
 	IS(finish(&w, "pi", "{'active':1,'failed':2,'startTime':'2026-11-23T10:00:00Z'}", SW_UNFINISHED));
 	kueue_evict(&w, "pi", "Preempted");
@@ -315,9 +309,7 @@ Test(change, a_job_whose_workload_is_deleted_says_that_nothing_runs_once_its_cop
 	struct answer a = {0};
 
 	world_open(&w);
-	kueue_job(&w, "pi");
-	kueue_reserve(&w, "pi");
-	IS(win(&w, "pi", "east"));
+	placed(&w, "pi", "east");
 	runs_here(&w);
 	erase(&w, WL, "job-pi-12345");
 	UNTIL(&w, row(&w, "pi") && row(&w, "pi")->deleting);
@@ -348,9 +340,7 @@ Test(change, a_release_waits_until_kueue_has_stopped_the_job)
 	struct answer a = {0};
 
 	world_open(&w);
-	kueue_job(&w, "pi");
-	kueue_reserve(&w, "pi");
-	IS(win(&w, "pi", "east"));
+	placed(&w, "pi", "east");
 	kueue_suspend(&w, "pi", false);
 	IS(finish(&w, "pi", "{'active':1,'startTime':'2026-11-23T10:00:00Z'}", SW_UNFINISHED));
 	kueue_evict(&w, "pi", "Preempted");
@@ -371,9 +361,7 @@ Test(change, a_cluster_name_beside_a_pending_check_is_of_an_attempt_that_is_over
 	struct world w;
 
 	world_open(&w);
-	kueue_job(&w, "pi");
-	kueue_reserve(&w, "pi");
-	IS(win(&w, "pi", "east"));
+	placed(&w, "pi", "east");
 	kueue_evict(&w, "pi", "Preempted");
 	kueue_unreserve(&w, "pi"); /* nothing was active: Kueue did not wait for us */
 	cr_expect(row(&w, "pi")->evicted);
@@ -392,9 +380,7 @@ Test(change, a_deleted_job_keeps_its_row_until_it_is_released)
 	struct world w;
 
 	world_open(&w);
-	kueue_job(&w, "pi");
-	kueue_reserve(&w, "pi");
-	IS(win(&w, "pi", "east"));
+	placed(&w, "pi", "east");
 	erase(&w, WL, "job-pi-12345");
 	erase(&w, JOBS, "pi");
 	UNTIL(&w, row(&w, "pi")->deleting);
@@ -520,9 +506,7 @@ Test(change, what_is_only_news_while_a_job_runs_is_written_later)
 	struct world w;
 
 	world_open(&w);
-	kueue_job(&w, "pi");
-	kueue_reserve(&w, "pi");
-	IS(win(&w, "pi", "east"));
+	placed(&w, "pi", "east");
 	log_clear();
 	IS(change(&w, "pi", (struct sw_change){.op = SW_CHANGE_MESSAGE, .message = "all pods are scheduled"}));
 	cr_expect_str_eq(row(&w, "pi")->message, "all pods are scheduled");

@@ -4,13 +4,6 @@
 
 #define IS(e) cr_assert(!sw_failed(e), "%s", (e).text)
 
-static void running(struct world *w, const char *job)
-{
-	kueue_job(w, job);
-	kueue_reserve(w, job);
-	IS(win(w, job, "east"));
-}
-
 static int64_t status_int(struct world *w, const char *job, const char *path)
 {
 	json_t *o = get(w, JOBS, job);
@@ -30,7 +23,7 @@ Test(home, nothing_runs_here_before_kueue_has_started_the_job)
 	struct world w;
 
 	world_open(&w);
-	running(&w, "pi");
+	placed(&w, "pi", "east");
 	log_clear();
 	IS(sync_status(&w, "pi", busy));
 	settle(&w, 800);
@@ -47,7 +40,7 @@ Test(home, statuses_that_change_quickly_share_a_write)
 	char text[100];
 
 	world_open(&w);
-	running(&w, "pi");
+	placed(&w, "pi", "east");
 	kueue_suspend(&w, "pi", false);
 	log_clear();
 	for (int i = 1; i <= 5; i++) {
@@ -64,7 +57,7 @@ Test(home, the_end_does_not_wait_and_is_written_once)
 	struct world w;
 
 	world_open(&w);
-	running(&w, "pi");
+	placed(&w, "pi", "east");
 	kueue_suspend(&w, "pi", false);
 	IS(sync_status(&w, "pi", busy));
 	log_clear();
@@ -86,7 +79,7 @@ Test(home, the_end_comes_home_though_the_job_is_suspended_here)
 	struct world w;
 
 	world_open(&w);
-	running(&w, "pi");
+	placed(&w, "pi", "east");
 	IS(finish(&w, "pi", well, SW_SUCCEEDED));
 	json_t *o = get(&w, JOBS, "pi");
 
@@ -100,7 +93,7 @@ Test(home, an_end_that_the_copy_did_not_live_to_say_is_said_for_it)
 	struct world w;
 
 	world_open(&w);
-	running(&w, "pi");
+	placed(&w, "pi", "east");
 	kueue_suspend(&w, "pi", false);
 	IS(finish(&w, "pi", busy, SW_JOB_FAILED));
 	json_t *o = get(&w, JOBS, "pi");
@@ -116,7 +109,7 @@ Test(home, a_late_status_of_an_attempt_that_is_over_is_not_written)
 	struct world w;
 
 	world_open(&w);
-	running(&w, "pi");
+	placed(&w, "pi", "east");
 	kueue_suspend(&w, "pi", false);
 	IS(sync_status(&w, "pi", busy));
 	kueue_evict(&w, "pi", "Preempted");
@@ -135,7 +128,7 @@ Test(home, a_job_made_again_under_the_same_name_is_not_written_to)
 	struct answer a = {0};
 
 	world_open(&w);
-	running(&w, "pi");
+	placed(&w, "pi", "east");
 	json_t *s = json_of(well);
 	const struct sw_workload *r = row(&w, "pi");
 	struct sw_err e =
@@ -154,7 +147,7 @@ Test(home, ordinary_news_of_a_job_become_one_event)
 	struct world w;
 
 	world_open(&w);
-	running(&w, "pi");
+	placed(&w, "pi", "east");
 	log_clear();
 	w.m->ops->event(w.m, row(&w, "pi")->key, false, "Placed", "placed on east");
 	w.m->ops->event(w.m, row(&w, "pi")->key, false, "Started", "started on east");
@@ -169,7 +162,7 @@ Test(home, a_warning_goes_at_once)
 	struct world w;
 
 	world_open(&w);
-	running(&w, "pi");
+	placed(&w, "pi", "east");
 	log_clear();
 	w.m->ops->event(w.m, row(&w, "pi")->key, true, "WorkerLost", "east is away");
 	settle(&w, 200);

@@ -394,6 +394,15 @@ struct sw_err win(struct world *w, const char *job, const char *cluster)
 	return change(w, job, (struct sw_change){.op = SW_CHANGE_WIN, .cluster = cluster, .message = "placed"});
 }
 
+void placed(struct world *w, const char *job, const char *cluster)
+{
+	kueue_job(w, job);
+	kueue_reserve(w, job);
+	struct sw_err e = win(w, job, cluster);
+
+	cr_assert(!sw_failed(e), "%s", e.text);
+}
+
 static void on_read(void *owner, struct sw_err e, json_t *job, json_t *workload)
 {
 	struct answer *a = owner;
