@@ -391,13 +391,13 @@ void options_read(struct sw_dispatch *d, struct work *wk, const struct sw_worklo
 	}
 }
 
-/* ---- words ------------------------------------------------------------------------------- */
-
 void options_free(struct options *o)
 {
 	free(o->at);
 	*o = (struct options){0};
 }
+
+/* ---- words ------------------------------------------------------------------------------- */
 
 /* How many options from this one on are the same cluster's, if the same is said of all of them; else 1. */
 static size_t alike(const struct options *o, size_t at)

@@ -65,11 +65,6 @@ static struct kept_log *note_add(struct kept *k, const char *name, uint64_t seq,
 	return l;
 }
 
-bool kept_has(const struct kept *k, const char *name)
-{
-	return find(k, name) != NULL;
-}
-
 void kept_drop(struct kept *k, const char *name)
 {
 	struct kept_log *l = find(k, name);

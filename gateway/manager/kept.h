@@ -36,7 +36,6 @@ void kept_close(struct kept *k);
 __attribute__((warn_unused_result)) struct sw_err kept_add(struct kept *k, const char *name, const char *bytes,
 							   size_t n, bool cut, struct sw_buf *note);
 void kept_key(const char *name, char key[KEPT_NAME_MAX + 8]);
-bool kept_has(const struct kept *k, const char *name);
 void kept_drop(struct kept *k, const char *name); /* if it is there */
 /* MISSING if there is none. Unref what it gives. */
 __attribute__((warn_unused_result)) struct sw_err kept_get(struct kept *k, const char *name, struct sw_bytes **out);

@@ -76,21 +76,15 @@ struct sw_err mir_keep_log(struct sw_manager *base, const char *key, const char 
 
 void logs_drop_job(struct mir *m, const struct job *j)
 {
-	char uid[37], tail[48];
+	char uid[37], prefix[KEPT_NAME_MAX];
 	struct kept_log *l, *next;
-	size_t n = strlen(j->key);
 
-	snprintf(tail, sizeof(tail), "/%s/", uid_text(j->uid, uid));
+	snprintf(prefix, sizeof(prefix), "%s/%s/", j->key, uid_text(j->uid, uid));
+	prefix[strcspn(prefix, " ")] = '/'; /* the key is "RESOURCE NS/NAME" */
+	size_t n = strlen(prefix);
 	HASH_ITER(hh, m->kept.logs, l, next)
-	{
-		/* "RESOURCE NS/NAME" against "RESOURCE/NS/NAME/UID/..." */
-		const char *blank = strchr(j->key, ' ');
-		size_t at = blank ? (size_t)(blank - j->key) : 0;
-		if (strlen(l->name) > n && strncmp(l->name, j->key, at) == 0 && l->name[at] == '/' &&
-		    strncmp(l->name + at + 1, j->key + at + 1, n - at - 1) == 0 &&
-		    strncmp(l->name + n, tail, strlen(tail)) == 0)
-			kept_drop(&m->kept, l->name);
-	}
+	if (strncmp(l->name, prefix, n) == 0)
+		kept_drop(&m->kept, l->name);
 }
 
 /* Is the job that this log is of still there? */
