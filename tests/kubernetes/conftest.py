@@ -98,14 +98,11 @@ def queues(mirror, ns):
     def make(cpu=100, workers=None, checks=("spillway",), **spec):
         for api, n, more in ((mirror.api, cpu, checks), *((w.api, (workers or {}).get(w.name, 100), ()) for w in mirror.workers)):
             queue(api, ns, {"cpu": n}, more, **spec)
-            api.delete(f"/apis/{KUEUE}/namespaces/{ns}/localqueues/lq")
-            api.wait(f"/apis/{KUEUE}/namespaces/{ns}/localqueues/lq", lambda o: o is None)
-            add_namespace(api, ns, ns, DISPATCH if api is mirror.api else None)
+            lead_to_own(mirror, api, ns)
         wait_policy(mirror, ns)
 
     yield make
-    for api in (mirror.api, *(w.api for w in mirror.workers)):
-        api.delete(f"/apis/{KUEUE}/clusterqueues/{ns}")
+    remove_own_queues(mirror, ns)
 
 
 @pytest.fixture
@@ -141,6 +138,18 @@ def add_namespace(api, name, cluster_queue, labels=None, queue="lq"):
     api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
     api.apply({"apiVersion": "kueue.x-k8s.io/v1beta2", "kind": "LocalQueue", "metadata": {"name": queue, "namespace": name, "labels": labels or {}},
                "spec": {"clusterQueue": cluster_queue}})
+
+
+def lead_to_own(g, api, ns):
+    """The LocalQueue of the namespace leads to the ClusterQueue of the same name from now on."""
+    api.delete(f"/apis/{KUEUE}/namespaces/{ns}/localqueues/lq")
+    api.wait(f"/apis/{KUEUE}/namespaces/{ns}/localqueues/lq", lambda o: o is None)
+    add_namespace(api, ns, ns, DISPATCH if api is g.api else None)
+
+
+def remove_own_queues(g, ns):
+    for api in (g.api, *(w.api for w in g.workers)):
+        api.delete(f"/apis/{KUEUE}/clusterqueues/{ns}")
 
 
 def wait_policy(g, ns, queue="lq"):

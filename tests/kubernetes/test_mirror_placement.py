@@ -3,7 +3,7 @@
 that pods claim; and elastic jobs, which are refused."""
 import pytest
 
-from conftest import DISPATCH, add_namespace, wait_policy
+from conftest import lead_to_own, remove_own_queues, wait_policy
 from jobs import RUN, condition, count, finish_all, gone_everywhere, holder, job, path, pods
 from kinds import KINDS
 from mirrored import KUEUE, check, evictions, only, queue, state, wait_workload, workload_of, workload_path, workloads
@@ -23,14 +23,11 @@ def own_queues(mirror, ns):
         every = [(mirror.api, manager, ("spillway",), "default"), *((w.api, workers[w.name], checks, flavor) for w in mirror.workers)]
         for api, quotas, names, of in every:
             queue(api, ns, quotas, names, of)
-            api.delete(f"/apis/{KUEUE}/namespaces/{ns}/localqueues/lq")
-            api.wait(f"/apis/{KUEUE}/namespaces/{ns}/localqueues/lq", lambda o: o is None)
-            add_namespace(api, ns, ns, DISPATCH if api is mirror.api else None)
+            lead_to_own(mirror, api, ns)
         wait_policy(mirror, ns)
 
     yield make
-    for api in (mirror.api, *(w.api for w in mirror.workers)):
-        api.delete(f"/apis/{KUEUE}/clusterqueues/{ns}")
+    remove_own_queues(mirror, ns)
 
 
 def assignment(workload):
