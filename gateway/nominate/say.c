@@ -5,11 +5,12 @@
  * On the one object that owns the Workload; on the Workload where several do (a group of pods) or none. Said once, and
  * nobody waits for them: an event that is lost is lost.
  */
-#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
 #include "nominate_priv.h"
+#include "spillway/event.h"
 #include "spillway/log.h"
 #include "spillway/text.h"
 
@@ -32,53 +33,43 @@ static void on_said(void *owner, struct sw_err err, const struct sw_kube_reply *
 	free(s);
 }
 
-static void copy_as(json_t *from, const char *path, json_t *to, const char *key)
+static void about(json_t *workload, struct sw_event_about *out)
 {
-	const char *text = sw_json_str(from, path);
-
-	if (text)
-		sw_json_set_str(to, key, text);
-}
-
-static json_t *about(json_t *workload)
-{
-	json_t *owners = sw_json_at(workload, "metadata.ownerReferences"), *o = json_object_new_object();
+	json_t *owners = sw_json_at(workload, "metadata.ownerReferences");
 	json_t *one = sw_json_len(owners) == 1 ? sw_json_idx(owners, 0) : NULL;
+	json_t *object = one ? one : workload, *meta = one ? one : sw_json_key(workload, "metadata");
+	const char *const values[] = {sw_json_str(object, "apiVersion"), sw_json_str(object, "kind"),
+				      sw_json_str(workload, "metadata.namespace"), sw_json_str(meta, "name"),
+				      sw_json_str(meta, "uid")};
+	const struct {
+		char *at;
+		size_t size;
+	} fields[] = {{out->api, sizeof(out->api)},
+		      {out->kind, sizeof(out->kind)},
+		      {out->ns, sizeof(out->ns)},
+		      {out->name, sizeof(out->name)},
+		      {out->uid, sizeof(out->uid)}};
 
-	copy_as(one ? one : workload, "apiVersion", o, "apiVersion");
-	copy_as(one ? one : workload, "kind", o, "kind");
-	copy_as(one ? one : workload, one ? "name" : "metadata.name", o, "name");
-	copy_as(one ? one : workload, one ? "uid" : "metadata.uid", o, "uid");
-	copy_as(workload, "metadata.namespace", o, "namespace");
-	return o;
+	for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++)
+		snprintf(fields[i].at, fields[i].size, "%s", values[i] ? values[i] : "");
 }
 
-static json_t *event(const struct sw_nominate *n, json_t *workload, bool warning, const char *reason, const char *text)
+static void event_write(const struct sw_nominate *n, const struct sw_event_about *to, bool warning, const char *reason,
+			const char *text, struct sw_buf *b)
 {
-	json_t *o = json_object_new_object(), *object = about(workload);
-	const char *name = sw_json_str(object, "name");
-	char now[32], *called;
-	uint64_t random;
+	char name[SW_EVENT_NAME];
+	int64_t now = sw_loop_wall(n->opt.loop);
 
-	sw_random(&random, sizeof(random));
-	called = sw_asprintf("%.230s.%016" PRIx64, name ? name : "workload", random);
-	sw_time_text(sw_loop_wall(n->opt.loop), now);
-	sw_json_set_str(o, "apiVersion", "v1");
-	sw_json_set_str(o, "kind", "Event");
-	sw_json_set_str(o, "metadata.name", called);
-	copy_as(workload, "metadata.namespace", sw_json_key(o, "metadata"), "namespace");
-	json_object_object_add(o, "involvedObject", object);
-	sw_json_set_str(o, "type", warning ? "Warning" : "Normal");
-	sw_json_set_str(o, "reason", reason);
-	sw_json_set_str(o, "message", text);
-	sw_json_set_str(o, "source.component", "spillway");
-	sw_json_set_str(o, "reportingComponent", SW_NOMINATE_DISPATCHER);
-	sw_json_set_str(o, "reportingInstance", "spillway");
-	sw_json_set_str(o, "firstTimestamp", now);
-	sw_json_set_str(o, "lastTimestamp", now);
-	sw_json_set_int(o, "count", 1);
-	free(called);
-	return o;
+	sw_event_name(to, name);
+	sw_event_write(b, &(struct sw_kube_event){.about = to,
+						  .name = name,
+						  .reason = reason,
+						  .message = text,
+						  .reporter = SW_NOMINATE_DISPATCHER,
+						  .warning = warning,
+						  .count = 1,
+						  .first_ms = now,
+						  .last_ms = now});
 }
 
 void nom_say(struct sw_nominate *n, struct row *r, bool warning, const char *reason, const char *text)
@@ -92,12 +83,13 @@ void nom_say(struct sw_nominate *n, struct row *r, bool warning, const char *rea
 		return;
 	r->said = hash;
 	struct sw_buf path, body;
-	json_t *o = event(n, r->o, warning, reason, text);
+	struct sw_event_about to;
 
+	about(r->o, &to);
 	sw_buf_init(&path, 1024);
 	sw_buf_init(&body, 16 << 10);
-	sw_kube_path(&path, "", "v1", "events", sw_json_str(r->o, "metadata.namespace"), NULL, NULL);
-	sw_buf_json(&body, o);
+	sw_kube_path(&path, "", "v1", "events", sw_event_ns(&to), NULL, NULL);
+	event_write(n, &to, warning, reason, text, &body);
 	struct sw_kube_req req = {
 		.cls = SW_KUBE_LIST, .method = "POST", .path = path.at, .body = body.at, .body_len = body.len};
 
@@ -110,7 +102,6 @@ void nom_say(struct sw_nominate *n, struct row *r, bool warning, const char *rea
 		free(s);
 	else
 		DL_APPEND(n->sayings, s);
-	json_object_put(o);
 	sw_buf_fini(&path);
 	sw_buf_fini(&body);
 }

@@ -6,11 +6,11 @@
  * double what a job costs the API server. Warnings go at once. The same news again raises the count of the Event that
  * was made. They are sent last (class LIST) and not at all if this process does not lead; one that fails is dropped.
  */
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "mirror_priv.h"
+#include "spillway/event.h"
 #include "spillway/text.h"
 
 enum {
@@ -21,10 +21,6 @@ enum {
 	TOLD_MAX = 2000,
 	MESSAGE_MAX = 1000,
 	REASON_MAX = 64
-};
-
-struct about { /* the object that an Event is about. kind and api: as in its manifest */
-	char api[300], kind[64], ns[260], name[254], uid[37]; /* ns "": it has none */
 };
 
 /* News of one object: being gathered (due_ms), or sent and remembered. */
@@ -38,8 +34,8 @@ struct told {
 	uint64_t text_hash;
 	bool warning, posted;
 	char reason[REASON_MAX], message[MESSAGE_MAX];
-	char name[300]; /* of the Event */
-	struct about about;
+	char name[SW_EVENT_NAME];
+	struct sw_event_about about;
 	char key[]; /* Workload or check, and "!" for warnings */
 };
 
@@ -64,43 +60,17 @@ static void on_sent(void *owner, struct sw_err err, const struct sw_kube_reply *
 	}
 }
 
-/* Events about objects without a namespace stand in "default", as Kubernetes' own do. */
-static const char *event_ns(const struct about *a)
+static void event_write(const struct told *t, struct sw_buf *b)
 {
-	return *a->ns ? a->ns : "default";
-}
-
-static void event_body(struct told *t, struct sw_buf *b, const char *now)
-{
-	const struct about *a = &t->about;
-	char first[32];
-
-	sw_time_text(t->first_ms, first);
-	sw_buf_puts(b, "{\"apiVersion\":\"v1\",\"kind\":\"Event\",\"metadata\":{\"name\":");
-	sw_buf_json_str(b, t->name);
-	sw_buf_puts(b, ",\"namespace\":");
-	sw_buf_json_str(b, event_ns(a));
-	sw_buf_puts(b, "},\"involvedObject\":{\"apiVersion\":");
-	sw_buf_json_str(b, a->api);
-	sw_buf_puts(b, ",\"kind\":");
-	sw_buf_json_str(b, a->kind);
-	if (*a->ns) {
-		sw_buf_puts(b, ",\"namespace\":");
-		sw_buf_json_str(b, a->ns);
-	}
-	sw_buf_puts(b, ",\"name\":");
-	sw_buf_json_str(b, a->name);
-	sw_buf_puts(b, ",\"uid\":");
-	sw_buf_json_str(b, a->uid);
-	sw_buf_puts(b, "},\"reason\":");
-	sw_buf_json_str(b, t->reason);
-	sw_buf_puts(b, ",\"message\":");
-	sw_buf_json_str(b, t->message);
-	sw_buf_printf(b,
-		      ",\"type\":\"%s\",\"source\":{\"component\":\"spillway\"},\"reportingComponent\":\"" CONTROLLER
-		      "\",\"reportingInstance\":\"spillway\",\"firstTimestamp\":\"%s\",\"lastTimestamp\":\"%s\","
-		      "\"count\":%u}",
-		      t->warning ? "Warning" : "Normal", first, now, t->count);
+	sw_event_write(b, &(struct sw_kube_event){.about = &t->about,
+						  .name = t->name,
+						  .reason = t->reason,
+						  .message = t->message,
+						  .reporter = CONTROLLER,
+						  .warning = t->warning,
+						  .count = t->count,
+						  .first_ms = t->first_ms,
+						  .last_ms = sw_loop_wall(t->m->loop)});
 }
 
 static void told_send(struct told *t)
@@ -118,21 +88,18 @@ static void told_send(struct told *t)
 	mir_now(m, now);
 	t->count = again ? t->count + 1 : 1;
 	if (!again) {
-		uint64_t random;
-
-		sw_random(&random, sizeof(random));
 		t->first_ms = sw_loop_wall(m->loop);
-		snprintf(t->name, sizeof(t->name), "%.230s.%016" PRIx64, t->about.name, random);
+		sw_event_name(&t->about, t->name);
 	}
 	t->posted = true;
 	t->text_hash = hash;
 	sw_buf_init(&path, 4096);
 	sw_buf_init(&body, 16 << 10);
-	sw_kube_path(&path, "", "v1", "events", event_ns(&t->about), again ? t->name : NULL, NULL);
+	sw_kube_path(&path, "", "v1", "events", sw_event_ns(&t->about), again ? t->name : NULL, NULL);
 	if (again)
 		sw_buf_printf(&body, "{\"count\":%u,\"lastTimestamp\":\"%s\"}", t->count, now);
 	else
-		event_body(t, &body, now);
+		event_write(t, &body);
 	struct sw_kube_req req = {.cls = SW_KUBE_LIST,
 				  .method = again ? "PATCH" : "POST",
 				  .path = path.at,
@@ -195,7 +162,7 @@ static uint64_t gather_ms(bool warning, const char *reason)
 
 /* ---- gathering ------------------------------------------------------------------------------------ */
 
-static struct told *told_get(struct mir *m, const char *what, const struct about *about, bool warning)
+static struct told *told_get(struct mir *m, const char *what, const struct sw_event_about *about, bool warning)
 {
 	char key[KEY_MAX + 2];
 	struct told *t;
@@ -237,7 +204,7 @@ void mir_event(struct sw_manager *base, const char *key, bool warning, const cha
 {
 	struct mir *m = mir_of(base);
 	struct wl *w = wl_find(m, key);
-	struct about a = {0};
+	struct sw_event_about a = {0};
 	struct told *t;
 
 	if (!w || !wl_kind(w))
@@ -255,7 +222,7 @@ void mir_event(struct sw_manager *base, const char *key, bool warning, const cha
 void mir_event_check(struct sw_manager *base, bool warning, const char *reason, const char *message)
 {
 	struct mir *m = mir_of(base);
-	struct about a = {.api = "kueue.x-k8s.io/v1beta2", .kind = "AdmissionCheck"};
+	struct sw_event_about a = {.api = "kueue.x-k8s.io/v1beta2", .kind = "AdmissionCheck"};
 	const struct check_name *c, *next;
 
 	HASH_ITER(hh, m->checks, c, next)
