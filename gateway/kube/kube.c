@@ -189,6 +189,8 @@ struct sw_err sw_kube_new(struct sw_loop *loop, struct sw_http *http, struct sw_
 	k->window = opt->window ? opt->window : KUBE_WINDOW;
 	k->window_max = k->window * KUBE_WINDOW_GROWTH;
 	k->managed_fields = opt->managed_fields;
+	k->on_set_back = opt->on_set_back;
+	k->owner = opt->owner;
 	metrics_init(k, opt->metrics);
 	e = sw_cred_new(loop, k->kc, &k->cred);
 	if (!sw_failed(e))
@@ -218,6 +220,8 @@ void sw_kube_free(struct sw_kube *k)
 	sw_timer_free(k->beat);
 	free(k->name);
 	free(k->user_agent);
+	free(k->canary);
+	free(k->canary_rv);
 	free(k);
 }
 

@@ -54,6 +54,9 @@ struct sw_kube {
 	char *name, *user_agent;
 	struct sw_kube_call *calls, *queues[KUBE_QUEUES];
 	struct sw_reflector *reflectors;
+	char *canary, *canary_rv; /* path, and the newest resourceVersion seen there */
+	void (*on_set_back)(void *owner);
+	void *owner;
 	double window, window_max;
 	unsigned in_flight, warm; /* warm: calls answered since the connections were new */
 	uint64_t seq, halved_seq; /* calls sent before halved_seq do not halve again */

@@ -161,10 +161,10 @@ static void on_step(void *arg)
 		reflector_watch_step(r);
 		break;
 	case REFLECTOR_BACKOFF:
-		if (!r->is_listed)
-			reflector_list(r);
-		else if (r->must_ask)
+		if (r->must_ask)
 			reflector_ask(r);
+		else if (!r->is_listed)
+			reflector_list(r);
 		else
 			reflector_watch(r);
 		break;

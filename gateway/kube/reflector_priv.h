@@ -6,14 +6,15 @@
  *   reflector_list.c   pages, and the sweep of what a complete list no longer holds
  *   reflector_watch.c  the stream of events, line by line
  *   reflector_ask.c    before a watch that could not be opened is resumed: was the server set back in time?
+ *   set_back.c         what follows if it was
  *   rows.c             what is remembered of each object
  *
- *            +--------------------- 410 ---------------------+
+ *            +--------------- ASKING <- 410 -----------------+
  *            v                                               |
  *   LISTING -> PAGE -> (more pages: LISTING) -> SWEEP -> WATCHING -> (clean end: WATCHING)
  *      |         |                                           |
  *      +---------+--------------> BACKOFF <------------------+     BACKOFF -> LISTING, ASKING or WATCHING
- *   ASKING -> WATCHING, or LISTING if the server is older than what was seen
+ *   ASKING -> WATCHING, or LISTING after a 410 or if the server is older than what was seen
  *   STOPPED: the kube is gone.
  */
 #ifndef SPILLWAY_KUBE_REFLECTOR_PRIV_H
@@ -71,7 +72,7 @@ struct sw_reflector {
 	struct list_scan scan;
 	struct row *sweep;
 	bool is_listed; /* a list was completed, and its rv is good for a watch */
-	bool must_ask;  /* a watch could not be opened: the server may be another than it was */
+	bool must_ask;  /* a watch could not be opened, or 410: the server may be another than it was */
 
 	/* watch */
 	struct sw_buf lines;
@@ -117,12 +118,13 @@ void reflector_backoff(struct sw_reflector *r, struct sw_err why); /* tells the 
 void reflector_pause(struct sw_reflector *r);                      /* a backoff without a loss */
 void reflector_set_rv(struct sw_reflector *r, const char *rv);
 
-/* ---- reflector_list.c, reflector_ask.c, reflector_watch.c ------------------------------------------------ */
+/* ---- reflector_list.c, reflector_ask.c, reflector_watch.c, set_back.c ------------------------------------ */
 void reflector_list(struct sw_reflector *r); /* from the first page */
 void reflector_list_step(struct sw_reflector *r);
 void reflector_sweep_step(struct sw_reflector *r);
 void reflector_ask(struct sw_reflector *r);
-bool reflector_rv_is_older(const char *present, const char *seen); /* false if either is no number */
+bool kube_rv_is_older(const char *present, const char *seen); /* false if either is no number */
+void kube_set_back(struct sw_kube *k, const char *path, const char *seen, const char *present);
 void reflector_watch(struct sw_reflector *r);
 void reflector_watch_step(struct sw_reflector *r);
 void reflector_query(struct sw_reflector *r, struct sw_buf *b); /* path and selectors */

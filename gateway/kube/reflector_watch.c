@@ -157,7 +157,7 @@ static void watch_end(struct sw_reflector *r)
 		r->failures = 0;
 	if (must_relist(r))
 		r->is_listed = false;
-	if (sw_failed(r->end) && !r->is_open)
+	if (r->is_gone || (sw_failed(r->end) && !r->is_open))
 		r->must_ask = true;
 	if (forgiven) {
 		reflector_watch(r);
@@ -167,7 +167,7 @@ static void watch_end(struct sw_reflector *r)
 		reflector_pause(r);
 	} else if (r->is_gone) {
 		r->failures++; /* if the list's own resourceVersion is gone at once, the next list has to wait */
-		reflector_list(r);
+		reflector_ask(r);
 	} else {
 		reflector_watch(r);
 	}

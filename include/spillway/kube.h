@@ -45,6 +45,10 @@ struct sw_kube_options {
 	uint64_t heartbeat_ms;
 	struct sw_metrics *metrics; /* may be NULL */
 	bool managed_fields;        /* objects keep their metadata.managedFields; else these are left out */
+	/* Optional. The server holds an older state than it did (its store was restored). Lists follow: what the old
+	 * state does not hold is then reported as gone, although nobody deleted it. */
+	void (*on_set_back)(void *owner);
+	void *owner;
 };
 
 /* kc is taken. */
@@ -102,6 +106,13 @@ bool sw_kube_lists(json_t *list, const char *plural);
 /* {"kind":"DeleteOptions",...,"propagationPolicy":P,"preconditions":{"uid":U}} ; uid may be NULL. */
 void sw_kube_delete_options(struct sw_buf *b, const char *propagation, const char *uid);
 
+/*
+ * The canary: an object that is written often, as the holder of a Lease does. rv is the resourceVersion that an answer
+ * just gave for the object at this path; older than one told before, the server was set back in time (false, after
+ * on_set_back). Reflectors look at it themselves before they go on after the server was away. Both are copied.
+ */
+bool sw_kube_canary(struct sw_kube *k, const char *path, const char *rv);
+
 /* ---- a stream: logs with follow ------------------------------------------ */
 /* on_chunk gets 2xx bytes; done ends it (SW_OK at a clean end). No time limit: a log may be silent for days. */
 __attribute__((warn_unused_result)) struct sw_err sw_kube_stream(struct sw_kube *k, const char *path,
@@ -125,7 +136,8 @@ __attribute__((warn_unused_result)) struct sw_err sw_kube_stream(struct sw_kube 
  *
  * Before the first sync, since_ms is when the reflector was made. on_state is called again while not synced
  * when the reason changes. A 410 or a clean end of the watch is not a loss: what follows may be. What a
- * relist finds to be gone is reported when that list is complete, before on_state(synced).
+ * relist finds to be gone is reported when that list is complete, before on_state(synced). After a 410 or a loss the
+ * server is first asked whether it was set back in time (sw_kube_options.on_set_back).
  *
  * 410 relists; 429/5xx back off (with Retry-After); a watch silent for longer than
  * silence_ms (default 90 s; bookmarks come about each minute) is dropped and resumed, which is a loss the second time
@@ -146,9 +158,6 @@ struct sw_reflector_cfg {
 	void (*on_object)(void *owner, enum sw_obj_event ev, const char *key,
 			  json_t *object); /* key: "ns/name" or "name" */
 	void (*on_state)(void *owner, bool synced, uint64_t since_ms, const char *why);
-	/* Optional. The server holds an older state than it did (its store was restored). A list follows: what the old
-	 * state does not hold is then reported as gone, although nobody deleted it. */
-	void (*on_set_back)(void *owner);
 	void *owner;
 };
 struct sw_reflector;

@@ -47,7 +47,7 @@ struct sw_mirror_options { /* strings are copied */
 	/* The lease that this process held is lost. Once, from the loop. */
 	void (*on_lost)(void *owner, const char *why);
 	/* The manager's API server holds an older state than it did. Comes before what that state lacks is reported as
-	 * gone, and once for each collection. */
+	 * gone. */
 	void (*on_set_back)(void *owner);
 	void *owner;
 };

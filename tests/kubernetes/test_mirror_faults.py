@@ -158,19 +158,47 @@ def test_a_killed_manager_api_server_disturbs_nothing(gateway, ns, bed):
     gone_everywhere(g, ns, "steady")
 
 
-def test_a_manager_restored_from_an_old_copy_deletes_nothing(gateway, ns, bed):
+LEASE = "/apis/coordination.k8s.io/v1/namespaces/spillway-system/leases/spillway"
+
+
+def version(o):
+    return int(o["metadata"]["resourceVersion"])
+
+
+def outgrow(g, ns, seen):
+    """Writes to the manager until its revision has passed this one."""
+    notes = "/api/v1/namespaces/default/configmaps"
+    while version(g.api.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": ns, "namespace": "default"}})) <= seen:
+        g.api.delete(f"{notes}/{ns}")
+    g.api.delete(f"{notes}/{ns}")
+
+
+@pytest.mark.parametrize("passed", [False, True], ids=["behind", "passed"])
+def test_a_manager_restored_from_an_old_copy_deletes_nothing(gateway, ns, bed, passed):
     """The job and its Workload are not in the restored etcd: its copy is nobody's, and still it is not deleted before somebody has looked
-    and says so."""
-    g = gateway()
+    and says so, also if the restored server's revision has passed what the gateway saw before it looks. New jobs wait until then."""
+    g = gateway(manager={"lease_duration": "1m"})
     bed["manager"].snapshot(ns)
     w = running(g, ns, "newer")
+    seen = version(g.api.get(LEASE))
+    g.api.wait(LEASE, lambda o: version(o) > seen, what="the lease is newer than the copy")
+    g.process.p.send_signal(signal.SIGSTOP)
+    seen = version(g.api.get(LEASE)) + 100
     bed["manager"].restore(ns)
+    if passed:
+        outgrow(g, ns, seen)
+    g.process.p.send_signal(signal.SIGCONT)
     eventually(lambda: all(c["claim"] == "newer" for c in clusters(g).values()), "the gateway says what it found")
     assert g.api.find(path(ns, "newer")) is None
     eventually(lambda: "in sight of everything" in g.text().rpartition("set back in time")[2], "it sees what the manager holds now")
+    wait_policy(g, ns)
+    g.api.create(job("later", ns, {RUN: "forever"}))
+    eventually(lambda: "set back in time" in g.cli("explain", "job/later", "-n", ns, check=False).stdout, "explain says why it waits")
     assert w.api.get(path(ns, "newer"))["status"]["ready"] == 1, "the copy still runs"
+    assert not [x for x in g.workers if x.api.find(path(ns, "later"))]
     g.cli("gc", "--accept-store")
     w.api.wait(path(ns, "newer"), absent, what="what the accepted store does not know goes")
+    g.api.wait(path(ns, "later"), count("ready", 1))
 
 
 def test_two_installations_on_one_worker_do_not_touch_each_other(gateway, ns, bed):

@@ -56,19 +56,10 @@ static void on_state(void *owner, bool synced, uint64_t since_ms, const char *wh
 	mir_state(f->m);
 }
 
-static void on_set_back(void *owner)
-{
-	struct feed *f = owner;
-
-	if (f->m->opt.on_set_back)
-		f->m->opt.on_set_back(f->m->opt.owner);
-}
-
 static struct sw_err feed_start(struct feed *f)
 {
 	struct sw_buf path;
-	struct sw_reflector_cfg cfg = {
-		.on_object = on_object, .on_state = on_state, .on_set_back = on_set_back, .owner = f};
+	struct sw_reflector_cfg cfg = {.on_object = on_object, .on_state = on_state, .owner = f};
 
 	sw_buf_init(&path, 1024);
 	if (f->kind)

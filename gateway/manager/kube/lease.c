@@ -63,6 +63,23 @@ bool mir_may_write(struct mir *m)
 
 /* ---- what the Lease says ------------------------------------------------------------------------ */
 
+static void lease_path(const struct mir *m, struct sw_buf *b, bool named)
+{
+	sw_buf_init(b, 2048);
+	sw_kube_path(b, "coordination.k8s.io", "v1", "leases", m->opt.ns, named ? m->opt.lease : NULL, NULL);
+}
+
+/* The Lease is what is written most often: an older one than was seen means that the manager's store was restored. */
+static void note_age(struct mir *m)
+{
+	struct sw_buf path;
+
+	lease_path(m, &path, true);
+	if (m->lease.rv)
+		sw_kube_canary(m->kube, path.at, m->lease.rv);
+	sw_buf_fini(&path);
+}
+
 static void note(struct mir *m, json_t *object)
 {
 	struct lease *l = &m->lease;
@@ -80,6 +97,7 @@ static void note(struct mir *m, json_t *object)
 	snprintf(l->renewed, sizeof(l->renewed), "%s", renewed ? renewed : "");
 	l->transitions = sw_json_int(object, "spec.leaseTransitions", 0);
 	l->duration_ms = sw_json_int(object, "spec.leaseDurationSeconds", 15) * 1000;
+	note_age(m);
 }
 
 static void won(struct mir *m)
@@ -126,8 +144,7 @@ static void request(struct mir *m, const char *method, bool named, struct sw_buf
 	struct sw_buf path;
 	struct sw_kube_req req = {.cls = SW_KUBE_LEASE, .method = method, .timeout_ms = (long)lease_ms(m) / 3};
 
-	sw_buf_init(&path, 2048);
-	sw_kube_path(&path, "coordination.k8s.io", "v1", "leases", m->opt.ns, named ? m->opt.lease : NULL, NULL);
+	lease_path(m, &path, named);
 	req.path = path.at;
 	if (body) {
 		req.content_type = strcmp(method, "PATCH") == 0 ? SW_MERGE_PATCH : NULL;
@@ -288,9 +305,8 @@ static void give_back(struct mir *m)
 	struct sw_buf path, body;
 	struct sw_kube_call *call;
 
-	sw_buf_init(&path, 2048);
+	lease_path(m, &path, true);
 	sw_buf_init(&body, 4096);
-	sw_kube_path(&path, "coordination.k8s.io", "v1", "leases", m->opt.ns, m->opt.lease, NULL);
 	sw_buf_puts(&body, "{\"metadata\":{\"resourceVersion\":");
 	sw_buf_json_str(&body, m->lease.rv);
 	sw_buf_puts(&body, "},\"spec\":{\"holderIdentity\":\"\"}}");

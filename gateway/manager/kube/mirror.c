@@ -109,6 +109,8 @@ static struct sw_err client_open(struct mir *m)
 	struct sw_kube_options ko = {.name = "manager",
 				     .window = (unsigned)m->opt.window,
 				     .heartbeat_ms = m->opt.heartbeat_ms,
+				     .on_set_back = m->opt.on_set_back,
+				     .owner = m->opt.owner,
 				     .metrics = m->opt.metrics};
 	struct sw_err e = SW_OK;
 

@@ -19,6 +19,8 @@ struct fixture {
 	struct sw_metrics *metrics;
 	struct sw_kube *kube;
 	uint64_t heartbeat_ms;
+	void (*on_set_back)(void *owner);
+	void *owner;
 };
 
 static inline struct sw_kubeconfig *fixture_kubeconfig(struct fixture *x, const char *user)
@@ -53,11 +55,14 @@ static inline void fixture_begin(struct fixture *x, const char *user, unsigned w
 	cr_assert_not(sw_failed(sw_http_new(x->loop, &x->http)));
 	cr_assert_not(sw_failed(sw_metrics_new(&x->metrics)));
 	x->f = fake_http_new(x->loop, NULL);
-	e = sw_kube_new(
-		x->loop, x->http, fixture_kubeconfig(x, user),
-		&(struct sw_kube_options){
-			.name = "east", .window = window, .heartbeat_ms = x->heartbeat_ms, .metrics = x->metrics},
-		&x->kube);
+	e = sw_kube_new(x->loop, x->http, fixture_kubeconfig(x, user),
+			&(struct sw_kube_options){.name = "east",
+						  .window = window,
+						  .heartbeat_ms = x->heartbeat_ms,
+						  .on_set_back = x->on_set_back,
+						  .owner = x->owner,
+						  .metrics = x->metrics},
+			&x->kube);
 	cr_assert_not(sw_failed(e), "%s", e.text);
 }
 

@@ -68,11 +68,12 @@ static inline struct run *begin_full(struct sw_reflector_cfg cfg, uint64_t heart
 	struct sw_err e;
 
 	r->x.heartbeat_ms = heartbeat_ms;
+	r->x.on_set_back = on_set_back;
+	r->x.owner = r;
 	fixture_begin(&r->x, "token: t", 0);
 	sw_buf_init(&r->log, 1 << 20);
 	cfg.on_object = on_object;
 	cfg.on_state = on_state;
-	cfg.on_set_back = on_set_back;
 	cfg.owner = r;
 	if (!cfg.path)
 		cfg.path = "/apis/batch/v1/jobs";

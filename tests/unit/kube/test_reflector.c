@@ -439,6 +439,70 @@ Test(reflector, a_server_set_back_in_time_is_listed_anew)
 	end(r);
 }
 
+#define CANARY    "/apis/coordination.k8s.io/v1/namespaces/n/leases/l"
+#define ON_CANARY "GET " CANARY " "
+
+/* The restored server's revision has passed what was watched: a 410, and only the canary tells that b was not deleted.
+ */
+static struct run *passed(int status, const char *canary)
+{
+	struct run *r = begin();
+
+	cr_assert(sw_kube_canary(r->x.kube, CANARY, "8"));
+	cr_assert(sw_kube_canary(r->x.kube, CANARY, "9"));
+	list(r, LIST("10", OBJ("a", "1") "," OBJ("b", "9")));
+	fake_stream(r->x.f, ON_WATCH("10"), EXPIRED);
+	fake_reply(r->x.f, ON_CANARY, status, "", canary);
+	list(r, LIST("20", OBJ("a", "1")));
+	fake_stream(r->x.f, ON_WATCH("20"), "");
+	cr_assert(asked(r, 5));
+	return r;
+}
+
+#define LEASE(rv) "{\"kind\":\"Lease\",\"metadata\":{\"name\":\"l\",\"resourceVersion\":\"" rv "\"}}"
+
+Test(reflector, a_canary_older_than_it_was_tells_a_server_set_back_whose_revision_went_on)
+{
+	struct run *r = passed(200, LEASE("7"));
+
+	TELLS(r, "+n/a@1 +n/b@9 S B -n/b ");
+	end(r);
+}
+
+Test(reflector, a_canary_that_is_gone_tells_it_too)
+{
+	struct run *r = passed(404, "{\"kind\":\"Status\",\"reason\":\"NotFound\"}");
+
+	TELLS(r, "+n/a@1 +n/b@9 S B -n/b ");
+	end(r);
+}
+
+Test(reflector, a_canary_as_it_was_tells_nothing)
+{
+	struct run *r = passed(200, LEASE("9"));
+
+	TELLS(r, "+n/a@1 +n/b@9 S -n/b ");
+	end(r);
+}
+
+Test(reflector, whoever_sees_an_older_canary_lets_everything_be_listed_anew)
+{
+	struct run *r = begin();
+
+	list(r, LIST("10", OBJ("a", "1")));
+	fake_stream(r->x.f, ON_WATCH("10"), ""); /* stays open: it sees nothing wrong */
+	cr_assert(asked(r, 2));
+	TELLS(r, "+n/a@1 S ");
+	cr_assert(sw_kube_canary(r->x.kube, CANARY, "10"));
+	list(r, LIST("20", ""));
+	fake_stream(r->x.f, ON_WATCH("20"), "");
+	cr_assert_not(sw_kube_canary(r->x.kube, CANARY, "9"));
+	cr_assert(sw_kube_canary(r->x.kube, CANARY, "9"), "told once");
+	cr_assert(asked(r, 4));
+	TELLS(r, "+n/a@1 S B -n/a ");
+	end(r);
+}
+
 Test(reflector, what_else_is_watched_on_a_server_set_back_is_listed_anew_too)
 {
 	static const char any[] = "GET /apis/batch/v1/", crons[] = "GET /apis/batch/v1/cronjobs?";
@@ -461,7 +525,7 @@ Test(reflector, what_else_is_watched_on_a_server_set_back_is_listed_anew_too)
 	for (int i = 0; i < 2; i++)
 		fake_stream(r->x.f, any, "");
 	cr_assert(asked(r, 10));
-	TELLS(r, "+n/a@1 S -n/a ");
+	TELLS(r, "+n/a@1 S B -n/a ");
 	sw_reflector_free(other->r);
 	sw_buf_fini(&other->log);
 	free(other);

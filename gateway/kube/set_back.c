@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * set_back.c - a server whose store was restored from an older copy
+ *
+ * Two things tell. A collection's present resourceVersion may be lower than the one that was watched last
+ * (reflector_ask.c). And an object that is written often, the canary, may be older than it was: that holds however far
+ * the restored server's revision has come since, for the canary's own resourceVersion moves only with the canary. So
+ * what stays unseen is a copy that is younger than the last write of the canary on a server that has passed the
+ * revision it had.
+ *
+ * Resource versions of one collection can be compared as numbers: since Kubernetes 1.35 that is promised, and it was so
+ * before. What is no number is not compared.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+#include "reflector_priv.h"
+#include "spillway/log.h"
+#include "spillway/text.h"
+
+static bool is_number(const char *s)
+{
+	return s && *s && strspn(s, "0123456789") == strlen(s);
+}
+
+bool kube_rv_is_older(const char *present, const char *seen)
+{
+	if (!is_number(present) || !is_number(seen))
+		return false;
+	present += strspn(present, "0");
+	seen += strspn(seen, "0");
+	size_t n = strlen(present), m = strlen(seen);
+	return n != m ? n < m : strcmp(present, seen) < 0;
+}
+
+/* All collections of the server went back with it, whatever their numbers say. */
+void kube_set_back(struct sw_kube *k, const char *path, const char *seen, const char *present)
+{
+	struct sw_reflector *r;
+
+	sw_log(WARN, "kube", "the server was set back in time, listing anew",
+	       "cluster=%s path=\"%s\" seen=%s present=%s", k->name, path, seen, present);
+	DL_FOREACH(k->reflectors, r)
+	{
+		r->is_listed = r->must_ask = false;
+		reflector_rekeyed(r);
+	}
+	if (k->on_set_back)
+		k->on_set_back(k->owner);
+}
+
+bool sw_kube_canary(struct sw_kube *k, const char *path, const char *rv)
+{
+	if (!rv)
+		return true;
+	char *seen = k->canary_rv;
+	bool older = seen && strcmp(k->canary, path) == 0 && kube_rv_is_older(rv, seen);
+
+	if (!k->canary || strcmp(k->canary, path) != 0) {
+		free(k->canary);
+		k->canary = sw_strdup(path);
+	}
+	k->canary_rv = sw_strdup(rv);
+	if (older)
+		kube_set_back(k, path, seen, rv);
+	free(seen);
+	return !older;
+}
