@@ -15,7 +15,8 @@
 #include <uthash.h>
 #include "spillway/text.h"
 
-enum { PLANS = 1024, MASKS = 8 };
+/* A plan is 4 KiB, and most are of no more use as soon as a job was placed: a cluster then has less room. */
+enum { PLANS = 128, MASKS = 8 };
 
 struct shape {
 	uint64_t policy, view, mask, workload;

@@ -67,6 +67,11 @@ static bool is_final(enum sw_code c)
 	       c == SW_E_UNSUPPORTED;
 }
 
+static const struct sw_companion *under_way(const struct work *wk)
+{
+	return &wk->companions->at[wk->companions_sent];
+}
+
 static void one_done(struct work *wk, struct sw_err err)
 {
 	char text[600];
@@ -76,9 +81,8 @@ static void one_done(struct work *wk, struct sw_err err)
 		return;
 	}
 	if (sw_failed(err)) {
-		snprintf(text, sizeof text, "%s/%s was not sent along: %s",
-			 sw_companion_word(wk->companions.at[wk->companions_sent].kind),
-			 wk->companions.at[wk->companions_sent].name, err.text);
+		snprintf(text, sizeof text, "%s/%s was not sent along: %s", sw_companion_word(under_way(wk)->kind),
+			 under_way(wk)->name, err.text);
 		work_say(wk, true, "CompanionRefused", text);
 	}
 	wk->companions_sent++;
@@ -96,31 +100,38 @@ static void on_fetched(void *owner, struct sw_err err, json_t *object)
 	const struct sw_workload *row = row_of(wk->d, wk->key);
 
 	if (!sw_failed(err) && row)
-		err = sw_worker_companion(wk->w, row->kind, row->ns, row->job_name,
-					  &wk->companions.at[wk->companions_sent], object, on_sent, wk);
+		err = sw_worker_companion(wk->w, row->kind, row->ns, row->job_name, under_way(wk), object, on_sent, wk);
 	else if (!row)
 		err = sw_err(SW_E_BUSY, "the workload is gone");
 	if (sw_failed(err))
 		one_done(wk, err);
 }
 
+static void companions_begin(struct work *wk, const struct scene *s)
+{
+	char why[300];
+	if (!wk->companions)
+		wk->companions = sw_calloc(1, sizeof *wk->companions);
+	struct sw_err e = sw_companions_read(wk->job, wk->companions);
+	if (sw_failed(e) || companions_refused(wk->d, wk, s->row, why, sizeof why))
+		wk->companions->n = 0; /* the configuration changed since it was placed */
+}
+
 struct sw_err companions_send(struct work *wk, const struct scene *s)
 {
 	const struct sw_manager_ops *ops = wk->d->m->ops;
-	const struct sw_companion *c = &wk->companions.at[wk->companions_sent];
-	char why[300];
 
 	wk->w = s->winner;
-	if (wk->companions_sent == 0) {
-		struct sw_err e = sw_companions_read(wk->job, &wk->companions);
-		if (sw_failed(e) || companions_refused(wk->d, wk, s->row, why, sizeof why))
-			wk->companions.n = 0; /* the configuration changed since it was placed */
-	}
-	if (wk->companions_sent >= wk->companions.n) {
+	if (wk->companions_sent == 0)
+		companions_begin(wk, s);
+	if (wk->companions_sent >= wk->companions->n) {
 		wk->companions_attempt = s->row->attempt;
 		wk->companions_sent = 0;
+		free(wk->companions);
+		wk->companions = NULL;
 		work_step_done(wk, SW_OK, 1);
 		return SW_OK;
 	}
+	const struct sw_companion *c = under_way(wk);
 	return ops->fetch(wk->d->m, sw_need_type(c->kind)->plural, s->row->ns, c->name, on_fetched, wk);
 }

@@ -71,6 +71,7 @@ void work_free(struct work *wk)
 	free(wk->log_bytes);
 	outs_free(wk);
 	free(wk->calls);
+	free(wk->companions);
 	free(wk->text);
 	json_object_put(wk->pod_object);
 	free(wk->pod_sent);

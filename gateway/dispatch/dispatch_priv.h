@@ -121,9 +121,9 @@ struct work {
 	uint64_t said, told_ms; /* hash of the last event, said once; loop time of the last message */
 	uint64_t begun_ms;      /* loop time when we first saw it admitted: for the metric */
 
-	struct sw_companions companions; /* of the job, while they are sent: ... */
-	size_t companions_sent;          /* ... how many were */
-	unsigned companions_attempt;     /* the attempt whose companions were all sent */
+	struct sw_companions *companions; /* of the job, while they are sent; else NULL: ... */
+	size_t companions_sent;           /* ... how many were */
+	unsigned companions_attempt;      /* the attempt whose companions were all sent */
 
 	struct pod *pods;
 	struct pod *log_pod; /* whose log is under way */

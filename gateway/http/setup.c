@@ -123,7 +123,8 @@ static void setup_limits(struct sw_call *c, const struct sw_request *req)
 	curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT_MS,
 			 req->connect_timeout_ms ? req->connect_timeout_ms : HTTP_CONNECT_MS);
 	curl_easy_setopt(h, CURLOPT_TIMEOUT_MS, req->timeout_ms);
-	curl_easy_setopt(h, CURLOPT_BUFFERSIZE, 16L * 1024); /* curl reads up to 100 of them in one go */
+	curl_easy_setopt(h, CURLOPT_BUFFERSIZE, 16L * 1024);        /* curl reads up to 100 of them in one go */
+	curl_easy_setopt(h, CURLOPT_UPLOAD_BUFFERSIZE, 16L * 1024); /* 64 KiB for each body under way otherwise */
 	if (!req->on_chunk)
 		curl_easy_setopt(h, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)c->body.max);
 	curl_easy_setopt(h, CURLOPT_TCP_KEEPALIVE, 1L);

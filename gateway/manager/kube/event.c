@@ -23,7 +23,13 @@ enum {
 	REASON_MAX = 64
 };
 
-/* News of one object: being gathered (due_ms), or sent and remembered. */
+/* What is being gathered to be sent as one Event. */
+struct news {
+	struct sw_event_about about;
+	char reason[REASON_MAX], message[MESSAGE_MAX];
+};
+
+/* What one object was told: a little is remembered of each Event, so that its repetition only raises a count. */
 struct told {
 	UT_hash_handle hh;
 	struct mir *m;
@@ -33,16 +39,19 @@ struct told {
 	unsigned count; /* that were sent of the same text */
 	uint64_t text_hash;
 	bool warning, posted;
-	char reason[REASON_MAX], message[MESSAGE_MAX];
-	char name[SW_EVENT_NAME];
-	struct sw_event_about about;
-	char key[]; /* Workload or check, and "!" for warnings */
+	char uid[37];      /* of the object */
+	char *ns, *name;   /* of the Event sent last; NULL: none yet */
+	struct news *news; /* due; NULL: nothing to send */
+	char key[];        /* Workload or check, and "!" for warnings */
 };
 
 static void told_free(struct told *t)
 {
 	HASH_DEL(t->m->told, t);
 	sw_kube_cancel(t->call);
+	free(t->ns);
+	free(t->name);
+	free(t->news);
 	free(t);
 }
 
@@ -62,10 +71,10 @@ static void on_sent(void *owner, struct sw_err err, const struct sw_kube_reply *
 
 static void event_write(const struct told *t, struct sw_buf *b)
 {
-	sw_event_write(b, &(struct sw_kube_event){.about = &t->about,
+	sw_event_write(b, &(struct sw_kube_event){.about = &t->news->about,
 						  .name = t->name,
-						  .reason = t->reason,
-						  .message = t->message,
+						  .reason = t->news->reason,
+						  .message = t->news->message,
 						  .reporter = CONTROLLER,
 						  .warning = t->warning,
 						  .count = t->count,
@@ -73,29 +82,36 @@ static void event_write(const struct told *t, struct sw_buf *b)
 						  .last_ms = sw_loop_wall(t->m->loop)});
 }
 
-static void told_send(struct told *t)
+static void name_anew(struct told *t)
+{
+	char name[SW_EVENT_NAME];
+
+	sw_event_name(&t->news->about, name);
+	free(t->ns);
+	free(t->name);
+	t->ns = sw_strdup(sw_event_ns(&t->news->about));
+	t->name = sw_strdup(name);
+	t->first_ms = sw_loop_wall(t->m->loop);
+}
+
+static void news_post(struct told *t)
 {
 	struct mir *m = t->m;
+	const struct news *n = t->news;
 	struct sw_buf path, body;
 	char now[32];
-	uint64_t hash = sw_hash(t->message, strlen(t->message)) * 31 + sw_hash(t->reason, strlen(t->reason));
+	uint64_t hash = sw_hash(n->message, strlen(n->message)) * 31 + sw_hash(n->reason, strlen(n->reason));
 	bool again = t->posted && hash == t->text_hash && sw_loop_now(m->loop) - t->sent_ms < KEEP_MS;
 
-	t->due_ms = 0;
-	t->sent_ms = sw_loop_now(m->loop);
-	if (!mir_may_write(m) || t->call)
-		return;
 	mir_now(m, now);
 	t->count = again ? t->count + 1 : 1;
-	if (!again) {
-		t->first_ms = sw_loop_wall(m->loop);
-		sw_event_name(&t->about, t->name);
-	}
+	if (!again)
+		name_anew(t);
 	t->posted = true;
 	t->text_hash = hash;
 	sw_buf_init(&path, 4096);
 	sw_buf_init(&body, 16 << 10);
-	sw_kube_path(&path, "", "v1", "events", sw_event_ns(&t->about), again ? t->name : NULL, NULL);
+	sw_kube_path(&path, "", "v1", "events", t->ns, again ? t->name : NULL, NULL);
 	if (again)
 		sw_buf_printf(&body, "{\"count\":%u,\"lastTimestamp\":\"%s\"}", t->count, now);
 	else
@@ -113,6 +129,16 @@ static void told_send(struct told *t)
 		t->posted = false;
 	sw_buf_fini(&path);
 	sw_buf_fini(&body);
+}
+
+static void told_send(struct told *t)
+{
+	if (mir_may_write(t->m) && !t->call)
+		news_post(t);
+	t->due_ms = 0;
+	t->sent_ms = sw_loop_now(t->m->loop);
+	free(t->news);
+	t->news = NULL;
 }
 
 static void on_timer(void *owner)
@@ -169,7 +195,7 @@ static struct told *told_get(struct mir *m, const char *what, const struct sw_ev
 
 	snprintf(key, sizeof(key), "%s%s", what, warning ? "!" : "");
 	HASH_FIND_STR(m->told, key, t);
-	if (t && strcmp(t->about.uid, about->uid) != 0) { /* made again under the same name */
+	if (t && strcmp(t->uid, about->uid) != 0) { /* made again under the same name */
 		told_free(t);
 		t = NULL;
 	}
@@ -178,26 +204,35 @@ static struct told *told_get(struct mir *m, const char *what, const struct sw_ev
 	t = sw_calloc(1, sizeof(*t) + strlen(key) + 1);
 	memcpy(t->key, key, strlen(key) + 1);
 	t->m = m;
-	t->about = *about;
+	memcpy(t->uid, about->uid, sizeof(t->uid));
 	HASH_ADD_STR(m->told, key, t);
 	return t;
 }
 
-static void tell(struct told *t, bool warning, const char *reason, const char *message)
+static void tell(struct mir *m, const char *what, const struct sw_event_about *about, bool warning, const char *reason,
+		 const char *message)
 {
-	struct mir *m = t->m;
-	uint64_t now = sw_loop_now(m->loop);
-	size_t n = t->due_ms && !warning ? strlen(t->message) : 0;
+	struct told *t = told_get(m, what, about, warning);
+	struct news *news;
+	size_t n;
 
+	if (!t)
+		return;
+	if (!t->news) {
+		t->news = sw_calloc(1, sizeof(*t->news));
+		t->news->about = *about;
+	}
+	news = t->news;
+	n = warning ? 0 : strlen(news->message);
 	t->warning = warning;
-	sw_cut(t->reason, sizeof(t->reason), reason);
-	if (n && n + 4 < sizeof(t->message)) {
-		memcpy(t->message + n, "; ", 3);
+	sw_cut(news->reason, sizeof(news->reason), reason);
+	if (n && n + 4 < sizeof(news->message)) {
+		memcpy(news->message + n, "; ", 3);
 		n += 2;
 	}
-	if (n + 1 < sizeof(t->message))
-		sw_cut(t->message + n, sizeof(t->message) - n, message);
-	told_due(t, now + gather_ms(warning, reason));
+	if (n + 1 < sizeof(news->message))
+		sw_cut(news->message + n, sizeof(news->message) - n, message);
+	told_due(t, sw_loop_now(m->loop) + gather_ms(warning, reason));
 }
 
 void mir_event(struct sw_manager *base, const char *key, bool warning, const char *reason, const char *message)
@@ -205,7 +240,6 @@ void mir_event(struct sw_manager *base, const char *key, bool warning, const cha
 	struct mir *m = mir_of(base);
 	struct wl *w = wl_find(m, key);
 	struct sw_event_about a = {0};
-	struct told *t;
 
 	if (!w || !wl_kind(w))
 		return;
@@ -214,9 +248,7 @@ void mir_event(struct sw_manager *base, const char *key, bool warning, const cha
 	wl_ns(w, a.ns);
 	wl_job_name(w, a.name);
 	uid_text(w->job_uid, a.uid);
-	t = told_get(m, w->text, &a, warning);
-	if (t)
-		tell(t, warning, reason, message);
+	tell(m, w->text, &a, warning, reason, message);
 }
 
 void mir_event_check(struct sw_manager *base, bool warning, const char *reason, const char *message)
@@ -227,15 +259,11 @@ void mir_event_check(struct sw_manager *base, bool warning, const char *reason, 
 
 	HASH_ITER(hh, m->checks, c, next)
 	{
-		struct told *t;
-
 		if (!c->ours)
 			continue;
 		snprintf(a.name, sizeof(a.name), "%.253s", c->name);
 		memcpy(a.uid, c->uid, sizeof(a.uid));
-		t = told_get(m, c->name, &a, warning); /* a Workload's key has a slash */
-		if (t)
-			tell(t, warning, reason, message);
+		tell(m, c->name, &a, warning, reason, message); /* a Workload's key has a slash */
 	}
 }
 

@@ -21,7 +21,6 @@ class Contender:
 
     title = name = controller = ""
     parameters = agent = None
-    share = 1.0
     kueue = FAST
     raised = False
 
@@ -105,11 +104,11 @@ class MultiKueue(Contender):
 
 
 class Shipped(MultiKueue):
-    title, name, kueue, share = "MultiKueue as shipped", "mk-shipped", {}, 0.1
+    title, name, kueue = "MultiKueue as shipped", "mk-shipped", {}
 
 
 class Raised(MultiKueue):
-    title, name, raised, share = "MultiKueue, client limits raised", "mk-raised", True, 0.3
+    title, name, raised = "MultiKueue, client limits raised", "mk-raised", True
 
 
 class Null(Contender):

@@ -90,7 +90,7 @@ def take_turn(site, c, a, raised_binary):
     try:
         c.ready(site)
         calm = measure(site, c, a.calm, 0.5, a.calm * 4, f"{c.name}-calm-")
-        burst = measure(site, c, max(1, int(a.burst * c.share)), 0, a.limit, f"{c.name}-burst-")
+        burst = measure(site, c, a.burst, 0, a.limit, f"{c.name}-burst-")
     finally:
         c.stop(site)
     site.clean()
