@@ -5,6 +5,7 @@
  * Order: catalog and policy (a wrong policy stops the start, before anything runs), manager, dispatch. Everything is
  * taken down in the other order.
  */
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +16,7 @@
 #include "spillway/kinds.h"
 #include "spillway/text.h"
 
-enum { TURNS_EVERY_MS = 5000 };
+enum { TURNS_EVERY_MS = 5000, HOLES_BYTES = 2 << 20 };
 static const char shipped_policy[] = "policies/burst.lua";
 
 static struct sw_err open_shipped(struct sw_gateway *g, struct sw_policy **out)
@@ -79,6 +80,14 @@ static struct sw_err open_dispatch(struct sw_gateway *g)
 	return sw_dispatch_new(&opt, &g->dispatch);
 }
 
+/* A burst leaves holes in the heap; glibc by itself gives back only what is free at its end. */
+static void give_memory_back(void)
+{
+	struct mallinfo2 m = mallinfo2();
+	if (m.fordblks >= HOLES_BYTES && m.fordblks >= m.arena / 8)
+		malloc_trim(0);
+}
+
 /* Slow turns delay everybody: they are counted where operators look. */
 static void on_turns(void *owner)
 {
@@ -90,6 +99,7 @@ static void on_turns(void *owner)
 	sw_metric_set(sw_metric(g->metrics, SW_GAUGE, "spillway_loop_worst_turn_seconds",
 				"Longest turn of the event loop since the start.", ""),
 		      (double)t.worst_us / 1e6);
+	give_memory_back();
 	sw_timer_in(g->turns_timer, TURNS_EVERY_MS);
 }
 

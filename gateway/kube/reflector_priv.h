@@ -29,7 +29,7 @@ enum {
 	REFLECTOR_PAGE_MAX = 64 << 20,   /* bytes of one page; over it, smaller pages are asked for */
 	REFLECTOR_LINE_MAX = 32 << 20,   /* bytes of events not looked at yet */
 	REFLECTOR_LINES_FULL = 4 << 20,  /* pause the stream */
-	REFLECTOR_LINES_KEPT = 64 << 10, /* memory an idle watch may keep */
+	REFLECTOR_LINES_KEPT = 16 << 10, /* memory an idle watch may keep */
 	REFLECTOR_SILENCE_MS = 90 * 1000,
 	REFLECTOR_LIST_MS = 60 * 1000,
 	REFLECTOR_BACKOFF_MS = 200,

@@ -18,20 +18,21 @@
 
 enum { BODY_MAX = 1 << 20, FIRST_MS = 500, EVERY_MS = 3000, GRID_MS = 100 };
 
-static json_t *base_of(const struct wl *w)
+/* gives; of what we wrote as text ourselves. NULL stays NULL. */
+static json_t *read_back(const char *text)
 {
-	json_t *base = NULL;
+	json_t *o = NULL;
 
-	if (w->base && sw_failed(sw_json_parse(w->base, strlen(w->base), &base)))
-		base = NULL;
-	return base;
+	if (text && sw_failed(sw_json_parse(text, strlen(text), &o)))
+		o = NULL;
+	return o;
 }
 
 /* gives. */
-static json_t *home_status(const struct op *o, const struct wl *w, json_t *local)
+static json_t *home_status(const struct wl *w, json_t *local, json_t *copy)
 {
 	const struct sw_kind *k = wl_kind(w);
-	json_t *base = base_of(w), *status = k->status_home(k, local, o->status, base);
+	json_t *base = read_back(w->base), *status = k->status_home(k, local, copy, base);
 
 	json_object_put(base);
 	return status;
@@ -79,6 +80,19 @@ static struct job *job_now(struct op *o, struct wl **w)
 
 /* ---- while it runs ------------------------------------------------------------------------------- */
 
+static void sync_put(struct op *o, const struct wl *w, const struct job *j, json_t *copy)
+{
+	if ((j->flags & JOB_SUSPENDED) && runs(wl_kind(w), copy)) {
+		op_wait(o, "Kueue to start the job");
+		return;
+	}
+	json_t *local = job_status(j), *status = home_status(w, local, copy);
+
+	put(o, w, j, local, status);
+	json_object_put(local);
+	json_object_put(status);
+}
+
 static void sync_run(struct op *o)
 {
 	struct wl *w;
@@ -91,15 +105,10 @@ static void sync_run(struct op *o)
 		return;
 	}
 	wl_forget_bytes(o->m, w); /* it runs: nobody reads it whole */
-	if ((j->flags & JOB_SUSPENDED) && runs(wl_kind(w), o->status)) {
-		op_wait(o, "Kueue to start the job");
-		return;
-	}
-	json_t *local = job_status(j), *status = home_status(o, w, local);
+	json_t *copy = read_back(o->status);
 
-	put(o, w, j, local, status);
-	json_object_put(local);
-	json_object_put(status);
+	sync_put(o, w, j, copy);
+	json_object_put(copy);
 }
 
 /* ---- the end ---------------------------------------------------------------------------------------- */
@@ -127,12 +136,13 @@ static void finish_run(struct op *o)
 		return;
 	}
 	mir_now(o->m, now);
-	json_t *local = job_status(j);
-	json_t *status = o->plain_end ? sw_json_copy(local) : home_status(o, w, local);
+	json_t *local = job_status(j), *copy = read_back(o->status);
+	json_t *status = o->plain_end ? sw_json_copy(local) : home_status(w, local, copy);
 
 	status_end(wl_kind(w), status, o->outcome, o->message ? o->message : "", now);
 	put(o, w, j, local, status);
 	json_object_put(local);
+	json_object_put(copy);
 	json_object_put(status);
 }
 
@@ -141,8 +151,8 @@ static void finish_run(struct op *o)
 struct home {
 	UT_hash_handle hh;
 	struct mir *m;
-	json_t *status; /* the newest; NULL: nothing waits */
-	json_t *sent;
+	char *status; /* the newest, as text; NULL: nothing waits */
+	char *sent;
 	char *job_uid;
 	uint64_t due_ms, written_ms;
 	uint16_t evictions; /* of the attempt that it is about */
@@ -153,7 +163,7 @@ struct home {
 static void home_free(struct home *h)
 {
 	HASH_DEL(h->m->homes, h);
-	json_object_put(h->status);
+	free(h->status);
 	free(h->job_uid);
 	free(h);
 }
@@ -173,7 +183,7 @@ static void home_forget(struct mir *m, const char *key)
 	if (h && !h->busy) {
 		home_free(h);
 	} else if (h) {
-		json_object_put(h->status);
+		free(h->status);
 		h->status = NULL;
 	}
 }
@@ -200,8 +210,9 @@ static void on_written(void *owner, struct sw_err e)
 	if (sw_failed(e) && e.code != SW_E_CONFLICT && e.code != SW_E_MISSING)
 		sw_log(WARN, "manager", "status not written", "key=%s error=\"%s\"", h->key, e.text);
 	if (again && !h->status) /* of the same attempt: sync_run() looks */
-		h->status = json_object_get(h->sent);
-	json_object_put(h->sent);
+		h->status = h->sent;
+	else
+		free(h->sent);
 	h->sent = NULL;
 	home_due(h, now + EVERY_MS);
 }
@@ -213,7 +224,7 @@ static void home_write(struct home *h)
 	o->evictions = h->evictions;
 	o->job_uid = sw_strdup(h->job_uid);
 	o->status = h->status;
-	h->sent = json_object_get(h->status);
+	h->sent = sw_strdup(h->status);
 	h->status = NULL;
 	h->busy = true;
 	op_start(o);
@@ -249,7 +260,7 @@ void homes_free(struct mir *m)
 
 	HASH_ITER(hh, m->homes, h, tmp)
 	{
-		json_object_put(h->sent);
+		free(h->sent);
 		home_free(h);
 	}
 	sw_timer_free(m->home_timer);
@@ -280,8 +291,8 @@ struct sw_err mir_sync_status(struct sw_manager *base, const char *key, const ch
 		h->m = m;
 		HASH_ADD_STR(m->homes, key, h);
 	}
-	json_object_put(h->status);
-	h->status = sw_json_copy(copy_status);
+	free(h->status);
+	h->status = sw_json_text(copy_status, NULL);
 	free(h->job_uid);
 	h->job_uid = sw_strdup(job_uid);
 	h->evictions = w->evictions;
@@ -302,7 +313,7 @@ struct sw_err mir_finish(struct sw_manager *base, const char *key, const char *j
 	home_forget(m, key);
 	o = op_new(m, key, finish_run, done, owner);
 	o->job_uid = sw_strdup(job_uid);
-	o->status = sw_json_copy(copy_status);
+	o->status = sw_json_text(copy_status, NULL);
 	o->outcome = outcome;
 	o->message = sw_strdup(message);
 	o->on_error = refused;

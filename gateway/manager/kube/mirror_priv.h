@@ -178,7 +178,7 @@ struct op {
 	char *cluster, *message, *job_uid;
 	char **clusters;
 	int64_t requeue_s;
-	json_t *status; /* of the copy */
+	char *status; /* of the copy, as text: hundreds may wait, and a tree is ten times as large */
 	enum sw_outcome outcome;
 	uint16_t evictions;     /* sync: of the attempt that status is about */
 	bool plain_end;         /* finish: the copy's own status was refused */

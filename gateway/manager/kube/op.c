@@ -38,7 +38,7 @@ static void op_free(struct op *o)
 	free(o->cluster);
 	free(o->message);
 	free(o->job_uid);
-	json_object_put(o->status);
+	free(o->status);
 	json_object_put(o->job);
 	json_object_put(o->workload);
 	free(o);
