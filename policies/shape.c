@@ -16,7 +16,7 @@
 #include "spillway/text.h"
 
 /* A plan is 4 KiB, and most are of no more use as soon as a job was placed: a cluster then has less room. */
-enum { PLANS = 128, MASKS = 8 };
+enum { PLANS = 64, MASKS = 8 };
 
 struct shape {
 	uint64_t policy, view, mask, workload;

@@ -111,7 +111,7 @@ static void hold_words(const struct work *wk, const struct scene *s, const char 
 	const char *where = w ? sw_worker_name(w) : s->row->cluster ? s->row->cluster : "";
 	const char *detail = s->row->cluster ? "not in the configuration" : "";
 	if (s->v.job_bad)
-		detail = wk->job_err.text;
+		detail = wk->job_why ? wk->job_why : "";
 	else if (w)
 		detail = sw_worker_state(w).why ? sw_worker_state(w).why : "";
 	if (*where && *detail)
@@ -128,7 +128,7 @@ static void reject(struct work *wk, const struct scene *s)
 	struct sw_dispatch *d = wk->d;
 	char text[PLAN_SENTENCE];
 	struct sw_change c = {.op = SW_CHANGE_REJECT, .reason = "InvalidJob", .message = text};
-	sw_cut(text, sizeof text, wk->job_err.text);
+	sw_cut(text, sizeof text, wk->job_why ? wk->job_why : "");
 	work_say(wk, true, "InvalidJob", text);
 	wk->busy = true;
 	struct sw_err e = d->m->ops->change(d->m, wk->key, s->row->rv, &c, on_changed, wk);
@@ -443,8 +443,10 @@ static void on_read(void *owner, struct sw_err err, json_t *job, json_t *workloa
 		wk->job_read_ms = sw_loop_now(d->opt.loop);
 		if (wk->plan_vain)
 			wk->plan_at_ms = wk->job_read_ms; /* it may ask for something else now */
-		wk->job_err = sw_demand_read(row->kind, wk->job, d->opt.catalog, wk->demand);
-		if (sw_failed(wk->job_err)) {
+		struct sw_err e = sw_demand_read(row->kind, wk->job, d->opt.catalog, wk->demand);
+		free(wk->job_why);
+		wk->job_why = sw_failed(e) ? sw_strdup(e.text) : NULL;
+		if (sw_failed(e)) {
 			free(wk->demand);
 			wk->demand = NULL;
 		}
@@ -458,12 +460,18 @@ static void on_read(void *owner, struct sw_err err, json_t *job, json_t *workloa
 
 /* ---- offers ------------------------------------------------------------------------------------ */
 
+void calls_free(struct work *wk)
+{
+	free(wk->calls);
+	free(wk->call_err);
+	wk->calls = NULL;
+	wk->call_err = NULL;
+}
+
 static void offers_end(struct work *wk)
 {
-	struct sw_err e = wk->call_err;
-	free(wk->calls);
-	wk->calls = NULL;
-	wk->call_err = SW_OK;
+	struct sw_err e = wk->call_err ? *wk->call_err : SW_OK;
+	calls_free(wk);
 	if (!sw_failed(e) && wk->text)
 		work_say(wk, false, "Offered", wk->text);
 	free(wk->text);
@@ -480,8 +488,10 @@ static void offer_answered(struct offer_call *call, struct sw_err err)
 		snprintf(text, sizeof text, "cluster %s refused the offer: %s", sw_worker_name(call->w),
 			 out_now(wk, call->w)->why);
 		work_say(wk, true, "OfferRefused", text);
-	} else if (sw_failed(err) && !sw_failed(wk->call_err))
-		wk->call_err = err;
+	} else if (sw_failed(err) && !wk->call_err) {
+		wk->call_err = sw_calloc(1, sizeof err);
+		*wk->call_err = err;
+	}
 	if (--wk->n_calls == 0)
 		offers_end(wk);
 }
@@ -498,9 +508,8 @@ static void offer(struct work *wk, const struct scene *s)
 	struct sw_buf words;
 	int n = 0;
 	sw_buf_init(&words, 16 << 10);
-	free(wk->calls);
+	calls_free(wk);
 	wk->calls = sw_calloc(st->n + 1, sizeof *wk->calls);
-	wk->call_err = SW_OK;
 	wk->busy = true;
 	wk->n_calls = 1; /* ours, until all are sent */
 	for (int i = 0; i < st->n; i++) {

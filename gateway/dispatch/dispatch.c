@@ -70,7 +70,8 @@ void work_free(struct work *wk)
 	free(wk->grows.pool);
 	free(wk->log_bytes);
 	outs_free(wk);
-	free(wk->calls);
+	calls_free(wk);
+	free(wk->job_why);
 	free(wk->companions);
 	free(wk->text);
 	json_object_put(wk->pod_object);

@@ -82,7 +82,7 @@ struct work {
 
 	json_t *job, *workload;                 /* as read together, never changed; NULL: not read */
 	struct sw_demand *demand;               /* lends from job */
-	struct sw_err job_err;                  /* why the job could not be understood */
+	char *job_why;                          /* why the job could not be understood; NULL: it was */
 	uint64_t job_rv, job_mark, job_read_ms; /* what the row said when it was read, and when that was */
 
 	struct spot reserved; /* the one reservation; w NULL: none */
@@ -91,7 +91,7 @@ struct work {
 
 	struct offer_call *calls; /* offers on their way */
 	int n_calls;              /* of them without an answer */
-	struct sw_err call_err;   /* the first that failed otherwise than by a refusal */
+	struct sw_err *call_err;  /* the first that failed otherwise than by a refusal; NULL: none */
 
 	struct work *seek_prev, *seek_next; /* of those that look for a place and stand in no line */
 	bool seeks;
@@ -234,6 +234,7 @@ void work_begins(struct work *wk, const struct scene *s); /* the winner's copy r
 /* ---- carry_out.c -------------------------------------------------------------------- */
 /* Does it, and sees to it that the queue hears done or fail exactly once. */
 void carry_out(struct sw_dispatch *d, struct work *wk, struct scene *s, enum step step, const char *why);
+void calls_free(struct work *wk);    /* offers on their way; their answers are not waited for */
 void work_withdraw(struct work *wk); /* reservation and growth */
 void work_step_done(struct work *wk, struct sw_err err, uint64_t again_ms);
 void work_step_next(struct work *wk); /* well, and it goes on before any other */

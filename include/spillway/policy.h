@@ -235,7 +235,7 @@ struct sw_policy_use sw_policy_used(const struct sw_policy *p);
  * when it decided is equal; a decision that is `personal` is equal to none. Bounded; oldest go first. Pure.
  */
 struct sw_shapes;
-struct sw_shapes *sw_shapes_new(size_t max); /* plans; 0: 128. gives */
+struct sw_shapes *sw_shapes_new(size_t max); /* plans; 0: 64. gives */
 void sw_shapes_free(struct sw_shapes *s);
 void sw_shapes_clear(struct sw_shapes *s);
 /* Lent until the next put or clear; NULL: not decided yet. */
