@@ -17,7 +17,7 @@ FAST = {"clientConnection": {"qps": 1000, "burst": 1000}, "controller": {"groupK
 
 class Contender:
     """name: of its check, its ClusterQueue cq-NAME and its LocalQueue NAME. kueue: changes of the manager's Kueue. agent: its user agent, if it is
-    not Kueue's. share: of the burst; a slow one gets fewer jobs, since it would pay for jobs that it does not place in time."""
+    not Kueue's."""
 
     title = name = controller = ""
     parameters = agent = None
