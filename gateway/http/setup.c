@@ -7,6 +7,7 @@
  */
 #include "http_priv.h"
 #include <netinet/tcp.h>
+#include <openssl/ssl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -123,7 +124,7 @@ static void setup_limits(struct sw_call *c, const struct sw_request *req)
 	curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT_MS,
 			 req->connect_timeout_ms ? req->connect_timeout_ms : HTTP_CONNECT_MS);
 	curl_easy_setopt(h, CURLOPT_TIMEOUT_MS, req->timeout_ms);
-	curl_easy_setopt(h, CURLOPT_BUFFERSIZE, 16L * 1024);        /* curl reads up to 100 of them in one go */
+	curl_easy_setopt(h, CURLOPT_BUFFERSIZE, 8L * 1024);         /* curl reads up to 100 of them in one go */
 	curl_easy_setopt(h, CURLOPT_UPLOAD_BUFFERSIZE, 16L * 1024); /* 64 KiB for each body under way otherwise */
 	if (!req->on_chunk)
 		curl_easy_setopt(h, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)c->body.max);
@@ -204,12 +205,21 @@ static struct sw_err setup_server_name(struct sw_call *c, const struct sw_reques
 	return e;
 }
 
+/* A watch is idle for most of its life: then its connection keeps no buffers. */
+static CURLcode cb_tls(CURL *h, void *ctx, void *arg)
+{
+	(void)h, (void)arg;
+	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
+	return CURLE_OK;
+}
+
 static struct sw_err setup_tls(struct sw_call *c, const struct sw_request *req)
 {
 	const struct sw_tls none = {.ca_pem = NULL}, *tls = req->tls ? req->tls : &none;
 	CURL *h = c->easy;
 
 	curl_easy_setopt(h, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	curl_easy_setopt(h, CURLOPT_SSL_CTX_FUNCTION, cb_tls);
 	curl_easy_setopt(h, CURLOPT_SSL_VERIFYPEER, tls->insecure ? 0L : 1L);
 	curl_easy_setopt(h, CURLOPT_SSL_VERIFYHOST, tls->insecure ? 0L : 2L);
 	if (tls->ca_pem) {
