@@ -202,7 +202,7 @@ static ssize_t stream_read(void *cls, uint64_t pos, char *buf, size_t max)
 	(void)pos;
 	if (s->broken)
 		return MHD_CONTENT_READER_END_WITH_ERROR;
-	if (n == 0 && s->ended)
+	if (n == 0 && (s->ended || s->req->api->closing))
 		return MHD_CONTENT_READER_END_OF_STREAM;
 	if (n == 0) {
 		s->parked = true;
@@ -437,6 +437,8 @@ static void request_start(struct request *q)
 		json_t *no = q->refusal;
 		q->refusal = NULL;
 		reply_status(q, no);
+	} else if (q->api->closing) { /* nothing may wait now: libmicrohttpd aborts if it is stopped meanwhile */
+		reply_status(q, sw_status(SW_REASON_UNAVAILABLE, "the server is shutting down"));
 	} else if (is_write(q)) {
 		q->task.run = run_later;
 		api_later(q->api, &q->task);
