@@ -33,36 +33,45 @@ bool kube_rv_is_older(const char *present, const char *seen)
 	return n != m ? n < m : strcmp(present, seen) < 0;
 }
 
+/* What it watches is nobody's truth any more, until it has been listed anew. */
+static void lose(struct sw_reflector *r)
+{
+	reflector_enter(r);
+	r->is_listed = r->must_ask = false;
+	if (reflector_lost(r, "the server was set back in time: listing anew"))
+		reflector_rekeyed(r);
+	reflector_leave(r);
+}
+
 /* All collections of the server went back with it, whatever their numbers say. */
 void kube_set_back(struct sw_kube *k, const char *path, const char *seen, const char *present)
 {
-	struct sw_reflector *r;
+	struct sw_reflector *r, *next;
 
 	sw_log(WARN, "kube", "the server was set back in time, listing anew",
 	       "cluster=%s path=\"%s\" seen=%s present=%s", k->name, path, seen, present);
-	DL_FOREACH(k->reflectors, r)
-	{
-		r->is_listed = r->must_ask = false;
-		reflector_rekeyed(r);
-	}
+	free(k->canary_rv); /* it went back too: that is not told again */
+	k->canary_rv = NULL;
 	if (k->on_set_back)
 		k->on_set_back(k->owner);
+	DL_FOREACH_SAFE(k->reflectors, r, next)
+	lose(r);
 }
 
 bool sw_kube_canary(struct sw_kube *k, const char *path, const char *rv)
 {
 	if (!rv)
 		return true;
-	char *seen = k->canary_rv;
-	bool older = seen && strcmp(k->canary, path) == 0 && kube_rv_is_older(rv, seen);
+	bool same = k->canary && strcmp(k->canary, path) == 0;
+	bool older = same && kube_rv_is_older(rv, k->canary_rv);
 
-	if (!k->canary || strcmp(k->canary, path) != 0) {
+	if (!same) {
 		free(k->canary);
 		k->canary = sw_strdup(path);
 	}
-	k->canary_rv = sw_strdup(rv);
 	if (older)
-		kube_set_back(k, path, seen, rv);
-	free(seen);
+		kube_set_back(k, path, k->canary_rv, rv);
+	free(k->canary_rv);
+	k->canary_rv = sw_strdup(rv);
 	return !older;
 }

@@ -103,13 +103,17 @@ static void note(struct mir *m, json_t *object)
 static void won(struct mir *m)
 {
 	struct lease *l = &m->lease;
+	const char *why;
 	bool first = !l->held;
 
 	l->held = true;
+	l->checked = feeds_synced(m, &why);
 	l->until_ms = l->asked_ms + lease_ms(m) * 4 / 5;
 	again_in(m, lease_ms(m) / 6);
-	if (!first)
+	if (!first) {
+		mir_state(m);
 		return;
+	}
 	sw_metric_set(m->m_leads, 1);
 	sw_log(INFO, "manager", "leading", "lease=%s/%s identity=%s", m->opt.ns, m->opt.lease, m->opt.identity);
 	notes_read(m);
@@ -278,6 +282,20 @@ static void on_timer(void *owner)
 		take(m, false);
 	else
 		read_lease(m);
+}
+
+/*
+ * A server that went away may come back as an older copy of itself, and watches on it may open as if nothing had
+ * happened. So it is in sight again when the lease was renewed since: that tells (note_age).
+ */
+void lease_check(struct mir *m)
+{
+	const char *why;
+
+	if (!feeds_synced(m, &why))
+		m->lease.checked = false;
+	else if (!m->lease.checked && m->lease.held && !m->lease.call)
+		again_in(m, 0);
 }
 
 /* ---- life ------------------------------------------------------------------------------------------------ */

@@ -27,6 +27,9 @@ static bool is_synced(struct mir *m, const char **why)
 	*why = *m->why ? m->why : "waiting for the lease";
 	if (!m->lease.held)
 		return false;
+	*why = "the lease is renewed, to see whether the manager is what it was";
+	if (!m->lease.checked)
+		return false;
 	*why = "the notes are being read";
 	if (!m->notes_known)
 		return false;
@@ -56,10 +59,14 @@ const char *sw_mirror_leader(const struct sw_manager *base)
 void mir_state(struct mir *m)
 {
 	const char *why;
-	bool synced = is_synced(m, &why);
 	struct wl *w;
 
-	if (m->closing || synced == m->told_synced)
+	if (m->closing)
+		return;
+	lease_check(m);
+	bool synced = is_synced(m, &why);
+
+	if (synced == m->told_synced)
 		return;
 	m->told_synced = synced;
 	sw_log(INFO, "manager", synced ? "in sight of everything, leading" : "not in sight", "workloads=%zu why=\"%s\"",

@@ -254,7 +254,8 @@ struct keeping; /* logs.c */
 struct lease {
 	struct sw_timer *timer;
 	struct sw_kube_call *call;
-	bool held, lost, reading;
+	bool held, lost;
+	bool checked;      /* renewed since all collections came in sight: the server was not set back meanwhile */
 	char *holder;      /* as last read; "" nobody */
 	char *rv;          /* of the Lease; NULL: there is none */
 	uint64_t seen_ms;  /* our clock: when holder or renewTime last changed */
@@ -360,6 +361,7 @@ void notes_close(struct mir *m);
 /* lease.c */
 struct sw_err lease_open(struct mir *m);
 void lease_close(struct mir *m);
+void lease_check(struct mir *m);                 /* mir_state() follows when it is done */
 void lease_lose(struct mir *m, const char *why); /* somebody else wrote what only a leader writes */
 
 #endif

@@ -435,7 +435,7 @@ Test(reflector, a_server_set_back_in_time_is_listed_anew)
 	list(r, LIST("9", OBJ("a", "1")));
 	fake_stream(r->x.f, ON_WATCH("9"), EVENT("ADDED", OBJ("c", "10")));
 	cr_assert(asked(r, 6));
-	TELLS(r, "+n/a@1 +n/b@9 S L L B -n/b S +n/c@10 ");
+	TELLS(r, "+n/a@1 +n/b@9 S L L B L -n/b S +n/c@10 ");
 	end(r);
 }
 
@@ -465,7 +465,7 @@ Test(reflector, a_canary_older_than_it_was_tells_a_server_set_back_whose_revisio
 {
 	struct run *r = passed(200, LEASE("7"));
 
-	TELLS(r, "+n/a@1 +n/b@9 S B -n/b ");
+	TELLS(r, "+n/a@1 +n/b@9 S B L -n/b S ");
 	end(r);
 }
 
@@ -473,7 +473,7 @@ Test(reflector, a_canary_that_is_gone_tells_it_too)
 {
 	struct run *r = passed(404, "{\"kind\":\"Status\",\"reason\":\"NotFound\"}");
 
-	TELLS(r, "+n/a@1 +n/b@9 S B -n/b ");
+	TELLS(r, "+n/a@1 +n/b@9 S B L -n/b S ");
 	end(r);
 }
 
@@ -499,7 +499,7 @@ Test(reflector, whoever_sees_an_older_canary_lets_everything_be_listed_anew)
 	cr_assert_not(sw_kube_canary(r->x.kube, CANARY, "9"));
 	cr_assert(sw_kube_canary(r->x.kube, CANARY, "9"), "told once");
 	cr_assert(asked(r, 4));
-	TELLS(r, "+n/a@1 S B -n/a ");
+	TELLS(r, "+n/a@1 S B L -n/a S ");
 	end(r);
 }
 
@@ -525,7 +525,7 @@ Test(reflector, what_else_is_watched_on_a_server_set_back_is_listed_anew_too)
 	for (int i = 0; i < 2; i++)
 		fake_stream(r->x.f, any, "");
 	cr_assert(asked(r, 10));
-	TELLS(r, "+n/a@1 S B -n/a ");
+	TELLS(r, "+n/a@1 S B L -n/a S ");
 	sw_reflector_free(other->r);
 	sw_buf_fini(&other->log);
 	free(other);

@@ -31,9 +31,10 @@ struct world {
 	struct sw_manager *m;
 	struct sw_metrics *metrics;
 	bool synced, lost;
-	unsigned changes;
+	unsigned changes, syncs, set_back; /* syncs: how often it came in sight */
 	const char *identity, *ns;
 	uint64_t lease_ms;
+	int port;
 };
 
 struct answer {
@@ -63,6 +64,8 @@ void world_open(struct world *w); /* server, check "spillway", a manager that le
 void world_close(struct world *w);
 void manager_open(struct world *w);
 void manager_close(struct world *w);
+void server_close(struct world *w); /* and the manager has seen it */
+void server_open(struct world *w);  /* again, where it was */
 void settle(struct world *w, unsigned ms);
 
 /* ---- the server's truth ---- */

@@ -280,6 +280,14 @@ Test(home, notes_that_somebody_else_has_written_end_our_leading)
 	world_close(&w);
 }
 
+static void in_dir(struct world *w, const char *command)
+{
+	char text[256];
+
+	snprintf(text, sizeof(text), "cd %s && %s", w->dir, command);
+	cr_assert_eq(system(text), 0);
+}
+
 /* ---- the lease ------------------------------------------------------------------------------------------------ */
 
 Test(home, who_stands_by_writes_nothing_and_takes_over_when_the_leader_is_silent)
@@ -331,5 +339,31 @@ Test(home, a_leader_that_slept_through_its_lease_writes_nothing_more)
 	cr_expect_not(w.synced);
 	cr_expect_not(sw_mirror_leads(w.m));
 	cr_expect_str_not_empty(sw_mirror_leader(w.m), "who holds the Lease, ourselves for now");
+	world_close(&w);
+}
+
+/* Its watches open as if nothing had happened: the lease tells, before anything is believed. */
+Test(home, a_server_that_comes_back_as_an_older_copy_is_not_in_sight_before_that_is_told)
+{
+	struct world w;
+
+	world_open(&w);
+	server_close(&w);
+	in_dir(&w, "mkdir old && cp *.* old");
+	server_open(&w);
+	UNTIL(&w, w.syncs == 2);
+	cr_expect_eq(w.set_back, 0, "it is what it was");
+	kueue_job(&w, "newer");
+	kueue_reserve(&w, "newer");
+	server_close(&w);
+	in_dir(&w, "rm -f *.* && cp old/* .");
+	server_open(&w);
+	UNTIL(&w, w.set_back);
+	cr_expect_eq(w.syncs, 2);
+	cr_expect(!w.synced);
+	cr_expect(row(&w, "newer"), "nobody has listed yet what the older copy holds");
+	UNTIL(&w, w.synced);
+	cr_expect_null(row(&w, "newer"));
+	cr_expect_eq(w.set_back, 1);
 	world_close(&w);
 }

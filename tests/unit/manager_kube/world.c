@@ -67,6 +67,12 @@ static void on_state(void *owner, bool synced, const char *why)
 {
 	(void)why;
 	((struct world *)owner)->synced = synced;
+	((struct world *)owner)->syncs += synced;
+}
+
+static void on_set_back(void *owner)
+{
+	((struct world *)owner)->set_back++;
 }
 
 static void on_lost(void *owner, const char *why)
@@ -86,6 +92,7 @@ void manager_open(struct world *w)
 					.lease_ms = w->lease_ms ? w->lease_ms : 60000,
 					.clock_ms = clock_ms,
 					.on_lost = on_lost,
+					.on_set_back = on_set_back,
 					.owner = w};
 	struct sw_manager_events ev = {.on_change = on_change, .on_state = on_state, .owner = w};
 
@@ -103,10 +110,34 @@ void manager_close(struct world *w)
 	w->m = NULL;
 }
 
+static void server_listen(struct world *w, const char *where)
+{
+	struct sw_api_options opt = {
+		.serve = SW_SERVE_MANAGER, .name = "manager", .dir = w->dir, .listen = where, .metrics = w->metrics};
+	struct sw_err e = sw_api_new(w->loop, &opt, &w->api);
+
+	cr_assert(!sw_failed(e), "%s", e.text);
+	w->port = sw_api_port(w->api);
+}
+
+void server_close(struct world *w)
+{
+	sw_api_free(w->api);
+	w->api = NULL;
+	UNTIL(w, !w->synced);
+}
+
+void server_open(struct world *w)
+{
+	char where[32];
+
+	snprintf(where, sizeof(where), "127.0.0.1:%d", w->port);
+	server_listen(w, where);
+}
+
 void world_open(struct world *w)
 {
 	char token[65];
-	struct sw_err e;
 
 	*w = (struct world){.identity = "one"};
 	sw_log_setup(SW_LOG_OFF, false, 2);
@@ -114,14 +145,7 @@ void world_open(struct world *w)
 	cr_assert(mkdtemp(w->dir));
 	cr_assert_not(sw_failed(sw_loop_new(&w->loop)));
 	cr_assert_not(sw_failed(sw_metrics_new(&w->metrics)));
-	struct sw_api_options opt = {.serve = SW_SERVE_MANAGER,
-				     .name = "manager",
-				     .dir = w->dir,
-				     .listen = "127.0.0.1:0",
-				     .metrics = w->metrics};
-
-	e = sw_api_new(w->loop, &opt, &w->api);
-	cr_assert_not(sw_failed(e), "%s", e.text);
+	server_listen(w, "127.0.0.1:0");
 	w->kubeconfig = sw_asprintf("%s/kubeconfig", w->dir);
 	cr_assert_not(sw_failed(sw_api_user_add(w->api, "root", SW_ROLE_ADMIN, NULL, token)));
 	cr_assert_not(sw_failed(sw_api_kubeconfig_write(w->api, w->kubeconfig, "root", token)));
