@@ -85,6 +85,7 @@ struct sw_err gateway_mark(void *owner, json_t *body, json_t **out);
 
 /* May this user (a page's query says who) see the namespace? */
 bool page_may_see(json_t *query, const char *ns);
+json_t *page_items(json_t *list_taken); /* {"items": list} */
 
 /* pages_logs.c */
 struct sw_err gateway_page_pods(void *owner, json_t *query, json_t **out);

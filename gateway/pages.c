@@ -11,7 +11,7 @@
 
 enum { QUEUE_ROWS = 1000 };
 
-static json_t *items(json_t *list_taken)
+json_t *page_items(json_t *list_taken)
 {
 	json_t *o = json_object_new_object();
 	json_object_object_add(o, "items", list_taken);
@@ -22,7 +22,7 @@ static struct sw_err page_clusters(void *owner, json_t *query, json_t **out)
 {
 	struct sw_gateway *g = owner;
 	(void)query;
-	*out = items(sw_dispatch_clusters(g->dispatch));
+	*out = page_items(sw_dispatch_clusters(g->dispatch));
 	return SW_OK;
 }
 
@@ -30,7 +30,7 @@ static struct sw_err page_pools(void *owner, json_t *query, json_t **out)
 {
 	struct sw_gateway *g = owner;
 	(void)query;
-	*out = items(sw_dispatch_pools(g->dispatch));
+	*out = page_items(sw_dispatch_pools(g->dispatch));
 	return SW_OK;
 }
 
@@ -147,7 +147,7 @@ static struct sw_err page_queue(void *owner, json_t *query, json_t **out)
 		free(p.found[i].queue);
 	}
 	free(p.found);
-	*out = items(p.rows);
+	*out = page_items(p.rows);
 	return SW_OK;
 }
 
@@ -326,7 +326,7 @@ static struct sw_err page_gc(void *owner, json_t *body, json_t **out)
 	else
 		sw_worker_gc_confirm(w);
 	if (!sw_failed(e))
-		*out = items(sw_dispatch_clusters(g->dispatch));
+		*out = page_items(sw_dispatch_clusters(g->dispatch));
 	return e;
 }
 

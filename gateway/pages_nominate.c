@@ -7,18 +7,11 @@
 #include "gateway_priv.h"
 #include "spillway/kinds.h"
 
-static json_t *items(json_t *list_taken)
-{
-	json_t *o = json_object_new_object();
-	json_object_object_add(o, "items", list_taken);
-	return o;
-}
-
 static struct sw_err page_clusters(void *owner, json_t *query, json_t **out)
 {
 	struct sw_gateway *g = owner;
 	(void)query;
-	*out = items(sw_nominate_clusters(g->nominate));
+	*out = page_items(sw_nominate_clusters(g->nominate));
 	return SW_OK;
 }
 
@@ -32,7 +25,7 @@ static struct sw_err page_queue(void *owner, json_t *query, json_t **out)
 			json_object_array_add(seen, json_object_get(row));
 	}
 	json_object_put(all);
-	*out = items(seen);
+	*out = page_items(seen);
 	return SW_OK;
 }
 

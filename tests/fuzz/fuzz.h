@@ -17,6 +17,7 @@
 #include <stdint.h>
 #include "spillway/err.h"
 #include "spillway/json.h"
+#include "spillway/schema.h"
 
 #ifdef FUZZ_ENTRY /* in the replay program every target has a name of its own */
 #define LLVMFuzzerTestOneInput FUZZ_ENTRY
@@ -41,6 +42,12 @@ void fuzz_parts_free(struct fuzz_parts *p);
 
 /* Parses one part, or NULL if it is no JSON object. gives. */
 json_t *fuzz_object(const struct fuzz_parts *p, int i);
+
+/* The served kinds' schema; made once. */
+const struct sw_schema *fuzz_schema(void);
+
+/* Was it refused? Then a Status must say so properly; takes it. */
+bool fuzz_refused(json_t *status);
 
 /* What we print must be read again; exact: as an equal object, printed in the same way (the double "3." of YAML
  * is printed as 3, which is read as an integer). */

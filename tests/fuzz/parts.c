@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* parts.c - helpers of the fuzz targets */
+/* parts.c - helpers of the fuzz targets: the input, and what is checked of any answer */
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,4 +66,22 @@ void fuzz_json_again(json_t *o, bool exact)
 	json_object_put(again);
 	free(text);
 	free(text2);
+}
+
+const struct sw_schema *fuzz_schema(void)
+{
+	static struct sw_schema *s; /* never changes */
+
+	if (!s)
+		FUZZ_CHECK(!sw_failed(sw_schema_new(&s)));
+	return s;
+}
+
+bool fuzz_refused(json_t *status)
+{
+	if (!status)
+		return false;
+	FUZZ_CHECK(sw_status_code(status) >= 400 && sw_status_code(status) < 500 && *sw_status_message(status));
+	json_object_put(status);
+	return true;
 }

@@ -11,24 +11,6 @@
 #include "fuzz.h"
 #include "spillway/patch.h"
 
-static const struct sw_schema *schema(void)
-{
-	static struct sw_schema *s; /* never changes */
-
-	if (!s)
-		FUZZ_CHECK(!sw_failed(sw_schema_new(&s)));
-	return s;
-}
-
-static bool refused(json_t *no)
-{
-	if (!no)
-		return false;
-	FUZZ_CHECK(sw_status_code(no) >= 400 && sw_status_code(no) < 500 && *sw_status_message(no));
-	json_object_put(no);
-	return true;
-}
-
 static json_t *stored(const struct fuzz_parts *p, const struct sw_resource **r)
 {
 	json_t *o = fuzz_object(p, 0);
@@ -36,7 +18,7 @@ static json_t *stored(const struct fuzz_parts *p, const struct sw_resource **r)
 
 	*r = version && kind ? sw_resource_of(version, kind) : NULL;
 	if (*r && sw_json_str(o, "metadata.name") &&
-	    !refused(sw_object_decode(schema(), *r, o, NULL, SW_FIELDS_IGNORE, NULL)))
+	    !fuzz_refused(sw_object_decode(fuzz_schema(), *r, o, NULL, SW_FIELDS_IGNORE, NULL)))
 		return o;
 	json_object_put(o);
 	return NULL;
@@ -63,7 +45,7 @@ static json_t *patched(struct sw_patch_request *req, json_t *current)
 
 	req->patch = patch;
 	req->warnings = warnings;
-	no = refused(sw_patch(schema(), req, current, &out));
+	no = fuzz_refused(sw_patch(fuzz_schema(), req, current, &out));
 	req->patch = given;
 	FUZZ_CHECK(!no || !out);
 	FUZZ_CHECK(json_object_equal(before, current));
@@ -79,11 +61,11 @@ static json_t *patched(struct sw_patch_request *req, json_t *current)
 static bool valid(const struct sw_patch_request *req, json_t *result, json_t *current)
 {
 	json_t *fresh = sw_json_copy(result);
-	bool ok = !refused(sw_object_carry(schema(), req->r, req->sub, fresh, current));
+	bool ok = !fuzz_refused(sw_object_carry(fuzz_schema(), req->r, req->sub, fresh, current));
 
 	if (ok) {
-		sw_object_default(schema(), req->r, fresh);
-		ok = !refused(sw_object_validate(schema(), req->r, req->sub, fresh, current));
+		sw_object_default(fuzz_schema(), req->r, fresh);
+		ok = !fuzz_refused(sw_object_validate(fuzz_schema(), req->r, req->sub, fresh, current));
 	}
 	json_object_put(fresh);
 	return ok;
@@ -108,7 +90,7 @@ static void second(const struct sw_patch_request *req, json_t *result, json_t *o
 	by_other.patch = other;
 	out = patched(&by_other, result);
 	if (out)
-		sw_managed_update(schema(), req->r, req->sub, "third", out, result, req->now_ms + 2000);
+		sw_managed_update(fuzz_schema(), req->r, req->sub, "third", out, result, req->now_ms + 2000);
 	json_object_put(out);
 }
 

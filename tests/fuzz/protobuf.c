@@ -8,18 +8,9 @@
 #include "fuzz.h"
 #include "spillway/protobuf.h"
 
-static const struct sw_schema *schema(void)
-{
-	static struct sw_schema *s; /* never changes */
-
-	if (!s)
-		FUZZ_CHECK(!sw_failed(sw_schema_new(&s)));
-	return s;
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	json_t *o = NULL, *no = sw_protobuf_decode(schema(), data, size, &o);
+	json_t *o = NULL, *no = sw_protobuf_decode(fuzz_schema(), data, size, &o);
 	const char *version, *kind;
 	const struct sw_resource *r;
 
@@ -35,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fuzz_json_again(o, true);
 	r = sw_resource_of(version, kind);
 	if (r)
-		json_object_put(sw_object_decode(schema(), r, o, NULL, SW_FIELDS_STRICT, NULL));
+		json_object_put(sw_object_decode(fuzz_schema(), r, o, NULL, SW_FIELDS_STRICT, NULL));
 	json_object_put(o);
 	return 0;
 }

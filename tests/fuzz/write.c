@@ -10,24 +10,6 @@
 #include "fuzz.h"
 #include "spillway/schema.h"
 
-static const struct sw_schema *schema(void)
-{
-	static struct sw_schema *s; /* never changes */
-
-	if (!s)
-		FUZZ_CHECK(!sw_failed(sw_schema_new(&s)));
-	return s;
-}
-
-static bool refused(json_t *no)
-{
-	if (!no)
-		return false;
-	FUZZ_CHECK(sw_status_code(no) >= 400 && sw_status_code(no) < 500 && *sw_status_message(no));
-	json_object_put(no);
-	return true;
-}
-
 /* gives what would be stored, or NULL */
 static json_t *decoded(const struct fuzz_parts *p, int part, enum sw_fields mode, const struct sw_resource **r)
 {
@@ -38,7 +20,7 @@ static json_t *decoded(const struct fuzz_parts *p, int part, enum sw_fields mode
 
 	if (!*r && version && kind)
 		*r = sw_resource_of(version, kind);
-	if (sw_failed(e) || !*r || refused(sw_object_decode(schema(), *r, o, dups, mode, warnings))) {
+	if (sw_failed(e) || !*r || fuzz_refused(sw_object_decode(fuzz_schema(), *r, o, dups, mode, warnings))) {
 		json_object_put(o);
 		o = NULL;
 	}
@@ -51,9 +33,9 @@ static void settled(const struct sw_resource *r, json_t *o)
 {
 	json_t *again = sw_json_copy(o);
 
-	FUZZ_CHECK(!refused(sw_object_decode(schema(), r, again, NULL, SW_FIELDS_STRICT, NULL)));
+	FUZZ_CHECK(!fuzz_refused(sw_object_decode(fuzz_schema(), r, again, NULL, SW_FIELDS_STRICT, NULL)));
 	FUZZ_CHECK(json_object_equal(o, again));
-	sw_object_default(schema(), r, again);
+	sw_object_default(fuzz_schema(), r, again);
 	FUZZ_CHECK(json_object_equal(o, again));
 	FUZZ_CHECK(sw_object_same(o, again));
 	json_object_put(again);
@@ -67,10 +49,10 @@ static bool create(const struct sw_resource *r, json_t *o)
 				 .suffix = "abcde",
 				 .now_ms = 1700000000000};
 
-	if (refused(sw_object_begin(r, o, &begin)))
+	if (fuzz_refused(sw_object_begin(r, o, &begin)))
 		return false;
-	sw_object_default(schema(), r, o);
-	if (refused(sw_object_validate(schema(), r, NULL, o, NULL)))
+	sw_object_default(fuzz_schema(), r, o);
+	if (fuzz_refused(sw_object_validate(fuzz_schema(), r, NULL, o, NULL)))
 		return false;
 	settled(r, o);
 	return true;
@@ -80,9 +62,9 @@ static void update(const struct sw_resource *r, const char *sub, json_t *fresh, 
 {
 	json_t *before = sw_json_copy(old);
 
-	if (!refused(sw_object_carry(schema(), r, sub, fresh, old))) {
-		sw_object_default(schema(), r, fresh);
-		if (!refused(sw_object_validate(schema(), r, sub, fresh, old)))
+	if (!fuzz_refused(sw_object_carry(fuzz_schema(), r, sub, fresh, old))) {
+		sw_object_default(fuzz_schema(), r, fresh);
+		if (!fuzz_refused(sw_object_validate(fuzz_schema(), r, sub, fresh, old)))
 			settled(r, fresh);
 	}
 	FUZZ_CHECK(json_object_equal(before, old));
@@ -96,7 +78,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const struct sw_resource *r = NULL;
 	json_t *old = NULL, *fresh = NULL;
 
-	if (!refused(sw_fields_parse(p.at[1], &mode)))
+	if (!fuzz_refused(sw_fields_parse(p.at[1], &mode)))
 		old = decoded(&p, 0, mode, &r);
 	if (old && create(r, old)) {
 		fresh = p.len[2] ? decoded(&p, 2, mode, &r) : NULL;
