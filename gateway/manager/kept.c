@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
 #include "spillway/log.h"
 #include "spillway/text.h"
 
@@ -32,9 +33,63 @@ static struct kept_log *find(const struct kept *k, const char *name)
 	return l;
 }
 
+/* ---- whose they are ---- */
+
+static size_t owner_len(const char *name)
+{
+	const char *container = strrchr(name, '/'), *pod = container;
+
+	while (pod && pod > name && pod[-1] != '/')
+		pod--;
+	return pod ? (size_t)(pod - name) : 0;
+}
+
+static struct kept_owner *owner_find(const struct kept *k, const char *name, size_t len)
+{
+	struct kept_owner *o;
+
+	HASH_FIND(hh, k->owners, name, len, o);
+	return o;
+}
+
+static void owner_join(struct kept *k, struct kept_log *l)
+{
+	size_t len = owner_len(l->name);
+	struct kept_owner *o = owner_find(k, l->name, len);
+
+	if (!o) {
+		o = sw_calloc(1, sizeof(*o) + len + 1);
+		memcpy(o->name, l->name, len);
+		HASH_ADD_KEYPTR(hh, k->owners, o->name, len, o);
+	}
+	l->owner = o;
+	DL_APPEND(o->logs, l);
+}
+
+static void owner_leave(struct kept *k, struct kept_log *l)
+{
+	struct kept_owner *o = l->owner;
+
+	DL_DELETE(o->logs, l);
+	if (o->logs)
+		return;
+	HASH_DEL(k->owners, o);
+	free(o);
+}
+
+const struct kept_log *kept_of(const struct kept *k, const char *owner)
+{
+	const struct kept_owner *o = owner_find(k, owner, strlen(owner));
+
+	return o ? o->logs : NULL;
+}
+
+/* ---- adding and dropping ---- */
+
 static void forget(struct kept *k, struct kept_log *l)
 {
 	k->bytes -= l->bytes;
+	owner_leave(k, l);
 	HASH_DEL(k->logs, l);
 	free(l);
 }
@@ -59,6 +114,7 @@ static struct kept_log *note_add(struct kept *k, const char *name, uint64_t seq,
 	l->seq = seq;
 	l->bytes = bytes;
 	HASH_ADD_STR(k->logs, name, l);
+	owner_join(k, l);
 	k->bytes += bytes;
 	if (seq >= k->seq)
 		k->seq = seq + 1;
@@ -71,6 +127,16 @@ void kept_drop(struct kept *k, const char *name)
 
 	if (l)
 		drop(k, l, true);
+}
+
+void kept_drop_all(struct kept *k, const char *owner)
+{
+	struct kept_owner *o = owner_find(k, owner, strlen(owner));
+
+	for (struct kept_log *l = o ? o->logs : NULL, *next; l; l = next) { /* the owner goes with its last */
+		next = l->next;
+		drop(k, l, true);
+	}
 }
 
 struct sw_err kept_add(struct kept *k, const char *name, const char *bytes, size_t n, bool cut, struct sw_buf *note)

@@ -18,13 +18,22 @@ enum { KEPT_NAME_MAX = 800, KEPT_TAIL_MAX = 1 << 20 };
 
 struct kept_log {
 	UT_hash_handle hh; /* in the order they came */
+	struct kept_owner *owner;
+	struct kept_log *prev, *next; /* the same owner's */
 	uint64_t seq;
 	size_t bytes;
+	char name[];
+};
+/* Whose they are: all that a name says before POD/CONTAINER, with its last '/'. */
+struct kept_owner {
+	UT_hash_handle hh;
+	struct kept_log *logs;
 	char name[];
 };
 struct kept {
 	struct sw_store *store; /* lent; NULL: nothing is kept */
 	struct kept_log *logs;
+	struct kept_owner *owners;
 	uint64_t seq;
 	size_t bytes, limit;
 };
@@ -37,6 +46,9 @@ __attribute__((warn_unused_result)) struct sw_err kept_add(struct kept *k, const
 							   size_t n, bool cut, struct sw_buf *note);
 void kept_key(const char *name, char key[KEPT_NAME_MAX + 8]);
 void kept_drop(struct kept *k, const char *name); /* if it is there */
+void kept_drop_all(struct kept *k, const char *owner);
+/* The first of an owner's; the others follow by next. NULL: none. */
+const struct kept_log *kept_of(const struct kept *k, const char *owner);
 /* MISSING if there is none. Unref what it gives. */
 __attribute__((warn_unused_result)) struct sw_err kept_get(struct kept *k, const char *name, struct sw_bytes **out);
 /* The last lines of what kept_get() gave (-1: all), with a line in front if its beginning is lost. Lent from it. */

@@ -77,20 +77,16 @@ struct sw_err mir_keep_log(struct sw_manager *base, const char *key, const char 
 void logs_drop_job(struct mir *m, const struct job *j)
 {
 	char uid[37], prefix[KEPT_NAME_MAX];
-	struct kept_log *l, *next;
 
 	snprintf(prefix, sizeof(prefix), "%s/%s/", j->key, uid_text(j->uid, uid));
 	prefix[strcspn(prefix, " ")] = '/'; /* the key is "RESOURCE NS/NAME" */
-	size_t n = strlen(prefix);
-	HASH_ITER(hh, m->kept.logs, l, next)
-	if (strncmp(l->name, prefix, n) == 0)
-		kept_drop(&m->kept, l->name);
+	kept_drop_all(&m->kept, prefix);
 }
 
-/* Is the job that this log is of still there? */
-static bool has_job(struct mir *m, const char *name)
+/* Is the job whose logs these are still there? */
+static bool has_job(struct mir *m, const char *owner)
 {
-	char *copy = sw_strdup(name), *part[4] = {0}, *at = copy;
+	char *copy = sw_strdup(owner), *part[4] = {0}, *at = copy;
 	unsigned char uid[16];
 	bool there = false;
 
@@ -107,11 +103,11 @@ static bool has_job(struct mir *m, const char *name)
 /* Jobs that were deleted while nobody looked. */
 void logs_sweep(struct mir *m)
 {
-	struct kept_log *l, *next;
+	struct kept_owner *o, *next;
 
-	HASH_ITER(hh, m->kept.logs, l, next)
-	if (!has_job(m, l->name))
-		kept_drop(&m->kept, l->name);
+	HASH_ITER(hh, m->kept.owners, o, next)
+	if (!has_job(m, o->name))
+		kept_drop_all(&m->kept, o->name);
 }
 
 void logs_close(struct mir *m)
@@ -143,16 +139,12 @@ struct sw_err sw_mirror_kept(struct sw_manager *base, const struct sw_kind *kind
 			     void (*fn)(void *owner, const char *pod, const char *container), void *owner)
 {
 	struct mir *m = mir_of(base);
-	struct kept_log *l, *next;
 	char prefix[KEPT_NAME_MAX];
 
 	if (!prefix_read(m, kind, ns, name, prefix))
 		return sw_err(SW_E_MISSING, "there is no %s %s/%s on the manager", kind->kind, ns, name);
 	size_t n = strlen(prefix);
-	HASH_ITER(hh, m->kept.logs, l, next)
-	{
-		if (strncmp(l->name, prefix, n) != 0)
-			continue;
+	for (const struct kept_log *l = kept_of(&m->kept, prefix); l; l = l->next) {
 		char *pod = sw_strdup(l->name + n), *slash = strchr(pod, '/');
 		if (slash) {
 			*slash = '\0';
