@@ -47,6 +47,8 @@ struct answer {
 extern char fault_log[8000];
 /* The next request whose "METHOD path" holds this loses its reply, after the server has done it. */
 extern const char *fault_lose;
+/* Called once, when the next PATCH of a Workload is sent. */
+extern void (*fault_meanwhile)(void);
 extern uint64_t clock_ahead_ms; /* of the clock that leases go by */
 void log_clear(void);
 unsigned logged(const char *text); /* how many lines hold it */

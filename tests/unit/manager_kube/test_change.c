@@ -145,6 +145,26 @@ Test(change, a_winner_that_was_not_nominated_is_nominated_first)
 	world_close(&w);
 }
 
+static struct {
+	struct world *w;
+	struct answer answer;
+} somebody;
+
+static void on_somebody(void *owner, struct sw_err e, json_t *o)
+{
+	(void)o;
+	on_done(owner, e);
+}
+
+static void somebody_writes(void)
+{
+	json_t *o = workload(somebody.w, "pi");
+
+	sw_json_set_int(o, "status.requeueState.count", 1);
+	IS(sw_api_object_update(somebody.w->api, WL, o, "status", on_somebody, &somebody.answer));
+	json_object_put(o);
+}
+
 /* Each kind of write: what it looks at after the refusal must not be the call that has ended with it. */
 Test(change, a_decision_on_an_old_state_is_refused_and_the_new_state_is_known)
 {
@@ -163,13 +183,15 @@ Test(change, a_decision_on_an_old_state_is_refused_and_the_new_state_is_known)
 		kueue_job(&w, "pi");
 		kueue_reserve(&w, "pi");
 		const struct sw_workload *r = row(&w, "pi");
+		somebody.w = &w;
+		somebody.answer = (struct answer){0};
+		fault_meanwhile = somebody_writes; /* before our request arrives */
 		struct sw_err e = w.m->ops->change(w.m, r->key, r->rv, &changes[i], on_done, &a);
 
 		IS(e);
-		json_t *o = workload(&w, "pi"); /* somebody writes before our request arrives */
-		sw_json_set_int(o, "status.requeueState.count", 1);
-		put_status(&w, WL, o);
 		UNTIL(&w, a.done);
+		cr_assert(somebody.answer.done);
+		IS(somebody.answer.e);
 		cr_expect_eq(a.e.code, SW_E_CONFLICT, "%zu: %s", i, a.e.text);
 		cr_expect(!row(&w, "pi")->nominated);
 		IS(nominate(&w, "pi", "east"));

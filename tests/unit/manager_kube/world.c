@@ -12,6 +12,7 @@
 
 char fault_log[8000];
 const char *fault_lose;
+void (*fault_meanwhile)(void);
 uint64_t clock_ahead_ms;
 
 bool sw_fault_point(const char *where, const char *detail)
@@ -22,6 +23,12 @@ bool sw_fault_point(const char *where, const char *detail)
 		snprintf(fault_log + n, sizeof(fault_log) - n, "%s\n", detail);
 	else if (strcmp(where, "kube.send") == 0 && strstr(detail, "/namespaces/") && !strstr(detail, "/leases"))
 		snprintf(fault_log + n, sizeof(fault_log) - n, "%s\n", detail);
+	if (fault_meanwhile && strcmp(where, "kube.send") == 0 && strncmp(detail, "PATCH /apis/kueue", 17) == 0) {
+		void (*once)(void) = fault_meanwhile;
+
+		fault_meanwhile = NULL;
+		once();
+	}
 	if (strcmp(where, "kube.reply") != 0 || !fault_lose || !strstr(detail, fault_lose))
 		return false;
 	fault_lose = NULL;
