@@ -97,7 +97,8 @@ def test_two_requests_bring_a_job_to_its_start(offers, bed, ns):
     offers.api.create(job("cheap", ns, {RUN: "100ms"}))
     offers.api.wait(path(ns, "cheap"), ended)
     writes = [(e["verb"], e["objectRef"]["resource"]) for e in w1.audit()
-              if e["user"].get("username", "").endswith(":spillway") and e.get("objectRef", {}).get("namespace") == ns and e["verb"] not in ("list", "watch")]
+              if e["user"].get("username", "").endswith(":spillway") and e.get("objectRef", {}).get("namespace") == ns and e["verb"] not in ("list", "watch")
+              and e["responseStatus"]["code"] not in (404, 409)] # lost to the cluster's own controllers, or gone by itself
     asked = [x for x in writes if x[1] in ("workloads", "jobs")]
     assert asked[:2] == [("create", "workloads"), ("create", "jobs")] and asked.count(("delete", "jobs")) <= 1, writes
     no_mirrors(offers, ns)
