@@ -30,6 +30,7 @@ enum {
 	REFLECTOR_LINE_MAX = 32 << 20,   /* bytes of events not looked at yet */
 	REFLECTOR_LINES_FULL = 4 << 20,  /* pause the stream */
 	REFLECTOR_LINES_KEPT = 16 << 10, /* memory an idle watch may keep */
+	REFLECTOR_TAKEN_MAX = 256 << 10, /* moving what waits to the front costs as much as it is long: not each time */
 	REFLECTOR_SILENCE_MS = 90 * 1000,
 	REFLECTOR_LIST_MS = 60 * 1000,
 	REFLECTOR_BACKOFF_MS = 200,
@@ -76,6 +77,7 @@ struct sw_reflector {
 
 	/* watch */
 	struct sw_buf lines;
+	size_t taken;    /* bytes at its front that were looked at */
 	size_t searched; /* bytes of lines known to hold no newline */
 	bool was_silent; /* the watch before this one was, and nothing came since */
 	bool is_paused, has_ended, is_gone, is_open, has_step; /* has_step: a slice is due */

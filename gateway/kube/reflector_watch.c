@@ -19,6 +19,12 @@ static void step_soon(struct sw_reflector *r)
 	sw_timer_in(r->step, 0);
 }
 
+static void lines_reset(struct sw_reflector *r)
+{
+	sw_buf_reset(&r->lines);
+	r->taken = r->searched = 0;
+}
+
 /* Something is wrong with the stream itself: what was good stays, the rest is dropped. */
 __attribute__((format(printf, 2, 3))) static bool stream_bad(struct sw_reflector *r, const char *fmt, ...)
 {
@@ -30,7 +36,7 @@ __attribute__((format(printf, 2, 3))) static bool stream_bad(struct sw_reflector
 	va_end(ap);
 	sw_kube_cancel(r->call);
 	r->call = NULL;
-	sw_buf_reset(&r->lines);
+	lines_reset(r);
 	r->has_ended = true;
 	r->end = sw_err(SW_E_NET, "cluster %s: watch %s: %s; resuming from the last good event", r->name, r->cfg.path,
 			text);
@@ -153,6 +159,7 @@ static void watch_end(struct sw_reflector *r)
 
 	r->has_ended = false;
 	sw_buf_fini(&r->lines);
+	lines_reset(r);
 	if (steady)
 		r->failures = 0;
 	if (must_relist(r))
@@ -189,20 +196,32 @@ static bool next_line(struct sw_reflector *r, size_t from, size_t *len)
 
 static void flow_control(struct sw_reflector *r)
 {
-	bool behind = r->lines.len > (r->is_paused ? REFLECTOR_LINES_FULL / 4 : REFLECTOR_LINES_FULL);
+	size_t left = r->lines.len - r->taken;
+	bool behind = left > (r->is_paused ? REFLECTOR_LINES_FULL / 4 : REFLECTOR_LINES_FULL);
 
 	/* one event may be larger than the limit: then the stream has to run on until it is whole */
-	behind = behind && memchr(r->lines.at, '\n', r->lines.len);
+	behind = behind && memchr(r->lines.at + r->taken, '\n', left);
 	if (!r->call || behind == r->is_paused)
 		return;
 	r->is_paused = behind;
 	kube_call_pause(r->call, behind);
 }
 
+/* more: whole lines are left, for the next slice. */
+static void lines_take(struct sw_reflector *r, size_t at, bool more)
+{
+	r->taken = at;
+	if (more && at < REFLECTOR_TAKEN_MAX)
+		return;
+	sw_buf_drop(&r->lines, at);
+	r->searched = r->searched > at ? r->searched - at : 0;
+	r->taken = 0;
+}
+
 void reflector_watch_step(struct sw_reflector *r)
 {
 	uint64_t began = uv_hrtime();
-	size_t at = 0, len;
+	size_t at = r->taken, len;
 	bool more = false;
 
 	r->has_step = false;
@@ -217,8 +236,7 @@ void reflector_watch_step(struct sw_reflector *r)
 		at += len + 1;
 		more = sw_loop_slice_over(r->loop, began);
 	}
-	sw_buf_drop(&r->lines, at);
-	r->searched = r->searched > at ? r->searched - at : 0;
+	lines_take(r, at, more);
 	if (more) {
 		flow_control(r);
 		step_soon(r);
@@ -298,8 +316,7 @@ void reflector_watch(struct sw_reflector *r)
 	sw_kube_query(&path, "resourceVersion", r->rv);
 	sw_kube_query(&path, "timeoutSeconds", timeout);
 	s.path = path.at;
-	sw_buf_reset(&r->lines);
-	r->searched = 0;
+	lines_reset(r);
 	r->is_paused = r->has_ended = r->is_gone = r->is_open = r->has_step = false;
 	r->end = SW_OK;
 	r->events = 0;
