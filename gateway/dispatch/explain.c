@@ -66,28 +66,13 @@ static int step_of(const struct plan *p, const struct sw_candidate *c)
 json_t *option_json(const struct option *o, const struct plan *plan, bool here)
 {
 	const struct sw_candidate *c = &o->c;
-	json_t *j = json_object_new_object();
-	sw_json_set_str(j, "cluster", c->cluster);
-	sw_json_set_str(j, "pool", c->pool);
-	sw_json_set_str(j, "region", c->region);
-	sw_json_set_str(j, "model", c->model);
-	sw_json_set_str(j, "verdict", here ? "chosen" : verdict_name(o->verdict));
-	sw_json_set_str(j, "reason", here ? "the job is placed here" : o->why);
-	if (step_of(plan, c))
-		sw_json_set_int(j, "step", step_of(plan, c));
-	set_price(j, "priceHour", c->price_hour);
-	if (c->egress_known)
-		json_object_object_add(j, "egressCost", json_object_new_double(c->egress_cost));
+	json_t *j = sw_candidate_json(c, here ? "chosen" : verdict_name(o->verdict),
+				      here ? "the job is placed here" : o->why, step_of(plan, c));
 	if (isfinite(c->price_hour))
 		sw_json_set_int(j, "priceAgeSeconds", c->price_age_ms / 1000);
-	sw_json_set_int(j, "free", c->free);
-	sw_json_set_int(j, "total", c->total);
-	sw_json_set_int(j, "nodesNeeded", c->nodes_needed);
+	if (c->egress_known)
+		json_object_object_add(j, "egressCost", json_object_new_double(c->egress_cost));
 	sw_json_set_int(j, "queueDepth", c->queue_depth);
-	sw_json_set_bool(j, "spot", c->spot);
-	sw_json_set_bool(j, "growable", c->growable);
-	if (c->expected_start_ms >= 0)
-		sw_json_set_int(j, "expectedStartSeconds", c->expected_start_ms / 1000);
 	set_time(j, "stockoutUntil", c->stockout_until_ms);
 	return j;
 }

@@ -4,7 +4,6 @@
  *
  * explain asks the policy anew: what it would say now, beside what is nominated already.
  */
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -147,32 +146,17 @@ static bool is_nominated(json_t *workload, const char *cluster)
 
 static json_t *candidate_view(const struct sw_candidate *c, const struct question *q, json_t *workload)
 {
-	json_t *o = json_object_new_object();
 	bool named = is_nominated(workload, c->cluster), known = *c->pool || c->total > 0;
-	int step = step_of(&q->plan, c->cluster);
+	const char *reason = named              ? "its own queue may admit the job at any moment"
+			     : !known           ? "not looked at: nothing is known of what is free there"
+			     : !c->nodes_needed ? "room is free"
+						: "no room now, in its queue or on its nodes";
 
-	sw_json_set_str(o, "cluster", c->cluster);
-	sw_json_set_str(o, "pool", c->pool);
-	sw_json_set_str(o, "region", c->region);
-	sw_json_set_str(o, "model", c->model);
-	sw_json_set_str(o, "verdict", named ? "nominated" : known && c->nodes_needed == 0 ? "fits" : "later");
-	sw_json_set_str(o, "reason",
-			named              ? "its own queue may admit the job at any moment"
-			: !known           ? "not looked at: nothing is known of what is free there"
-			: !c->nodes_needed ? "room is free"
-					   : "no room now, in its queue or on its nodes");
-	if (step)
-		sw_json_set_int(o, "step", step);
-	if (!isnan(c->price_hour))
-		json_object_object_add(o, "priceHour", json_object_new_double(c->price_hour));
-	sw_json_set_int(o, "free", c->free);
-	sw_json_set_int(o, "total", c->total);
-	sw_json_set_int(o, "nodesNeeded", c->nodes_needed);
-	sw_json_set_bool(o, "spot", c->spot);
-	sw_json_set_bool(o, "growable", c->growable);
-	if (c->expected_start_ms >= 0)
-		sw_json_set_int(o, "expectedStartSeconds", c->expected_start_ms / 1000);
-	return o;
+	return sw_candidate_json(c,
+				 named                           ? "nominated"
+				 : known && c->nodes_needed == 0 ? "fits"
+								 : "later",
+				 reason, step_of(&q->plan, c->cluster));
 }
 
 /* A cluster of the check that the policy was not told of. */

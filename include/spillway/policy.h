@@ -266,6 +266,11 @@ __attribute__((warn_unused_result)) struct sw_err sw_policy_check(const struct s
 								  struct sw_policy_limits limits,
 								  sw_policy_report_fn *report, void *owner);
 
+/* ---- what people are shown of a candidate (candidate.c) -------------------------------------- */
+
+/* Step of the plan, from 1; 0: none. What only some callers know of it is theirs to add. gives. */
+json_t *sw_candidate_json(const struct sw_candidate *c, const char *verdict, const char *reason, int step);
+
 /* ---- what a policy is asked, as JSON (input.c) -------------------------------------------- */
 
 /* Members "workload", "ctx" and "candidates", with the names and units that scripts see; what is unknown is left out.
